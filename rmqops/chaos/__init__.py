@@ -1,0 +1,1 @@
+"""Drills: faults, workload, checks, verdicts and reports."""

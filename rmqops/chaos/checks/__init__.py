@@ -1,0 +1,1 @@
+"""One file a check. PURE: from a history to a verdict."""

@@ -1,0 +1,1 @@
+"""One file a fault. PURE: a fault is a plan of commands."""

@@ -1,0 +1,1 @@
+"""From verdicts to terminal, JSON, JUnit XML and one HTML file."""

@@ -1,0 +1,1 @@
+"""The processes that send and receive while a drill runs."""

@@ -1,0 +1,99 @@
+"""The ``rmqops`` command: finds its subcommands lazily, so that each one starts fast.
+
+A module in ``rmqops/cli/commands`` is a command of the same name (``_`` becomes ``-``); it holds either a
+function ``command`` or, for a command with subcommands, a package whose modules are the subcommands.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from types import FrameType
+from typing import Any, NoReturn
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
+
+from rmqops import __version__
+from rmqops.cli import output
+from rmqops.errors import RmqopsError
+
+COMMANDS = "rmqops.cli.commands"
+EXIT_INTERRUPTED = 130
+
+
+class LazyGroup(TyperGroup):
+    """A group whose commands are the modules of a package, imported when they are asked for."""
+
+    package = COMMANDS
+
+    def list_commands(self, ctx: object) -> list[str]:
+        """Name every command."""
+        module = importlib.import_module(self.package)
+        return sorted(found.name.replace("_", "-") for found in pkgutil.iter_modules(module.__path__))
+
+    def get_command(self, ctx: object, cmd_name: str) -> TyperCommand | TyperGroup | None:
+        """Import the module of one command and build it."""
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        qualified = f"{self.package}.{cmd_name.replace('-', '_')}"
+        module = importlib.import_module(qualified)
+        if hasattr(module, "__path__"):
+            group = type("SubGroup", (LazyGroup,), {"package": qualified})
+            app = typer.Typer(cls=group, help=module.__doc__, no_args_is_help=True)
+            app.callback()(lambda: None)
+        else:
+            function: Callable[..., Any] = module.command
+            app = typer.Typer(add_completion=False)
+            app.command(name=cmd_name, help=function.__doc__)(function)
+        built: TyperCommand | TyperGroup = get_command(app)  # type: ignore[assignment]
+        built.name = cmd_name
+        return built
+
+
+app = typer.Typer(cls=LazyGroup, no_args_is_help=True, pretty_exceptions_enable=False)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        output.result(f"rmqops {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(
+        False, "--version", callback=_print_version, is_eager=True, help="Print the version."
+    ),
+) -> None:
+    """Build, deploy, run and chaos-test Apache RocketMQ 4.4 and 4.5 clusters."""
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit code."""
+    try:
+        code = app(args=arguments, standalone_mode=False)
+    except RmqopsError as error:
+        output.error(error)
+        return error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        output.note("interrupted")
+        return EXIT_INTERRUPTED
+    except typer.TyperException as error:
+        error.show(sys.stderr)  # type: ignore[attr-defined]
+        return int(error.exit_code)
+    return code if isinstance(code, int) else 0
+
+
+def main() -> NoReturn:
+    """Run the command line of this process; SIGTERM is treated as Ctrl-C, so that clean-up runs."""
+    signal.signal(signal.SIGTERM, _terminate)
+    sys.exit(run())

@@ -1,0 +1,1 @@
+"""PURE. Topology and its rules, releases, commands as values, history events."""

@@ -1,0 +1,112 @@
+"""What a cluster is: instances, groups, and where each one lives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Kind = Literal["namesrv", "broker"]
+Mode = Literal["dledger", "master-slave", "single"]
+Supervisor = Literal["detached", "systemd"]
+Value = None | bool | int | float | str | list["Value"] | dict[str, "Value"]
+"""A resolved inventory variable."""
+
+DLEDGER_GROUP_SIZE = 3
+"""Members of a group; DLedger loses its majority with two of three dead."""
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One process: a NameServer or a broker. In Ansible's words, an inventory host."""
+
+    name: str
+    kind: Kind
+    group: str | None
+    """The broker group (RocketMQ's ``brokerName``); ``None`` for a NameServer."""
+    host: str
+    """Where commands run: ``ansible_host``."""
+    connection: Literal["local", "ssh"]
+    variables: Mapping[str, Value] = field(repr=False)
+    """Every variable of the inventory host and every default of the role, resolved."""
+
+    def text(self, key: str) -> str:
+        """Return a variable as text; validation has made sure that it is there."""
+        return str(self.variables[key])
+
+    def number(self, key: str) -> int:
+        """Return a variable as a whole number."""
+        return int(self.text(key))
+
+    @property
+    def ip(self) -> str:
+        """The address that clients and peers use (``brokerIP1``)."""
+        return self.text("rocketmq_address")
+
+    @property
+    def port(self) -> int:
+        """The port that clients use."""
+        return self.number("rocketmq_listen_port")
+
+    @property
+    def address(self) -> str:
+        """``ip:port``, as it stands in the route."""
+        return f"{self.ip}:{self.port}"
+
+    @property
+    def home(self) -> str:
+        """The instance's directory on its host."""
+        return self.text("rocketmq_instance_dir")
+
+    @property
+    def supervisor(self) -> Supervisor:
+        """What keeps the process."""
+        return "systemd" if self.variables["rocketmq_supervisor"] == "systemd" else "detached"
+
+
+@dataclass(frozen=True)
+class Group:
+    """Brokers that hold the same messages."""
+
+    name: str
+    mode: Mode
+    members: tuple[Instance, ...]
+
+
+@dataclass(frozen=True)
+class Topology:
+    """A whole cluster, as one inventory describes it."""
+
+    cluster: str
+    version: str
+    inventory: str
+    """The inventory's path, as a user would name it."""
+    nameservers: tuple[Instance, ...]
+    groups: tuple[Group, ...]
+    drillable: bool
+    """Whether drills may run without the cluster's name typed in."""
+
+    @property
+    def brokers(self) -> tuple[Instance, ...]:
+        """Every broker of every group."""
+        return tuple(member for group in self.groups for member in group.members)
+
+    @property
+    def instances(self) -> tuple[Instance, ...]:
+        """Every instance, in the order of a start: NameServers first."""
+        return self.nameservers + self.brokers
+
+    def instance(self, name: str) -> Instance:
+        """Return the instance of that name.
+
+        Raises:
+            KeyError: there is none.
+        """
+        for candidate in self.instances:
+            if candidate.name == name:
+                return candidate
+        raise KeyError(name)
+
+    def at(self, address: str) -> Instance | None:
+        """Return the broker that is registered as ``address``, if the inventory has it."""
+        return next((broker for broker in self.brokers if broker.address == address), None)

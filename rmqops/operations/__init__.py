@@ -1,0 +1,1 @@
+"""One verb a file: each on top of a playbook or the transport."""

@@ -1,0 +1,1 @@
+"""PURE. From a topology to the files of every instance."""

@@ -1,0 +1,1 @@
+"""Fetch, verify and build a release; one artifact named by its content."""
