@@ -1,0 +1,1 @@
+"""One file a rule. A rule holds a resolved inventory to one thing and yields what breaks it."""
