@@ -27,7 +27,10 @@ class Host:
     """One inventory host with its known variables resolved."""
 
     raw: RawHost
+    scope: Mapping[str, Value]
+    """Every variable, each resolved when it is asked for; the renderer's context."""
     values: Mapping[str, Value]
+    """The variables of the schema, resolved."""
     inventory: str
 
     @property
@@ -134,9 +137,9 @@ def _resolved(
     hosts: dict[str, Host] = {}
     for name, raw_host in raw.hosts.items():
         values: dict[str, Value] = {}
-        host = Host(raw_host, values, raw.path)
+        host = Host(raw_host, scopes[name], values, raw.path)
         hosts[name] = host
-        for key in (*_CONNECTION_KEYS, *schema.defaults, *schema.settings):
+        for key in (*_CONNECTION_KEYS, *schema.settings):
             if key not in scopes[name]:
                 continue
             try:
@@ -173,5 +176,5 @@ def _instance(host: Host, group: str | None) -> Instance:
         group=group,
         host=host.machine,
         connection="local" if host.values.get("ansible_connection") == "local" else "ssh",
-        variables=host.values,
+        variables=host.scope,
     )

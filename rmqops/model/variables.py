@@ -66,6 +66,9 @@ class HostVariables(Mapping[str, Value]):
                 self._resolving.remove(key)
         return self._resolved[key]
 
+    def __contains__(self, key: object) -> bool:
+        return key in self._raw or key in self._magic
+
     def __iter__(self) -> Iterator[str]:
         return iter({**self._raw, **self._magic})
 
