@@ -1,0 +1,44 @@
+"""What the checks take as given: bounds and windows, in seconds. PURE."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+
+from rmqops.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The questions that have a number in them; the defaults are those of every drill that ships.
+
+    Attributes:
+        sustained: A success is sustained when no send goes wrong for this long after it.
+        agreement: How long two NameServers may disagree about a group's master. A broker registers with each of
+            them on a connection of its own, at once after an election, so a second is long (``BrokerController``).
+        rto_limit: An RTO beyond this fails ``availability``; 0 means that it is measured and not judged.
+    """
+
+    sustained: float = 5.0
+    agreement: float = 2.0
+    rto_limit: float = 0.0
+
+    def document(self) -> dict[str, float]:
+        """Return the settings as ``result.json`` keeps them."""
+        return asdict(self)
+
+    @classmethod
+    def parse(cls, document: Mapping[str, float]) -> Settings:
+        """Read settings from ``result.json``; a missing one has its default.
+
+        Raises:
+            UsageError: a name is unknown or a value is not a number of seconds.
+        """
+        known = {field.name for field in fields(cls)}
+        for name, value in document.items():
+            if name not in known or isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+                raise UsageError(
+                    f"the checks have no setting {name} = {value!r}",
+                    remedy=f"use seconds, for one of {', '.join(sorted(known))}",
+                )
+        return cls(**{name: float(value) for name, value in document.items()})
