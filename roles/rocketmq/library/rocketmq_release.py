@@ -1,6 +1,6 @@
 #!/usr/bin/python
 # Apache License 2.0 (see LICENSE)
-"""Unpack a release or runtime on a host, once, under a name of its content."""
+"""Unpack a release or runtime on a host, once, under a name of its content, or sweep them all away."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ DOCUMENTATION = r"""
 module: rocketmq_release
 short_description: Unpacks a release archive on a host, once, and points a link to it
 options:
-  archive: {description: The tar.gz on the host., type: path, required: true}
-  sha256: {description: The digest the archive must have., type: str, required: true}
   dest: {description: Directory that holds the releases., type: path, required: true}
-  name: {description: Directory name of this release; it names the content., type: str, required: true}
-  link: {description: Link in O(dest) that points to the release., type: str, required: true}
+  state: {type: str, choices: [present, absent], default: present, description: What is wanted.}
+  archive: {description: The tar.gz on the host., type: path}
+  sha256: {description: The digest the archive must have., type: str}
+  name: {description: Directory name of this release; it names the content., type: str}
+  link: {description: Link in O(dest) that points to the release., type: str}
+  users:
+    description: "With O(state=absent), the directory of the instances; releases stay while one is deployed there."
+    type: path
 author: [rmqops]
 """
 
@@ -70,35 +74,59 @@ def unpack(module, target):
     os.rmdir(temporary)
 
 
-def main():
-    """Run the module."""
-    module = AnsibleModule(
-        argument_spec={
-            "archive": {"type": "path", "required": True},
-            "sha256": {"type": "str", "required": True},
-            "dest": {"type": "path", "required": True},
-            "name": {"type": "str", "required": True},
-            "link": {"type": "str", "required": True},
-        },
-        supports_check_mode=True,
-    )
+def present(module):
+    """Unpack the release if it is not there, and turn the link to it."""
     dest, name = module.params["dest"], module.params["name"]
     target, link = os.path.join(dest, name), os.path.join(dest, module.params["link"])
     missing = not os.path.isdir(target)
     turn = not os.path.islink(link) or os.readlink(link) != name
+    if not module.check_mode:
+        if missing:
+            unpack(module, target)
+        if turn:
+            if os.path.isdir(link) and not os.path.islink(link):
+                module.fail_json(msg=f"{link} was unpacked by hand; move it away, and run the deploy again")
+            temporary = f"{link}.{os.getpid()}"
+            os.symlink(name, temporary)
+            os.replace(temporary, link)
+    return {"changed": missing or turn, "path": target}
+
+
+def absent(module):
+    """Remove every release, unless somebody uses them."""
+    dest, users = module.params["dest"], module.params["users"]
+    instances = os.listdir(users) if os.path.isdir(users) else []
+    used = any(os.path.lexists(os.path.join(users, name, "current")) for name in instances)
+    changed = os.path.isdir(dest) and not used
+    if changed and not module.check_mode:
+        shutil.rmtree(dest)
+        for directory in (users, os.path.dirname(dest)):
+            if os.path.isdir(directory) and not os.listdir(directory):
+                os.rmdir(directory)
+    return {"changed": bool(changed), "path": dest}
+
+
+def main():
+    """Run the module."""
+    wanted = ["archive", "sha256", "name", "link"]
+    module = AnsibleModule(
+        argument_spec={
+            "dest": {"type": "path", "required": True},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "archive": {"type": "path"},
+            "sha256": {"type": "str"},
+            "name": {"type": "str"},
+            "link": {"type": "str"},
+            "users": {"type": "path"},
+        },
+        required_if=[("state", "present", wanted), ("state", "absent", ["users"])],
+        supports_check_mode=True,
+    )
     try:
-        if not module.check_mode:
-            if missing:
-                unpack(module, target)
-            if turn:
-                if os.path.isdir(link) and not os.path.islink(link):
-                    module.fail_json(msg=f"{link} was unpacked by hand; move it away, and run the deploy again")
-                temporary = f"{link}.{os.getpid()}"
-                os.symlink(name, temporary)
-                os.replace(temporary, link)
+        result = present(module) if module.params["state"] == "present" else absent(module)
     except (OSError, tarfile.TarError) as error:
-        module.fail_json(msg=f"{target}: {error}")
-    module.exit_json(changed=missing or turn, path=target)
+        module.fail_json(msg=f"{module.params['dest']}: {error}")
+    module.exit_json(**result)
 
 
 if __name__ == "__main__":

@@ -86,7 +86,7 @@ def check_owner(module, home, mark):
         if found != mark:
             module.fail_json(msg=f"{home} belongs to {found}, not to {mark}; choose another rocketmq_instance_dir")
     elif os.path.isdir(home) and module.params["state"] == "present":
-        foreign = sorted(set(os.listdir(home)) - {"data", "logs", "run", "current"})
+        foreign = sorted(set(os.listdir(home)) - {"data", "store", "logs", "run", "current"})
         if foreign:
             module.fail_json(
                 msg=f"{home} exists, was not made by rmqops and holds {', '.join(foreign[:5])}; "

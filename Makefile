@@ -1,0 +1,49 @@
+# The two commands of the README are `make demo` and `make test`; each sets up what it needs first.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help setup demo test unit lint format docs wheel soak bench clean
+
+help:  ## Say what can be made.
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: $(STAMP)  ## Install what the machine lacks (as root or by sudo) and a virtual environment in .venv.
+
+$(STAMP): pyproject.toml scripts/setup
+	scripts/setup $(VENV)
+	touch $@
+
+demo: setup  ## Build RocketMQ, deploy 3 + 3 on this machine, kill the master, show the verdict. KEEP=1 keeps it running.
+	scripts/demo $(BIN)
+
+test: setup lint  ## Run every linter and every test, against real builds, brokers and clients.
+	$(BIN)/pytest
+
+unit: setup  ## Run the tests that need no broker.
+	$(BIN)/pytest -m 'not e2e'
+
+lint: setup  ## Run the linters: ruff, mypy, import-linter, ansible-lint.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	ANSIBLE_HOME=$(CURDIR)/.ansible PATH=$(CURDIR)/$(BIN):$$PATH $(BIN)/ansible-lint --offline -q
+
+format: setup  ## Format the code.
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+docs: setup  ## Draw again what is drawn: the inventory reference and the commands.
+	$(BIN)/python scripts/draw_inventory_reference.py
+
+wheel: setup  ## Build the wheel into dist/.
+	$(BIN)/python -m build --wheel
+
+bench: setup  ## Measure; each script prints ratios against its named baseline.
+	for script in benchmarks/bench_*.py; do $(BIN)/python $$script; done
+
+clean:  ## Remove the virtual environment and caches.
+	rm -rf $(VENV) dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .ansible

@@ -1,0 +1,100 @@
+"""Bring a cluster to what its inventory says, and not return before it is healthy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rmqops.errors import Unsafe
+from rmqops.model.topology import Instance, Topology, Value
+from rmqops.operations import health, lifecycle, playbook
+from rmqops.operations.inventories import Loaded
+from rmqops.operations.plan import Plan, plan
+from rmqops.operations.playbook import Listener
+from rmqops.source.artifacts import Artifact
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """What a deploy did."""
+
+    changed: tuple[str, ...]
+    """Instances to which something was done."""
+    status: health.Status
+
+
+def refuse_sample(loaded: Loaded) -> None:
+    """Refuse an inventory that was not filled in.
+
+    Raises:
+        Unsafe: it has addresses that are reserved for documentation.
+    """
+    if loaded.placeholders:
+        raise Unsafe(
+            f"{loaded.location} is a sample: it has addresses that are reserved for documentation",
+            detail="\n".join(str(problem) for problem in loaded.placeholders),
+            remedy="copy the inventory and put in your own addresses",
+        )
+
+
+def bundles_java(instance: Instance) -> bool:
+    """Tell whether an instance runs on the Java that travels with the release."""
+    return instance.variables["rocketmq_java"] == "bundled"
+
+
+def prepare(topology: Topology, artifact: Artifact) -> Plan:
+    """Find out what there is to do, touching nothing.
+
+    Raises:
+        PreflightFailed: something is in the way.
+    """
+    return plan(topology, artifact.name)
+
+
+def execute(
+    topology: Topology, todo: Plan, artifact: Artifact, *, log: Path, listener: Listener, say: Say
+) -> Deployed:
+    """Carry out a plan: files and dead instances first, then restarts one at a time, then health.
+
+    Raises:
+        OperationFailed: a host failed, or the cluster did not become healthy; names which, with the end of its log.
+    """
+    if todo.needed:
+        playbook.run(
+            "site",
+            topology.inventory,
+            log=log,
+            listener=listener,
+            variables={"rocketmq_archives": archives(artifact), "rocketmq_restart": False},
+            limit=[change.instance.name for change in todo.needed],
+        )
+    lifecycle.roll(topology, todo.of("restart"), log, listener, say)
+    say("waiting for health")
+    status = health.wait(topology)
+    health.canary(topology)
+    return Deployed(tuple(change.instance.name for change in todo.needed), status)
+
+
+def archives(artifact: Artifact) -> list[Value]:
+    """Return what a machine must carry, in the words of the role."""
+    carried: list[Value] = [
+        {
+            "name": artifact.name,
+            "link": f"rocketmq-{artifact.version}",
+            "archive": str(artifact.path),
+            "sha256": artifact.digest,
+        }
+    ]
+    if artifact.runtime:
+        carried.append(
+            {
+                "name": artifact.runtime.name,
+                "link": "java",
+                "archive": str(artifact.runtime.path),
+                "sha256": artifact.runtime.digest,
+            }
+        )
+    return carried

@@ -1,0 +1,102 @@
+"""Start, stop and restart instances; nothing is written to a host but its processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from rmqops.errors import OperationFailed, UsageError
+from rmqops.model.topology import Instance, Topology
+from rmqops.operations import facts, health, playbook
+from rmqops.operations.playbook import Listener
+
+Say = Callable[[str], None]
+
+
+def chosen(topology: Topology, names: Sequence[str]) -> tuple[Instance, ...]:
+    """Return the instances of those names or groups; all when there is none.
+
+    Raises:
+        UsageError: a name is neither an instance nor a group.
+    """
+    groups = {group.name: group.members for group in topology.groups}
+    groups["namesrv"] = topology.nameservers
+    found: dict[str, Instance] = {}
+    for name in names:
+        members = groups.get(name) or tuple(item for item in topology.instances if item.name == name)
+        if not members:
+            known = ", ".join([*groups, *(item.name for item in topology.instances)])
+            raise UsageError(f"{topology.inventory} has no instance or group {name}", remedy=f"it has {known}")
+        found |= {member.name: member for member in members}
+    return tuple(item for item in topology.instances if item.name in found) if names else topology.instances
+
+
+def require_deployed(topology: Topology, instances: Sequence[Instance]) -> dict[str, facts.Facts]:
+    """Return the facts of a cluster whose instances were deployed.
+
+    Raises:
+        OperationFailed: some were not.
+    """
+    found = facts.gather(topology)
+    missing = [item.name for item in instances if found[item.name].mark != f"{topology.cluster}/{item.name}"]
+    if missing:
+        raise OperationFailed(
+            f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not deployed",
+            remedy=f"rmqops deploy --inventory {topology.inventory}",
+        )
+    return found
+
+
+def start(topology: Topology, instances: Sequence[Instance], log: Path, listener: Listener) -> None:
+    """Start instances, NameServers first, and wait for health if that is the whole cluster."""
+    require_deployed(topology, instances)
+    _play("start", topology, instances, log, listener, restart=False)
+    if len(instances) == len(topology.instances):
+        health.wait(topology)
+
+
+def stop(topology: Topology, instances: Sequence[Instance], log: Path, listener: Listener) -> None:
+    """Stop instances, brokers first, the master of a group last of its members."""
+    require_deployed(topology, instances)
+    _play("stop", topology, instances, log, listener)
+
+
+def restart(topology: Topology, instances: Sequence[Instance], log: Path, listener: Listener, say: Say) -> None:
+    """Restart instances one at a time: NameServers, followers, masters; healthy between one and the next.
+
+    Raises:
+        OperationFailed: the cluster did not become healthy again; the rest was left as it was.
+    """
+    require_deployed(topology, instances)
+    roll(topology, instances, log, listener, say)
+
+
+def roll(topology: Topology, instances: Sequence[Instance], log: Path, listener: Listener, say: Say) -> None:
+    """Restart instances that run, one at a time, with health between."""
+    left = list(instances)
+    while left:
+        masters = health.masters(topology)
+        left.sort(key=lambda item: (item.kind == "broker", item.address in masters))
+        instance = left.pop(0)
+        say(f"restarting {instance.name}")
+        _play("restart", topology, [instance], log, listener)
+        health.wait(topology)
+
+
+def _play(
+    name: str,
+    topology: Topology,
+    instances: Sequence[Instance],
+    log: Path,
+    listener: Listener,
+    *,
+    restart: bool = True,
+) -> None:
+    playbook.run(
+        name,
+        topology.inventory,
+        log=log,
+        listener=listener,
+        variables={"rocketmq_restart": restart},
+        limit=[instance.name for instance in instances],
+    )

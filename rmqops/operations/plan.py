@@ -1,0 +1,128 @@
+"""What a deploy would do: the difference between the inventory and the hosts."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from rmqops.errors import PreflightFailed
+from rmqops.model.topology import Instance, Topology
+from rmqops.operations import facts, trees
+from rmqops.operations.facts import Facts
+from rmqops.transport.base import Transport, transport_for
+
+Action = Literal["create", "start", "restart", "none"]
+
+
+@dataclass(frozen=True)
+class Change:
+    """What would be done to one instance."""
+
+    instance: Instance
+    action: Action
+    files: tuple[str, ...]
+    """Files that are missing, differ or are too many."""
+    release: str | None
+    """The release that must be brought in, if it is not the one there."""
+
+    @property
+    def needed(self) -> bool:
+        """Whether anything is to be done."""
+        return self.action != "none" or bool(self.files) or self.release is not None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What would be done to a cluster."""
+
+    changes: tuple[Change, ...]
+
+    @property
+    def needed(self) -> tuple[Change, ...]:
+        """The instances to which something is to be done."""
+        return tuple(change for change in self.changes if change.needed)
+
+    def of(self, action: Action) -> tuple[Instance, ...]:
+        """The instances to which that is to be done."""
+        return tuple(change.instance for change in self.changes if change.action == action)
+
+
+def plan(
+    topology: Topology,
+    release: str | None,
+    transports: Callable[[Instance], Transport] = transport_for,
+) -> Plan:
+    """Compare the inventory with the hosts.
+
+    Args:
+        topology: What is wanted.
+        release: Name of the built release; None when it is not built yet.
+        transports: How hosts are reached.
+
+    Raises:
+        PreflightFailed: a directory belongs to another cluster, or a port to another process.
+    """
+    found = facts.gather(topology, transports)
+    changes = tuple(_change(instance, found[instance.name], release) for instance in topology.instances)
+    obstacles = list(_obstacles(topology, changes, found, transports))
+    if obstacles:
+        raise PreflightFailed(
+            "the cluster cannot be deployed as it is",
+            detail="\n".join(obstacles),
+            remedy="mend these and try again",
+        )
+    return Plan(changes)
+
+
+def _change(instance: Instance, found: Facts, release: str | None) -> Change:
+    wanted = {
+        file.path: ("0755" if file.executable else "0644", hashlib.sha256(file.content.encode()).hexdigest())
+        for file in trees.tree(instance)
+    }
+    differing = tuple(
+        path for path in sorted({*wanted, *found.files}) if wanted.get(path) != found.files.get(path)
+    )
+    missing = release if release is None or found.release != release else None
+    if found.release is None and release is None:
+        missing = f"rocketmq-{instance.text('rocketmq_version')}"
+    if found.mark is None:
+        action: Action = "create"
+    elif not found.alive:
+        action = "start"
+    elif differing or missing or found.running != found.tree:
+        action = "restart"
+    else:
+        action = "none"
+    return Change(instance, action, differing, missing)
+
+
+def _obstacles(
+    topology: Topology,
+    changes: tuple[Change, ...],
+    found: Mapping[str, Facts],
+    transports: Callable[[Instance], Transport],
+) -> Iterator[str]:
+    for change in changes:
+        instance, state = change.instance, found[change.instance.name]
+        mark = f"{topology.cluster}/{instance.name}"
+        if state.mark not in {None, mark}:
+            yield f"{instance.name}: {instance.home} on {instance.host} belongs to {state.mark}"
+        if state.alive:
+            continue
+        for what, port in ports(instance):
+            if port in state.listening:
+                by = facts.owner(instance, state.listening[port], transports)
+                yield f"{instance.name}: {what} {port} on {instance.host} is taken by {by}"
+
+
+def ports(instance: Instance) -> Iterator[tuple[str, int]]:
+    """Yield every port that an instance listens on, with what it is for."""
+    yield "port", instance.port
+    if instance.kind == "broker":
+        yield "fast remoting port", instance.port - 2
+        if instance.variables["rocketmq_mode"] == "dledger":
+            yield "DLedger port", instance.number("rocketmq_dledger_port")
+        else:
+            yield "replication port", instance.port + 1

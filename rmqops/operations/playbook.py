@@ -1,0 +1,167 @@
+"""Run a playbook as a process and read its events as data.
+
+Ansible is never imported: it is run as ``ansible-playbook`` of the environment that rmqops is installed in, its
+wall of text goes to a log, and a callback plug-in beside the playbooks writes one JSON line an event.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, cast
+
+from rmqops import assets
+from rmqops.errors import OperationFailed, ToolMissing
+from rmqops.model.topology import Value
+
+FORKS = 10
+
+
+@dataclass(frozen=True)
+class Event:
+    """A task that starts, or its result on one host."""
+
+    event: Literal["task", "host"]
+    task: str
+    host: str = ""
+    status: Literal["ok", "failed", "ignored", "unreachable", ""] = ""
+    changed: bool = False
+    message: str = ""
+
+
+Listener = Callable[[Event], None]
+
+
+def run(
+    name: str,
+    inventory: str,
+    *,
+    log: Path,
+    listener: Listener,
+    variables: Mapping[str, Value] | None = None,
+    limit: Sequence[str] = (),
+) -> tuple[Event, ...]:
+    """Run a playbook to its end and return the results of the hosts.
+
+    Args:
+        name: The playbook, such as ``site``.
+        inventory: The inventory's path.
+        log: Where Ansible's own output is appended.
+        listener: Told of each event as it happens.
+        variables: Extra variables; they travel in a file, so no value stands on a command line.
+        limit: Hosts to touch; all when empty.
+
+    Raises:
+        OperationFailed: a host failed or was not reached; names it, its task and what it said.
+        ToolMissing: there is no ``ansible-playbook``.
+    """
+    with tempfile.TemporaryDirectory(prefix="rmqops-") as scratch:
+        extra = Path(scratch, "variables.json")
+        extra.write_text(json.dumps(variables or {}), encoding="utf-8")
+        events = Path(scratch, "events.jsonl")
+        events.touch()
+        argv = [_program(), "--inventory", inventory, "--extra-vars", f"@{extra}", str(_path(name))]
+        if limit:
+            argv += ["--limit", ",".join(limit)]
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as sink:
+            sink.write(f"$ {' '.join(argv)}\n".encode())
+            sink.flush()
+            process = subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=sink,
+                stderr=subprocess.STDOUT,
+                env=_environment(events),
+                start_new_session=True,  # Ctrl-C is ours to pass on, once
+            )
+            seen = _follow(process, events, listener)
+    failed = [event for event in seen if event.status in {"failed", "unreachable"}]
+    if process.returncode == 0 and not failed:
+        return tuple(event for event in seen if event.event == "host")
+    raise _failure(name, failed, log, process.returncode)
+
+
+def _follow(process: subprocess.Popen[bytes], events: Path, listener: Listener) -> list[Event]:
+    seen: list[Event] = []
+    try:
+        with events.open(encoding="utf-8") as stream:
+            ended = False
+            while not ended:
+                ended = _ended(process)
+                for event in _lines(stream.read()):
+                    seen.append(event)
+                    listener(event)
+    except BaseException:
+        # Ansible passes SIGINT on to its workers; a half-written tree has no name yet, so nothing is half done.
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGINT)
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        raise
+    return seen
+
+
+def _ended(process: subprocess.Popen[bytes]) -> bool:
+    try:
+        process.wait(0.1)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
+def _lines(text: str) -> Iterator[Event]:
+    for line in text.splitlines():
+        fields = cast("dict[str, object]", json.loads(line))
+        fields.pop("time")
+        yield Event(**fields)  # type: ignore[arg-type]
+
+
+def _failure(name: str, failed: Sequence[Event], log: Path, code: int) -> OperationFailed:
+    if not failed:
+        tail = log.read_text("utf-8", errors="replace").strip().splitlines()[-12:]
+        return OperationFailed(
+            f"playbook {name} ended with {code}", detail="\n".join(tail), remedy=f"the whole log is {log}"
+        )
+    hosts = ", ".join(dict.fromkeys(event.host for event in failed))
+    told = "\n".join(f"{event.host}: {event.task}: {event.message.strip()}" for event in failed)
+    return OperationFailed(
+        f"playbook {name} failed on {hosts}",
+        detail=told,
+        remedy=f"mend that and run the same command again; the whole log is {log}",
+    )
+
+
+def _path(name: str) -> Path:
+    return assets.path("playbooks", f"{name}.yml")
+
+
+def _program() -> str:
+    program = Path(sys.executable).with_name("ansible-playbook")
+    if not program.exists():
+        raise ToolMissing(
+            f"there is no {program}", remedy="install rmqops with its dependencies: pip install rmqops"
+        )
+    return str(program)
+
+
+def _environment(events: Path) -> dict[str, str]:
+    chosen = {
+        "ANSIBLE_CALLBACK_PLUGINS": str(assets.path("playbooks", "callback_plugins")),
+        "ANSIBLE_CALLBACKS_ENABLED": "rmqops_events",
+        "ANSIBLE_FORKS": str(FORKS),
+        "ANSIBLE_NOCOLOR": "1",
+        "ANSIBLE_PIPELINING": "1",
+        "RMQOPS_EVENTS": str(events),
+    }
+    return {**os.environ, **chosen}
