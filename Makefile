@@ -30,7 +30,11 @@ lint: setup  ## Run the linters: ruff, mypy, import-linter, ansible-lint.
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	ANSIBLE_HOME=$(CURDIR)/.ansible PATH=$(CURDIR)/$(BIN):$$PATH $(BIN)/ansible-lint --offline -q
+	$(MAKE) --no-print-directory lint-ansible
+
+.PHONY: lint-ansible
+lint-ansible: setup
+	ANSIBLE_HOME=$(CURDIR)/.ansible PATH=$(CURDIR)/$(BIN):$$PATH $(BIN)/ansible-lint -q
 
 format: setup  ## Format the code.
 	$(BIN)/ruff format .

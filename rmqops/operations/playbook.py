@@ -162,6 +162,8 @@ def _environment(events: Path) -> dict[str, str]:
         "ANSIBLE_FORKS": str(FORKS),
         "ANSIBLE_NOCOLOR": "1",
         "ANSIBLE_PIPELINING": "1",
+        "ANSIBLE_PYTHON_INTERPRETER": "auto_silent",
+        "ANSIBLE_ROLES_PATH": str(assets.path("roles")),
         "RMQOPS_EVENTS": str(events),
     }
     return {**os.environ, **chosen}

@@ -1,0 +1,230 @@
+"""A cluster's life on real JVMs: deploy, again, change, break, mend, destroy."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.conftest import Cluster, rmqops
+
+pytestmark = pytest.mark.e2e
+
+INSTANCES = [f"namesrv-{n}" for n in (1, 2, 3)] + [f"broker-a-{n}" for n in (0, 1, 2)]
+
+
+def pids(cluster: Cluster) -> dict[str, int | None]:
+    return {name: cluster.pid(name) for name in INSTANCES}
+
+
+def status(cluster: Cluster) -> dict:
+    return json.loads(cluster.rmqops("status", "--json").stdout)
+
+
+def test_status_says_what_the_contract_says(cluster: Cluster) -> None:
+    answer = status(cluster)
+    assert answer["healthy"] is True
+    assert answer["problems"] == []
+    assert answer["version"] == "4.5.2"
+    assert [server["reachable"] for server in answer["nameservers"]] == [True] * 3
+    (group,) = answer["groups"]
+    assert (group["name"], group["mode"]) == ("broker-a", "dledger")
+    assert sorted(member["role"] for member in group["members"]) == ["master", "slave", "slave"]
+    assert all(member["alive"] for member in group["members"])
+    (master,) = [member for member in group["members"] if member["role"] == "master"]
+    assert group["master"] == master["address"]
+
+
+def test_again_changes_nothing_and_says_so(cluster: Cluster) -> None:
+    before = pids(cluster)
+    done = cluster.must("deploy", "--yes")
+    assert "nothing to change" in done.stdout
+    assert pids(cluster) == before
+
+
+def test_the_bytes_on_the_hosts_are_those_of_render(cluster: Cluster, tmp_path: Path) -> None:
+    cluster.must("render", "--out", str(tmp_path / "out"))
+    for name in INSTANCES:
+        rendered, deployed = tmp_path / "out" / name, cluster.base / "instances" / name / "current"
+        for root in (rendered, deployed):
+            assert (root / "bin" / "run.sh").stat().st_mode & 0o777 == 0o755
+        assert contents(rendered) == contents(deployed)
+
+
+def contents(root: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+def test_a_dead_instance_is_started_again(cluster: Cluster) -> None:
+    before = pids(cluster)
+    os.kill(before["namesrv-2"] or 0, signal.SIGKILL)
+    os.kill(before["broker-a-1"] or 0, signal.SIGKILL)
+    done = cluster.must("deploy", "--yes")
+    assert "changed: namesrv-2, broker-a-1" in done.stdout
+    after = pids(cluster)
+    assert all(after[name] for name in INSTANCES)
+    assert {name for name in INSTANCES if after[name] != before[name]} == {"namesrv-2", "broker-a-1"}
+
+
+def test_a_changed_setting_restarts_only_what_it_touches(cluster: Cluster) -> None:
+    before = pids(cluster)
+
+    def change(document: dict) -> None:
+        hosts = document["all"]["children"]["brokers"]["children"]["broker-a"]["hosts"]
+        hosts["broker-a-2"]["rocketmq_jvm_options"] = ["-Drmqops.test=1"]
+
+    cluster.edit(change)
+    done = cluster.must("deploy", "--yes")
+    assert "changed: broker-a-2" in done.stdout
+    after = pids(cluster)
+    assert {name for name in INSTANCES if after[name] != before[name]} == {"broker-a-2"}
+    assert b"-Drmqops.test=1" in Path(f"/proc/{after['broker-a-2']}/cmdline").read_bytes().split(b"\0")
+
+
+def test_an_edited_file_is_seen_and_written_again(cluster: Cluster) -> None:
+    config = cluster.base / "instances" / "broker-a-0" / "current" / "conf" / "broker.p"
+    wanted = config.read_bytes()
+    config.write_bytes(wanted + b"flushDiskType=SYNC_FLUSH\n")
+    done = cluster.must("deploy", "--yes")
+    assert "broker-a-0" in done.stdout
+    assert config.read_bytes() == wanted
+
+
+def test_a_pid_file_of_another_process_is_not_trusted(cluster: Cluster) -> None:
+    cluster.must("stop", "namesrv-3")
+    bystander = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    try:
+        pid_file = cluster.base / "instances" / "namesrv-3" / "run" / "pid"
+        pid_file.write_text(f"{bystander.pid}\n")
+        assert cluster.pid("namesrv-3") is None
+        cluster.must("stop", "namesrv-3")
+        assert bystander.poll() is None
+        cluster.must("start", "namesrv-3")
+        assert cluster.pid("namesrv-3") not in {None, bystander.pid}
+        pid_file.unlink()
+        assert "already" in cluster.script("namesrv-3", "start.sh").stdout
+        assert cluster.pid("namesrv-3") is not None
+    finally:
+        bystander.kill()
+        bystander.wait()
+
+
+def test_a_taken_port_is_named_with_its_owner(cluster: Cluster) -> None:
+    cluster.must("stop", "namesrv-1")
+    port = cluster.topology.instance("namesrv-1").port
+    with socket.socket() as squatter:
+        squatter.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        squatter.bind(("127.0.0.1", port))
+        squatter.listen()
+        done = cluster.rmqops("deploy", "--yes")
+    assert done.code == 4, done
+    assert f"port {port}" in done.stderr
+    assert f"pid {os.getpid()}" in done.stderr
+    cluster.must("deploy", "--yes")
+
+
+def test_a_broker_that_does_not_start_shows_why(cluster: Cluster) -> None:
+    def break_it(document: dict) -> None:
+        hosts = document["all"]["children"]["brokers"]["children"]["broker-a"]["hosts"]
+        hosts["broker-a-1"]["rocketmq_jvm_options"] = ["-XX:+NoSuchOption"]
+
+    wanted = cluster.inventory.read_text()
+    cluster.edit(break_it)
+    done = cluster.rmqops("deploy", "--yes")
+    assert done.code == 1, done
+    assert "broker-a-1" in done.stderr
+    assert "NoSuchOption" in done.stderr
+    cluster.inventory.write_text(wanted)
+    cluster.must("deploy", "--yes")
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("after", [0.5, 2.5, 5.0])
+def test_an_interrupted_deploy_is_finished_by_the_next(cluster: Cluster, how: signal.Signals, after: float) -> None:
+    cluster.must("stop")
+
+    def change(document: dict) -> None:
+        document["all"]["vars"]["rocketmq_stop_timeout"] = 61 if how == signal.SIGINT else 62
+
+    cluster.edit(change)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "rmqops", "deploy", "--yes", "-i", str(cluster.inventory)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        process.wait(after)  # the moment of the strike is the point here, not a condition
+    except subprocess.TimeoutExpired:
+        process.send_signal(how)
+    assert process.wait(60) in {0, 130, -signal.SIGKILL}
+    cluster.must("deploy", "--yes")
+    assert status(cluster)["healthy"] is True
+
+
+def test_restart_keeps_the_cluster_whole(cluster: Cluster) -> None:
+    before = pids(cluster)
+    cluster.must("restart", "broker-a")
+    after = pids(cluster)
+    assert {name for name in INSTANCES if after[name] != before[name]} == {"broker-a-0", "broker-a-1", "broker-a-2"}
+    assert status(cluster)["healthy"] is True
+
+
+def test_destroy_asks_for_the_name_and_keeps_the_messages(cluster: Cluster) -> None:
+    done = cluster.rmqops("destroy", "--confirm", "another")
+    assert done.code == 5, done
+    assert all(pids(cluster).values())
+    cluster.must("destroy", "--confirm", cluster.topology.cluster)
+    left = sorted(str(path.relative_to(cluster.base)) for path in cluster.base.glob("*/*/*"))
+    assert left == [f"instances/broker-a-{n}/data" for n in (0, 1, 2)]
+    assert "nothing to remove" in cluster.must("destroy", "--confirm", cluster.topology.cluster).stdout
+    assert status(cluster)["healthy"] is False
+    cluster.must("deploy", "--yes")
+    assert status(cluster)["healthy"] is True
+
+
+def test_the_playbook_alone_gives_the_same(make_cluster: Callable[..., Cluster]) -> None:
+    alone = make_cluster()
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    checkout = Path(__file__).parents[2]  # its ansible.cfg says where the role is
+    argv = ["ansible-playbook", "-i", str(alone.inventory), "playbooks/site.yml"]
+    done = subprocess.run(
+        argv, cwd=checkout, env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stdout
+    assert "nothing to change" in alone.must("deploy", "--yes").stdout
+    again = subprocess.run(
+        argv, cwd=checkout, env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert "changed=0" in again.stdout
+    assert "changed=1" not in again.stdout
+
+
+def test_an_inventory_that_is_not_there() -> None:
+    done = rmqops("deploy", "--yes", "--inventory", "nowhere")
+    assert done.code == 3
+    assert "nowhere" in done.stderr
+    assert "local" in done.stderr
+
+
+def test_the_sample_is_refused() -> None:
+    done = rmqops("deploy", "--yes", "--inventory", "prod")
+    assert done.code == 5, done
+    assert "documentation" in done.stderr
+
+
+def test_a_cluster_that_is_down(make_cluster: Callable[..., Cluster]) -> None:
+    down = make_cluster()
+    started = time.monotonic()
+    done = down.rmqops("status", "--json")
+    assert time.monotonic() - started < 30
+    assert done.code == 1
+    answer = json.loads(done.stdout)
+    assert answer["healthy"] is False
+    assert not any(server["reachable"] for server in answer["nameservers"])
