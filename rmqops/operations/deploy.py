@@ -60,7 +60,7 @@ def execute(
     """Carry out a plan: files and dead instances first, then restarts one at a time, then health.
 
     Raises:
-        OperationFailed: a host failed, or the cluster did not become healthy; names which, with the end of its log.
+        OperationFailed: a host failed, or the cluster did not become healthy; names which, and why.
     """
     if todo.needed:
         playbook.run(

@@ -45,5 +45,6 @@ def load(name: str) -> Loaded:
 def _schema() -> Schema:
     role = assets.path("roles", "rocketmq")
     return schema.schema(
-        (role / "meta" / "argument_specs.yml").read_text("utf-8"), (role / "defaults" / "main.yml").read_text("utf-8")
+        (role / "meta" / "argument_specs.yml").read_text("utf-8"),
+        (role / "defaults" / "main.yml").read_text("utf-8"),
     )

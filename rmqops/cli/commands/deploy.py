@@ -41,7 +41,9 @@ def command(inventory: Inventory, yes: Yes = False, json: Json = False) -> None:
         log = logbook.new_log("deploy", topology.cluster)
         done = deploy.execute(topology, todo, artifact, log=log, listener=shown.listen, say=shown.say)
     if json:
-        output.result_json({"cluster": topology.cluster, "changed": list(done.changed), "status": done.status.json()})
+        output.result_json(
+            {"cluster": topology.cluster, "changed": list(done.changed), "status": done.status.json()}
+        )
     elif done.changed:
         output.result(f"{topology.cluster} is healthy; changed: {', '.join(done.changed)}")
     else:
@@ -67,7 +69,7 @@ def _other_ports(change: Change) -> list[tuple[str, int]]:
 
 
 def _done(change: Change) -> str:
-    parts = [] if change.action == "none" else [change.action]
+    parts: list[str] = [] if change.action == "none" else [change.action]
     if change.files and change.action != "create":
         parts.append(f"files {', '.join(change.files)}")
     if change.release:

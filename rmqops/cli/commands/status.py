@@ -1,0 +1,61 @@
+"""``rmqops status``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rmqops.cli import output
+from rmqops.cli.options import Inventory, Json
+
+if TYPE_CHECKING:
+    from rmqops.operations.status import Status
+
+
+def command(
+    inventory: Inventory,
+    json: Json = False,
+    wait: Annotated[float, typer.Option("--wait", help="Wait that many seconds for health.")] = 0,
+) -> int:
+    """Ask every NameServer and broker, and tell who is master, who is there and what is wrong.
+
+    Exits with 0 when the cluster is healthy and 1 when it is not.
+    """
+    from rmqops.errors import OperationFailed
+    from rmqops.operations import health, inventories, status
+
+    topology = inventories.load(inventory).topology
+    if wait:
+        try:
+            seen = health.wait(topology, wait)
+        except OperationFailed:
+            seen = status.observe(topology)
+    else:
+        seen = status.observe(topology)
+    if json:
+        output.result_json(seen.json())
+    else:
+        _show(seen)
+    return 0 if seen.healthy else 1
+
+
+def _show(seen: Status) -> None:
+    rows = [
+        [server.name, "NameServer", server.address, "", "yes" if server.reachable else "no"]
+        for server in seen.nameservers
+    ]
+    rows += [
+        [member.name, group.name, member.address, member.role or "?", "yes" if member.alive else "no"]
+        for group in seen.groups
+        for member in group.members
+    ]
+    output.table(
+        f"cluster {seen.cluster}, RocketMQ {seen.version}",
+        ["instance", "group", "address", "role", "answers"],
+        rows,
+    )
+    if seen.healthy:
+        output.result("healthy")
+    for problem in seen.problems:
+        output.result(f"problem: {problem}")
