@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.conftest import Cluster, must
+
+from tests.support.clusters import Cluster, must
 
 pytestmark = pytest.mark.e2e
 
@@ -41,7 +42,7 @@ def quickstart_inventory(base: Path, port: int, version: str) -> dict:
 
 def steps(page: str, section: str) -> list[str]:
     """Return the commands of a section: its indented lines."""
-    body = page.split(f"## {section}")[1].split("\n## ")[0]
+    body = page.split(f"## {section}")[1].split("\n## ", maxsplit=1)[0]
     return [line.strip() for line in body.splitlines() if line.startswith("       ")]
 
 
@@ -58,7 +59,9 @@ def by_hand(make_cluster: Callable[..., Cluster], tmp_path: Path) -> Iterator[Ca
         with tarfile.open(archive) as tar:
             tar.extractall(cluster.base / "releases", filter="data")
         for command in steps((rendered / "INSTALL.md").read_text(), "The instances, in this order"):
-            done = subprocess.run(["/bin/sh", "-c", command], cwd=rendered, capture_output=True, text=True, check=False)
+            done = subprocess.run(
+                ["/bin/sh", "-c", command], cwd=rendered, capture_output=True, text=True, check=False
+            )
             assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
         return cluster
 

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.conftest import Cluster, rmqops
+
+from tests.support.clusters import Cluster, rmqops
 
 pytestmark = pytest.mark.e2e
 
@@ -147,7 +148,9 @@ def test_a_broker_that_does_not_start_shows_why(cluster: Cluster) -> None:
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 @pytest.mark.parametrize("after", [0.5, 2.5, 5.0])
-def test_an_interrupted_deploy_is_finished_by_the_next(cluster: Cluster, how: signal.Signals, after: float) -> None:
+def test_an_interrupted_deploy_is_finished_by_the_next(
+    cluster: Cluster, how: signal.Signals, after: float
+) -> None:
     cluster.must("stop")
 
     def change(document: dict) -> None:
@@ -172,7 +175,11 @@ def test_restart_keeps_the_cluster_whole(cluster: Cluster) -> None:
     before = pids(cluster)
     cluster.must("restart", "broker-a")
     after = pids(cluster)
-    assert {name for name in INSTANCES if after[name] != before[name]} == {"broker-a-0", "broker-a-1", "broker-a-2"}
+    assert {name for name in INSTANCES if after[name] != before[name]} == {
+        "broker-a-0",
+        "broker-a-1",
+        "broker-a-2",
+    }
     assert status(cluster)["healthy"] is True
 
 

@@ -1,0 +1,152 @@
+"""Throw-away clusters: command lines, ports and inventories for tests."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from rmqops.model.topology import Topology
+from rmqops.operations import inventories
+
+PORTS = range(23000, 32000, 100)
+"""A cluster takes a hundred ports; below the kernel's range for outgoing connections."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command line printed and ended with."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    def __str__(self) -> str:
+        return f"exit {self.code}\n--- stdout\n{self.stdout}\n--- stderr\n{self.stderr}"
+
+
+def rmqops(*arguments: str, cwd: Path | None = None, timeout: float = 300, **environment: str) -> Done:
+    """Run the command line as a user would, as a process."""
+    done = subprocess.run(
+        [sys.executable, "-m", "rmqops", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        cwd=cwd,
+        env={**os.environ, **environment},
+        check=False,
+    )
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+def must(*arguments: str, **options: object) -> Done:
+    """Run the command line and insist on exit code 0."""
+    done = rmqops(*arguments, **options)  # type: ignore[arg-type]
+    assert done.code == 0, f"rmqops {' '.join(arguments)}: {done}"
+    return done
+
+
+def free_port_base() -> int:
+    """Return the first of a hundred ports of which the ones a cluster uses are free."""
+    start = os.getpid() % len(PORTS)
+    for base in (*PORTS[start:], *PORTS[:start]):
+        if all(_free(base + offset) for offset in (*range(3), *range(8, 40), *range(60, 63))):
+            return base
+    raise AssertionError("no free ports")
+
+
+def _free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """An inventory of a throw-away cluster."""
+
+    inventory: Path
+    base: Path
+
+    @property
+    def topology(self) -> Topology:
+        """What the inventory describes."""
+        return inventories.load(str(self.inventory)).topology
+
+    def rmqops(self, *arguments: str, **options: object) -> Done:
+        """Run a command against this cluster."""
+        return rmqops(*arguments, "--inventory", str(self.inventory), **options)  # type: ignore[arg-type]
+
+    def must(self, *arguments: str, **options: object) -> Done:
+        """Run a command against this cluster and insist on exit code 0."""
+        return must(*arguments, "--inventory", str(self.inventory), **options)
+
+    def script(self, instance: str, name: str) -> Done:
+        """Run one of an instance's own scripts."""
+        path = self.base / "instances" / instance / "current" / "bin" / name
+        done = subprocess.run([str(path)], capture_output=True, text=True, timeout=90, check=False)
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    def pid(self, instance: str) -> int | None:
+        """Return the process of an instance."""
+        done = self.script(instance, "pid.sh")
+        return int(done.stdout) if done.code == 0 else None
+
+    def edit(self, change: Callable[[dict], None]) -> None:
+        """Change the inventory."""
+        document = yaml.safe_load(self.inventory.read_text())
+        change(document)
+        self.inventory.write_text(yaml.safe_dump(document, sort_keys=False))
+
+
+def dledger_inventory(base: Path, port: int, version: str = "4.5.2") -> dict:
+    """Describe three NameServers and a DLedger group of three on this machine."""
+    brokers = {
+        f"broker-a-{number}": {
+            "rocketmq_dledger_id": f"n{number}",
+            "rocketmq_listen_port": port + 10 + 10 * number,
+            "rocketmq_dledger_port": port + 60 + number,
+        }
+        for number in range(3)
+    }
+    return {
+        "all": {
+            "vars": {
+                "ansible_connection": "local",
+                "ansible_host": "127.0.0.1",
+                "ansible_python_interpreter": sys.executable,
+                "rocketmq_cluster": f"test-{port}",
+                "rocketmq_version": version,
+                "rocketmq_supervisor": "detached",
+                "rocketmq_drillable": True,
+                "rocketmq_base_dir": str(base),
+            },
+            "children": {
+                "namesrv": {
+                    "vars": {"rocketmq_heap": "128m"},
+                    "hosts": {f"namesrv-{n}": {"rocketmq_listen_port": port + n - 1} for n in (1, 2, 3)},
+                },
+                "brokers": {
+                    "vars": {
+                        "rocketmq_heap": "384m",
+                        "rocketmq_direct_memory": "384m",
+                        "rocketmq_config": {
+                            "mapedFileSizeCommitLog": 67108864,
+                            "mapedFileSizeConsumeQueue": 600000,
+                        },
+                    },
+                    "children": {"broker-a": {"hosts": brokers}},
+                },
+            },
+        }
+    }
