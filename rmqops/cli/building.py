@@ -1,0 +1,85 @@
+"""Builds as the command line shows them: a bar on a terminal, plain lines elsewhere, on standard error."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from rmqops.cli import output
+from rmqops.source.artifacts import Artifact
+from rmqops.source.build import BuildOptions, ensure_artifact
+from rmqops.source.progress import Progress, Report
+
+_WORDS: Final = {
+    "wait": "",
+    "fetch": "fetching ",
+    "verify": "verifying ",
+    "unpack": "unpacking ",
+    "compile": "compiling ",
+    "pack": "packing ",
+    "runtime": "making ",
+}
+
+
+def build(version: str, *, runtime: bool = False) -> Artifact:
+    """Return the artifact of a release, building it and showing how far it is when it is not there yet."""
+    with shown() as report:
+        return ensure_artifact(version, options=BuildOptions(runtime=runtime), progress=report)
+
+
+@contextmanager
+def shown() -> Iterator[Report]:
+    """Show progress while the block runs; yield the function that takes it."""
+    if sys.stderr.isatty():
+        with _bar() as report:
+            yield report
+    else:
+        yield _lines()
+
+
+def _sentence(progress: Progress) -> str:
+    return f"{_WORDS[progress.stage]}{progress.message}"
+
+
+def _lines() -> Report:
+    last = ""
+
+    def report(progress: Progress) -> None:
+        nonlocal last
+        text = _sentence(progress)
+        if text == last:
+            return
+        last = text
+        if progress.stage == "compile" and progress.done is not None:
+            text = f"[{progress.done + 1}/{progress.total}] {text}"
+        output.note(text)
+
+    return report
+
+
+@contextmanager
+def _bar() -> Iterator[Report]:
+    from rich.console import Console
+    from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TimeElapsedColumn(),
+    )
+    bar = Bar(*columns, console=Console(stderr=True, highlight=False), transient=True)
+    task = bar.add_task("", total=None)
+
+    def report(progress: Progress) -> None:
+        # Started by the first step: what is there already shows no bar.
+        bar.start()
+        bar.update(task, description=_sentence(progress), completed=progress.done or 0, total=progress.total)
+
+    try:
+        yield report
+    finally:
+        bar.stop()

@@ -1,0 +1,118 @@
+"""``rmqops build``."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from rmqops.cli import output
+from rmqops.cli.options import Json
+from rmqops.model.releases import DEFAULT_VERSION
+
+if TYPE_CHECKING:
+    from rmqops.source.artifacts import Artifact, RuntimeArtifact
+    from rmqops.source.build import Outcome
+
+MEGABYTE = 1_000_000
+
+
+def command(
+    *,
+    version: Annotated[str, typer.Option("--version", metavar="V", help="The release.")] = DEFAULT_VERSION,
+    source: Annotated[Path | None, typer.Option("--source", metavar="ZIP", help="A local source zip.")] = None,
+    origin: Annotated[
+        Literal["zip", "maven", "apache"] | None,
+        typer.Option("--from", help="The only place to ask; else Maven is asked, then the Apache archive."),
+    ] = None,
+    sha512: Annotated[
+        str | None,
+        typer.Option("--sha512", metavar="DIGEST", help="Of the source zip of a release that is not pinned."),
+    ] = None,
+    keyring: Annotated[
+        Path | None, typer.Option("--keyring", metavar="FILE", help="Verify the signature with these keys.")
+    ] = None,
+    jdk: Annotated[
+        Path | None, typer.Option("--jdk", metavar="DIR", help="The JDK to build with, 8 or later.")
+    ] = None,
+    runtime: Annotated[
+        bool, typer.Option("--runtime", help="Make a Java runtime, too: hosts then need no Java.")
+    ] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Use no network, only the caches.")] = False,
+    json: Json = False,
+) -> None:
+    """Build RocketMQ from source into one artifact in the cache; at once when it is there already."""
+    from rmqops.cli.building import shown
+    from rmqops.source.build import BuildOptions, build
+    from rmqops.source.fetch import Origin
+
+    options = BuildOptions(
+        source=source,
+        origin=Origin(origin) if origin else None,
+        sha512=sha512,
+        keyring=keyring,
+        jdk=jdk,
+        runtime=runtime,
+        offline=offline,
+    )
+    started = time.monotonic()
+    with shown() as report:
+        outcome = build(version, options=options, progress=report)
+    seconds = round(time.monotonic() - started, 3)
+    if json:
+        output.result_json(_fields(outcome, seconds))
+    else:
+        output.result(_text(outcome, seconds))
+
+
+def _fields(outcome: Outcome, seconds: float) -> dict[str, object]:
+    artifact = outcome.artifact
+    return {
+        "version": artifact.version,
+        "name": artifact.name,
+        **_archive(artifact),
+        "source_sha512": artifact.source_sha512,
+        "signed_by": outcome.signed_by,
+        "jdk": artifact.jdk,
+        "oldest_java": artifact.oldest_java,
+        "built": artifact.built,
+        "compiled": outcome.compiled,
+        "log": str(artifact.log),
+        "seconds": seconds,
+        "runtime": {
+            "name": artifact.runtime.name,
+            "java": artifact.runtime.java,
+            "machine": artifact.runtime.machine,
+            **_archive(artifact.runtime),
+        }
+        if artifact.runtime
+        else None,
+    }
+
+
+def _archive(found: Artifact | RuntimeArtifact) -> dict[str, object]:
+    return {"path": str(found.path), "sha256": found.digest, "size": found.size}
+
+
+def _text(outcome: Outcome, seconds: float) -> str:
+    artifact = outcome.artifact
+    lines = [
+        str(artifact.path),
+        f"  sha256  {artifact.digest}",
+        f"  size    {artifact.size / MEGABYTE:.1f} MB",
+        f"  runs on Java {artifact.oldest_java} and later, compiled by JDK {artifact.jdk}",
+    ]
+    if outcome.signed_by:
+        lines.append(f"  signed  by {outcome.signed_by}")
+    if artifact.runtime:
+        lines += [
+            str(artifact.runtime.path),
+            f"  sha256  {artifact.runtime.digest}",
+            f"  size    {artifact.runtime.size / MEGABYTE:.1f} MB",
+            f"  is Java {artifact.runtime.java} for {artifact.runtime.machine}",
+        ]
+    lines.append(f"built in {seconds:.1f} s" if outcome.compiled else f"was there already; took {seconds:.1f} s")
+    lines.append(f"log {artifact.log}")
+    return "\n".join(lines)

@@ -1,0 +1,293 @@
+"""Build a release of RocketMQ: from its source zip to one artifact in the user's cache."""
+
+from __future__ import annotations
+
+import errno
+import os
+import platform
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+from rmqops.errors import PreflightFailed, SourceError, UsageError
+from rmqops.model.releases import DEFAULT_VERSION
+from rmqops.source import bundle
+from rmqops.source.artifacts import Artifact, RuntimeArtifact
+from rmqops.source.cache import Cache, default_cache, intact
+from rmqops.source.digest import check_sha512, expected_sha512, file_digest
+from rmqops.source.fetch import APACHE_ARCHIVE, Fetcher, Origin, verified_zip
+from rmqops.source.jdk import JVM_ROOTS, Jdk, find_jdk
+from rmqops.source.maven import PACKAGE, Maven, find_distribution, find_maven, module_begun
+from rmqops.source.progress import Progress, Report, silent
+from rmqops.source.runtime import MODULES, OPTIONS, make_runtime, require_jlink
+from rmqops.source.signature import check_signature
+
+BUILD_ROOM: Final = 120_000_000
+"""Bytes that a build takes in the cache at its peak (measured: 59 MB of files, and the archive)."""
+
+RUNTIME_ROOM: Final = 200_000_000
+"""Bytes that a runtime takes at its peak (measured with JDK 25: 103 MB of files, 60 MB of archive)."""
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+@dataclass(frozen=True)
+class BuildOptions:
+    """How to build; the defaults suit everybody."""
+
+    source: Path | None = None
+    """A local source zip."""
+    origin: Origin | None = None
+    """The only place to fetch the source from; None asks Maven, then the Apache archive."""
+    sha512: str | None = None
+    """The digest of the source of a release that is not pinned."""
+    keyring: Path | None = None
+    """Keys, one of which must have signed the source."""
+    jdk: Path | None = None
+    """The JDK to build with; None finds one."""
+    runtime: bool = False
+    """Make a Java runtime, too."""
+    offline: bool = False
+    """Use no network."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a build did."""
+
+    artifact: Artifact
+    compiled: bool
+    """False when the artifact was there already."""
+    signed_by: str | None
+    """The fingerprint of the key that signed the source, when a key ring was given."""
+
+
+def ensure_artifact(
+    version: str = DEFAULT_VERSION,
+    *,
+    options: BuildOptions | None = None,
+    progress: Report = silent,
+    cache: Cache | None = None,
+) -> Artifact:
+    """Return the artifact of a release, building it the first time; see :func:`build`."""
+    return build(version, options=options, progress=progress, cache=cache).artifact
+
+
+def build(
+    version: str = DEFAULT_VERSION,
+    *,
+    options: BuildOptions | None = None,
+    progress: Report = silent,
+    cache: Cache | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Outcome:
+    """Build a release, or find it built.
+
+    Two builds at once wait for each other. A build that was killed leaves half-made things only in the cache's
+    ``work``, which the next one empties.
+
+    Raises:
+        UsageError: the version or the options are wrong.
+        PreflightFailed: there is no JDK, no Maven or not enough room.
+        DigestMismatch: the source is not the release.
+        SourceError: the source cannot be fetched, or Maven failed.
+    """
+    options = options or BuildOptions()
+    cache = cache or default_cache(environ)
+    sha512 = expected_sha512(version, options.sha512)
+    _check(options)
+    if options.source is not None:
+        check_sha512(options.source, sha512, str(options.source))
+    job = _Job(version, sha512, options, progress, cache, environ)
+    try:
+        found = None if options.keyring else job.found()
+        if found:
+            return Outcome(found, compiled=False, signed_by=None)
+        with cache.locked("build", f"building RocketMQ {version}", progress) as lock, cache.workspace() as work:
+            return replace(job, work=work, lock=lock).run()
+    except OSError as error:
+        raise _disk_error(error, cache) from error
+
+
+def _check(options: BuildOptions) -> None:
+    if options.source is None and options.origin is Origin.ZIP:
+        raise UsageError("--from zip needs the zip", remedy="name it with --source ZIP")
+    if options.source is not None and options.origin not in (None, Origin.ZIP):
+        raise UsageError(
+            f"--source and --from {options.origin} contradict each other", remedy="leave one of them out"
+        )
+    if options.source is not None and not options.source.is_file():
+        raise UsageError(f"there is no file {options.source}", remedy="name the source zip with --source")
+    if options.offline and options.origin is Origin.APACHE:
+        raise UsageError("--offline and --from apache contradict each other", remedy="leave one of them out")
+
+
+@dataclass(frozen=True)
+class _Job:
+    version: str
+    sha512: str
+    options: BuildOptions
+    report: Report
+    cache: Cache
+    environ: Mapping[str, str]
+    work: Path = Path()
+    lock: int = -1
+    archive: str = field(default=APACHE_ARCHIVE)
+
+    @cached_property
+    def jdk(self) -> Jdk:
+        return find_jdk(self.options.jdk, self.environ, JVM_ROOTS)
+
+    @cached_property
+    def log(self) -> Path:
+        now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        return self.cache.new_log(f"rocketmq-{self.version}-{now}-{os.getpid()}")
+
+    @cached_property
+    def maven(self) -> Maven:
+        return Maven(
+            find_maven(self.environ), self.jdk, self.environ, self.log, self.options.offline, (self.lock,)
+        )
+
+    def found(self) -> Artifact | None:
+        """Return what answers the whole request without a build."""
+        artifact = self.compiled()
+        if artifact is None or not self.options.runtime:
+            return artifact
+        return artifact if artifact.runtime and artifact.runtime == self.linked() else None
+
+    def compiled(self) -> Artifact | None:
+        artifact = self.cache.artifact(self.version, self.sha512)
+        if artifact is None or not intact(artifact):
+            return None
+        # A JDK that was named is meant; one that was found is not.
+        return artifact if self.options.jdk is None or artifact.jdk == self.jdk.version else None
+
+    def linked(self) -> RuntimeArtifact | None:
+        runtime = self.cache.runtime(_identity(self.jdk))
+        return runtime if runtime and intact(runtime) else None
+
+    def run(self) -> Outcome:
+        """Do what is not done yet; another may have done it while this one waited for the lock."""
+        signed_by = self.verify_signature() if self.options.keyring else None
+        artifact = self.found()
+        if artifact:
+            return Outcome(artifact, compiled=False, signed_by=signed_by)
+        artifact = self.compiled()
+        compiled = artifact is None
+        if self.options.runtime:
+            require_jlink(self.jdk)
+        if artifact is None:
+            artifact = self.compile()
+        if self.options.runtime:
+            artifact = replace(artifact, runtime=self.linked() or self.link())
+        self.cache.save(artifact)
+        return Outcome(artifact, compiled=compiled, signed_by=signed_by)
+
+    @cached_property
+    def fetcher(self) -> Fetcher:
+        return Fetcher(
+            self.version,
+            lambda: self.maven,
+            self.work,
+            self.report,
+            origin=self.options.origin,
+            local=self.options.source,
+            offline=self.options.offline,
+            archive=self.archive,
+        )
+
+    def source(self) -> Path:
+        return verified_zip(self.fetcher, self.sha512, self.cache.source(self.version, self.sha512))
+
+    def verify_signature(self) -> str:
+        assert self.options.keyring is not None
+        archive = self.source()
+        kept = archive.with_name(archive.name + ".asc")
+        signature = kept if kept.is_file() and self.options.source is None else self.fetcher.get(".asc")[0]
+        self.report(Progress("verify", f"signature of {self.fetcher.zip_name}"))
+        signer = check_signature(archive, signature, self.options.keyring, self.environ)
+        if signature != kept:
+            signature.replace(kept)
+        return signer
+
+    def compile(self) -> Artifact:
+        """Compile and pack the release, and bring the archive into its place."""
+        self.require_room(BUILD_ROOM)
+        maven = self.maven
+        source = self.source()
+        self.report(Progress("unpack", self.fetcher.zip_name))
+        project = bundle.unpack_source(source, self.work / "source")
+        maven.run(PACKAGE, project, self.follow)
+        distribution = find_distribution(project)
+        self.report(Progress("pack", f"RocketMQ {self.version}"))
+        name, path, digest = self.pack(distribution, f"rocketmq-{self.version}", f"rocketmq-{self.version}")
+        return Artifact(
+            version=self.version,
+            name=name,
+            path=path,
+            digest=digest,
+            size=path.stat().st_size,
+            source_sha512=self.sha512,
+            jdk=self.jdk.version,
+            oldest_java=self.jdk.oldest_target,
+            built=datetime.now(UTC).isoformat(timespec="seconds"),
+            log=maven.log,
+        )
+
+    def link(self) -> RuntimeArtifact:
+        """Make a Java runtime, and bring its archive into its place."""
+        self.require_room(RUNTIME_ROOM)
+        self.report(Progress("runtime", f"Java {self.jdk.version} by jlink"))
+        target = self.work / "java"
+        make_runtime(self.jdk, target, environ=self.environ, log=self.log, keep_open=(self.lock,))
+        machine = platform.machine()
+        self.report(Progress("pack", f"Java {self.jdk.version}"))
+        name, path, digest = self.pack(target, "java", f"java-{self.jdk.version}-{machine}")
+        runtime = RuntimeArtifact(name, path, digest, path.stat().st_size, self.jdk.version, machine)
+        self.cache.save_runtime(_identity(self.jdk), runtime)
+        return runtime
+
+    def pack(self, directory: Path, top: str, prefix: str) -> tuple[str, Path, str]:
+        """Pack a directory into the cache; return the archive's name, path and digest."""
+        half = self.work / f"{prefix}.tar.gz"
+        bundle.pack(directory, top, half)
+        digest = file_digest(half, "sha256")
+        name = f"{prefix}-{digest[:16]}"
+        path = self.cache.artifacts / f"{name}.tar.gz"
+        half.replace(path)
+        return name, path, digest
+
+    def follow(self, line: str) -> None:
+        module = module_begun(line)
+        if module:
+            self.report(Progress("compile", module.name, module.done, module.total))
+
+    def require_room(self, needed: int) -> None:
+        free = shutil.disk_usage(self.work).free
+        if free < needed:
+            raise PreflightFailed(
+                f"{self.cache.root} has {free // 1_000_000} MB free, but this takes {needed // 1_000_000} MB",
+                remedy="make room there, or set RMQOPS_CACHE to a directory on another disk",
+            )
+
+
+def _identity(jdk: Jdk) -> str:
+    return sha256("\n".join((jdk.identity, *MODULES, *OPTIONS)).encode()).hexdigest()[:16]
+
+
+def _disk_error(error: OSError, cache: Cache) -> SourceError:
+    if error.errno in _FULL:
+        return SourceError(
+            f"no space is left in {cache.root}: {error}",
+            remedy="make room there, or set RMQOPS_CACHE to a directory on another disk; nothing half made stays",
+        )
+    return SourceError(
+        f"the cache {cache.root} cannot be used: {error}",
+        remedy="make it writable, or set RMQOPS_CACHE to another directory",
+    )

@@ -1,0 +1,205 @@
+"""The user's cache: sources, artifacts, their records and logs.
+
+::
+
+    <cache>/                     RMQOPS_CACHE, else the user's own, such as ~/.cache/rmqops
+      build.lock, unpack.lock    held while somebody writes
+      sources/                   verified source zips, named by version and digest
+      artifacts/                 archives, named by their content
+      records/                   what was built from which source; leads to an artifact
+      unpacked/                  artifacts unpacked, named as they are
+      logs/                      what Maven said, build by build
+      work/                      half-made things; emptied by the next build
+
+Every file comes into its place by a rename, so that what is there is whole.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from rmqops.errors import SourceError
+from rmqops.model.releases import RELEASES
+from rmqops.source import bundle, lock
+from rmqops.source.artifacts import (
+    Artifact,
+    RuntimeArtifact,
+    artifact_from_json,
+    artifact_to_json,
+    runtime_from_json,
+    runtime_to_json,
+)
+from rmqops.source.digest import file_digest
+from rmqops.source.progress import Progress, Report, silent
+
+LOGS_KEPT: Final = 20
+
+
+@dataclass(frozen=True)
+class Cache:
+    """One cache, by its directory."""
+
+    root: Path
+
+    @property
+    def artifacts(self) -> Path:
+        """The directory of archives."""
+        return self.root / "artifacts"
+
+    @property
+    def logs(self) -> Path:
+        """The directory of logs; the newest :data:`LOGS_KEPT` stay."""
+        return self.root / "logs"
+
+    def source(self, version: str, sha512: str) -> Path:
+        """Return where the verified source zip of a release belongs; its signature lies beside it."""
+        return self.root / "sources" / f"rocketmq-all-{version}-{sha512[:16]}-source-release.zip"
+
+    def locked(
+        self, kind: Literal["build", "unpack"], purpose: str, report: Report
+    ) -> AbstractContextManager[int]:
+        """Hold one of the cache's locks; yields its descriptor, for children to inherit."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        return lock.held(
+            self.root / f"{kind}.lock",
+            purpose,
+            lambda holder: report(Progress("wait", f"waiting for {holder}")),
+        )
+
+    @contextmanager
+    def workspace(self) -> Iterator[Path]:
+        """Make a directory for half-made things, and remove it whatever happens.
+
+        The caller holds the build lock: what others left there is from the dead, and is removed first.
+        """
+        work = self.root / "work"
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir(parents=True)
+        for name in ("sources", "artifacts", "records", "logs"):
+            (self.root / name).mkdir(exist_ok=True)
+        try:
+            yield Path(tempfile.mkdtemp(dir=work))
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+
+    def new_log(self, name: str) -> Path:
+        """Return the path of a new log, and remove the oldest ones."""
+        old = sorted(self.logs.glob("*.log"), key=lambda path: path.stat().st_mtime, reverse=True)
+        for path in old[LOGS_KEPT - 1 :]:
+            path.unlink(missing_ok=True)
+        return self.logs / f"{name}.log"
+
+    def save(self, artifact: Artifact) -> None:
+        """Record an artifact whose archive is in place."""
+        _write(self._record(artifact.version, artifact.source_sha512), artifact_to_json(artifact))
+
+    def artifact(self, version: str, source_sha512: str) -> Artifact | None:
+        """Return the artifact built from a source, if its archive is there and of the recorded size."""
+        return self._read(self._record(version, source_sha512))
+
+    def newest(self, version: str) -> Artifact | None:
+        """Return the artifact of a release that was built last, from whatever source."""
+        records = self.root.joinpath("records").glob(f"rocketmq-{version}-*.json")
+        found = [artifact for artifact in map(self._read, records) if artifact]
+        return max(found, key=lambda artifact: artifact.built, default=None)
+
+    def save_runtime(self, identity: str, runtime: RuntimeArtifact) -> None:
+        """Record a runtime whose archive is in place, by what it was made from."""
+        _write(self.root / "records" / f"java-{identity}.json", runtime_to_json(runtime))
+
+    def runtime(self, identity: str) -> RuntimeArtifact | None:
+        """Return the runtime made from a JDK, if its archive is there and of the recorded size."""
+        try:
+            text = (self.root / "records" / f"java-{identity}.json").read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            return None
+        runtime = runtime_from_json(text, self.artifacts)
+        return runtime if runtime and _is_there(runtime) else None
+
+    def _record(self, version: str, source_sha512: str) -> Path:
+        return self.root / "records" / f"rocketmq-{version}-{source_sha512[:16]}.json"
+
+    def _read(self, record: Path) -> Artifact | None:
+        try:
+            text = record.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            return None
+        artifact = artifact_from_json(text, self.artifacts, self.logs)
+        if artifact is None or not _is_there(artifact):
+            return None
+        if artifact.runtime and not _is_there(artifact.runtime):
+            return None
+        return artifact
+
+
+def default_cache(environ: Mapping[str, str] = os.environ) -> Cache:
+    """Return the user's cache: RMQOPS_CACHE, else where the system keeps caches (XDG_CACHE_HOME)."""
+    if environ.get("RMQOPS_CACHE"):
+        return Cache(Path(environ["RMQOPS_CACHE"]).expanduser().absolute())
+    import platformdirs
+
+    return Cache(platformdirs.user_cache_path("rmqops"))
+
+
+def find_artifact(version: str, cache: Cache | None = None) -> Artifact | None:
+    """Return the built artifact of a release, or None; builds nothing and reads no archive.
+
+    Of a known release only what was built from its pinned source counts, of another the newest.
+    """
+    cache = cache or default_cache()
+    release = RELEASES.get(version)
+    return cache.artifact(version, release.sha512) if release else cache.newest(version)
+
+
+def intact(found: Artifact | RuntimeArtifact) -> bool:
+    """Tell whether an archive still is what was recorded, by its digest."""
+    return _is_there(found) and file_digest(found.path, "sha256") == found.digest
+
+
+def unpacked(found: Artifact | RuntimeArtifact, cache: Cache | None = None, report: Report = silent) -> Path:
+    """Return the directory of an artifact's content, unpacking it the first time.
+
+    The directory is named as the artifact, by content, so it never changes once it is there. It holds ``bin``,
+    ``conf``, ``lib`` (a runtime: ``bin/java``) without the archive's top directory.
+
+    Raises:
+        SourceError: the archive is missing or broken.
+    """
+    cache = cache or default_cache()
+    target = cache.root / "unpacked" / found.name
+    if target.is_dir():
+        return target
+    with cache.locked("unpack", f"unpacking {found.name}", report):
+        if target.is_dir():
+            return target
+        if not intact(found):
+            raise SourceError(f"{found.path} is missing or is not what was built", remedy="run rmqops build again")
+        half = target.parent / ".half"
+        shutil.rmtree(half, ignore_errors=True)
+        half.mkdir(parents=True)
+        try:
+            bundle.unpack(found.path, half / found.name)
+            (half / found.name).rename(target)
+        finally:
+            shutil.rmtree(half, ignore_errors=True)
+    return target
+
+
+def _is_there(found: Artifact | RuntimeArtifact) -> bool:
+    try:
+        return found.path.stat().st_size == found.size
+    except OSError:
+        return False
+
+
+def _write(path: Path, text: str) -> None:
+    half = path.with_suffix(".half")
+    half.write_text(text, encoding="utf-8")
+    half.replace(path)

@@ -1,0 +1,44 @@
+"""A lock on the cache that the kernel lets go when its holder dies."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def held(path: Path, purpose: str, on_wait: Callable[[str], None]) -> Iterator[int]:
+    """Hold a lock file while the block runs; yield its descriptor.
+
+    A child that inherits the descriptor keeps the lock for as long as it lives: a Maven that outlives a
+    killed rmqops is waited for, not run over.
+
+    Args:
+        path: the lock file; its content is only for people.
+        purpose: what the holder does, for those who wait.
+        on_wait: called once, with who holds the lock, when somebody does.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            on_wait(_holder(descriptor))
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()} {purpose}".encode(), 0)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _holder(descriptor: int) -> str:
+    pid, _, purpose = os.pread(descriptor, 200, 0).decode(errors="replace").partition(" ")
+    if not pid.isdigit():
+        return "another process"
+    if not Path("/proc", pid).exists():
+        return f"what process {pid} left running when it died ({purpose})"
+    return f"process {pid} ({purpose})"

@@ -1,0 +1,177 @@
+"""Maven as a child process, and what its output means."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from rmqops.errors import SourceError, ToolMissing
+from rmqops.source.jdk import Jdk
+from rmqops.source.process import run_logged
+
+PACKAGE: Final = (
+    "-Prelease-all",
+    "-Dmaven.compiler.source=8",
+    "-Dmaven.compiler.target=8",
+    "-Dmaven.test.skip=true",
+    "package",
+)
+"""What Maven is told to build a release. Modules ask for source levels 6 and 7, which javac
+has dropped, hence 8. ``package``, not ``install``: the modules find each other in the reactor, and the user's
+local repository stays free of them."""
+
+TAIL_LINES: Final = 25
+"""How much of the log goes into an error."""
+
+_MODULE = re.compile(r"^\[INFO\] Building (?P<name>\S.*?)\s+\[(?P<done>\d+)/(?P<total>\d+)\]$")
+_NO_SPACE = ("No space left on device", "Disk quota exceeded", "File too large")
+_NO_NETWORK = (
+    "Could not transfer artifact",
+    "Could not transfer metadata",
+    "in offline mode",
+    "Unknown host",
+    "Connection refused",
+    "Connect to ",
+)
+
+
+@dataclass(frozen=True)
+class Module:
+    """One module that Maven begins with."""
+
+    name: str
+    done: int
+    """How many were begun before it."""
+    total: int
+
+
+def module_begun(line: str) -> Module | None:
+    """Read the line that begins a module; None for any other.
+
+    Maven 3.5 and later count them (``Building rocketmq-store 4.5.2 4.5.2 [6/17]``, the version named twice
+    because RocketMQ's module names hold it); earlier ones do not, and then there is no progress by module.
+    """
+    found = _MODULE.match(line.rstrip())
+    if not found:
+        return None
+    words = found["name"].split()
+    name = " ".join(words[:-1] if len(words) > 1 else words)
+    return Module(name, int(found["done"]) - 1, int(found["total"]))
+
+
+def find_maven(environ: Mapping[str, str]) -> Path:
+    """Find Maven: ``mvn`` on PATH, else in MAVEN_HOME or M2_HOME.
+
+    Raises:
+        ToolMissing: there is none.
+    """
+    found = shutil.which("mvn", path=environ.get("PATH"))
+    if found:
+        return Path(found).absolute()
+    for name in ("MAVEN_HOME", "M2_HOME"):
+        program = Path(environ[name], "bin", "mvn") if environ.get(name) else None
+        if program and os.access(program, os.X_OK):
+            return program
+    raise ToolMissing(
+        "there is no Maven: looked for mvn on PATH, and in MAVEN_HOME and M2_HOME",
+        remedy="install it, such as apt-get install maven (Debian, Ubuntu) or dnf install maven (Fedora, RHEL)",
+    )
+
+
+@dataclass(frozen=True)
+class Maven:
+    """Maven, ready to run with one JDK; its own settings decide mirrors, proxies and the local repository."""
+
+    program: Path
+    jdk: Jdk
+    environ: Mapping[str, str]
+    log: Path
+    offline: bool = False
+    keep_open: Sequence[int] = ()
+    """Descriptors that the child inherits: the lock's."""
+
+    def run(self, arguments: Sequence[str], directory: Path, on_line: Callable[[str], None]) -> None:
+        """Run Maven to its end.
+
+        Raises:
+            SourceError: it failed; the message says why as far as its output tells, and names the log.
+        """
+        last: deque[str] = deque(maxlen=2000)
+
+        def follow(line: str) -> None:
+            last.append(line)
+            on_line(line)
+
+        code = run_logged(
+            [
+                str(self.program),
+                "--batch-mode",
+                "-Dstyle.color=never",
+                *(["--offline"] if self.offline else []),
+                *arguments,
+            ],
+            directory=directory,
+            environ={**self.environ, "JAVA_HOME": str(self.jdk.home)},
+            log=self.log,
+            on_line=follow,
+            keep_open=self.keep_open,
+        )
+        if code != 0:
+            raise failure(code, list(last), self.log, self.offline)
+
+
+def find_distribution(project: Path) -> Path:
+    """Return the directory that Maven assembled.
+
+    4.4.0 leaves it in ``distribution/target/apache-rocketmq``, later releases in
+    ``distribution/target/rocketmq-<version>/rocketmq-<version>``.
+
+    Raises:
+        SourceError: there is not exactly one.
+    """
+    target = project / "distribution" / "target"
+    found = [
+        script.parents[1]
+        for pattern in ("*/bin/mqnamesrv", "*/*/bin/mqnamesrv")
+        for script in target.glob(pattern)
+        if (script.parents[1] / "lib").is_dir()
+    ]
+    if len(found) != 1:
+        raise SourceError(
+            f"Maven left {len(found)} distributions in {target}, not one",
+            remedy="give the source release of RocketMQ, unchanged",
+        )
+    return found[0]
+
+
+def failure(code: int, lines: Sequence[str], log: Path, offline: bool) -> SourceError:
+    """Turn the output of a failed Maven into an error with a remedy."""
+    errors = [line for line in lines if line.startswith("[ERROR]")]
+    evidence = "\n".join(errors[:TAIL_LINES] or lines[-TAIL_LINES:])
+    if any(sign in line for line in lines for sign in _NO_SPACE):
+        return SourceError(
+            f"no space was left on a disk while Maven ran; its log is {log}",
+            remedy="make room in the cache (RMQOPS_CACHE moves it), in Maven's local repository or in /tmp",
+            detail=evidence,
+        )
+    if any(sign in line for line in errors for sign in _NO_NETWORK):
+        return SourceError(
+            f"Maven could not get what it needs {'from its local repository' if offline else 'over the network'};"
+            f" its log is {log}",
+            remedy="run it once without --offline on a machine with a network"
+            if offline
+            else "check the network, and the mirrors and proxies in Maven's settings.xml (~/.m2/settings.xml); "
+            "with everything in the caches, --offline needs no network",
+            detail=evidence,
+        )
+    return SourceError(
+        f"Maven exited with {code}; its log is {log}",
+        remedy="read the log; another JDK may help (--jdk DIR)",
+        detail=evidence,
+    )

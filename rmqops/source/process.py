@@ -1,0 +1,92 @@
+"""Child processes that never outlive rmqops, their output kept in a log."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+STOP_SECONDS: Final = 10.0
+"""How long a child may take to end after SIGTERM before it is killed."""
+
+# PR_SET_PDEATHSIG (1): the kernel kills the child when its parent dies, even by SIGKILL. It survives exec.
+# A fresh interpreter sets it, not preexec_fn, which may deadlock in a program with threads.
+_BOUND: Final = """
+import ctypes, os, signal, sys
+parent = int(sys.argv[1])
+ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+if os.getppid() != parent:
+    sys.exit(1)
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
+def run_logged(
+    argv: Sequence[str],
+    *,
+    directory: Path,
+    environ: Mapping[str, str],
+    log: Path,
+    on_line: Callable[[str], None],
+    keep_open: Sequence[int] = (),
+) -> int:
+    """Run a program to its end and return its exit code.
+
+    It runs in a process group of its own, so that Ctrl-C reaches rmqops alone, which then ends the whole
+    group. When rmqops is killed, the kernel kills the program.
+
+    Args:
+        argv: the program, by its absolute path, and its arguments.
+        directory: where it runs.
+        environ: its whole environment.
+        log: a file that its output, standard error included, is added to.
+        on_line: called with each line of the output.
+        keep_open: descriptors that it inherits, such as a lock's.
+    """
+    with log.open("a", encoding="utf-8") as kept:
+        kept.write(f"$ {' '.join(argv)}\n")
+        kept.flush()
+        child = subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", _BOUND, str(os.getpid()), *argv],
+            cwd=directory,
+            env=dict(environ),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            process_group=0,
+            pass_fds=tuple(keep_open),
+        )
+        try:
+            assert child.stdout is not None
+            for line in child.stdout:
+                kept.write(line)
+                on_line(line.rstrip("\n"))
+            return child.wait()
+        finally:
+            _end(child)
+
+
+def _end(child: subprocess.Popen[str]) -> None:
+    if child.poll() is None:
+        _signal_group(child, signal.SIGTERM)
+        try:
+            child.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            _signal_group(child, signal.SIGKILL)
+            child.wait()
+    if child.stdout:
+        child.stdout.close()
+
+
+def _signal_group(child: subprocess.Popen[str], number: signal.Signals) -> None:
+    try:
+        os.killpg(child.pid, number)
+    except ProcessLookupError:
+        return
