@@ -12,7 +12,7 @@ Inventory = Annotated[
         "--inventory", "-i", help="The cluster: a name in ./inventory or of those that rmqops ships, or a path."
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output, and nothing else.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, alone on standard output.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Instances = Annotated[
     list[str] | None, typer.Argument(help="Instances or groups; the whole cluster when none is named.")

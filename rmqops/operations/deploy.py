@@ -8,10 +8,11 @@ from pathlib import Path
 
 from rmqops.errors import Unsafe
 from rmqops.model.topology import Instance, Topology, Value
-from rmqops.operations import health, lifecycle, playbook
+from rmqops.operations import canary, health, lifecycle, playbook
 from rmqops.operations.inventories import Loaded
 from rmqops.operations.plan import Plan, plan
 from rmqops.operations.playbook import Listener
+from rmqops.operations.status import Status
 from rmqops.source.artifacts import Artifact
 
 Say = Callable[[str], None]
@@ -23,7 +24,7 @@ class Deployed:
 
     changed: tuple[str, ...]
     """Instances to which something was done."""
-    status: health.Status
+    status: Status
 
 
 def refuse_sample(loaded: Loaded) -> None:
@@ -74,7 +75,7 @@ def execute(
     lifecycle.roll(topology, todo.of("restart"), log, listener, say)
     say("waiting for health")
     status = health.wait(topology)
-    health.canary(topology)
+    canary.sing(topology, status)
     return Deployed(tuple(change.instance.name for change in todo.needed), status)
 
 

@@ -17,16 +17,19 @@ def command(inventory: Inventory, yes: Yes = False, json: Json = False) -> None:
 
     Deploying again changes nothing and says so; a dead instance is started again.
     """
-    from rmqops.cli.building import build
-    from rmqops.cli.progress import progress
+    from rmqops.cli import progress
+    from rmqops.cli.steps import steps
     from rmqops.operations import deploy, inventories, logbook
+    from rmqops.source.build import BuildOptions, ensure_artifact
 
     loaded = inventories.load(inventory)
     for warning in loaded.warnings:
         output.note(f"warning: {warning}")
     topology = loaded.topology
     deploy.refuse_sample(loaded)
-    artifact = build(topology.version, runtime=any(deploy.bundles_java(item) for item in topology.instances))
+    options = BuildOptions(runtime=any(deploy.bundles_java(item) for item in topology.instances))
+    with progress.shown() as report:
+        artifact = ensure_artifact(topology.version, options=options, progress=report)
     todo = deploy.prepare(topology, artifact)
     if todo.needed:
         output.table(
@@ -37,7 +40,7 @@ def command(inventory: Inventory, yes: Yes = False, json: Json = False) -> None:
         )
         if not yes and not output.confirm("Go on?"):
             raise Unsafe("not confirmed; nothing was touched", remedy="answer y, or give --yes")
-    with progress() as shown:
+    with steps() as shown:
         log = logbook.new_log("deploy", topology.cluster)
         done = deploy.execute(topology, todo, artifact, log=log, listener=shown.listen, say=shown.say)
     if json:

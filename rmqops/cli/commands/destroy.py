@@ -13,19 +13,20 @@ from rmqops.cli.options import Inventory
 def command(
     inventory: Inventory,
     confirm: Annotated[
-        str | None, typer.Option("--confirm", metavar="CLUSTER", help="The cluster's name, instead of being asked.")
+        str | None,
+        typer.Option("--confirm", metavar="CLUSTER", help="The cluster's name, instead of being asked."),
     ] = None,
     data: Annotated[bool, typer.Option("--data", help="Remove the messages as well.")] = False,
 ) -> None:
     """Stop a cluster and remove what a deploy made; the messages stay unless --data is given."""
-    from rmqops.cli.progress import progress
+    from rmqops.cli.steps import steps
     from rmqops.operations import destroy, inventories, logbook
 
     topology = inventories.load(inventory).topology
     what = "and ALL ITS MESSAGES" if data else "(its messages stay)"
     question = f"This removes cluster {topology.cluster} {what}. Type the cluster's name to go on:"
     typed = confirm if confirm is not None else output.ask(question)
-    with progress() as shown:
+    with steps() as shown:
         log = logbook.new_log("destroy", topology.cluster)
         removed = destroy.destroy(topology, typed=typed, data=data, log=log, listener=shown.listen)
     output.result(f"removed: {', '.join(removed)}" if removed else "there was nothing to remove")

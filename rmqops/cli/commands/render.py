@@ -14,7 +14,9 @@ from rmqops.cli.options import Inventory, Json
 def command(
     inventory: Inventory,
     host: Annotated[str | None, typer.Option("--host", help="One instance alone.")] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Directory to write; default rendered/CLUSTER.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Directory to write; default rendered/CLUSTER.")
+    ] = None,
     file: Annotated[
         str | None, typer.Option("--file", help="Print this one file, such as conf/broker.p; needs --host.")
     ] = None,
@@ -41,11 +43,15 @@ def command(
         output.result_json(
             {
                 "cluster": topology.cluster,
-                "instances": {name: {item.path: item.content for item in files} for name, files in rendered.items()},
+                "instances": {
+                    name: {item.path: item.content for item in files} for name, files in rendered.items()
+                },
             }
         )
     else:
         directory = out or Path("rendered", topology.cluster)
         rendering.write(topology, rendered, directory)
         count = sum(len(files) for files in rendered.values())
-        output.result(f"{count} files of {len(rendered)} instances in {directory}; start with {directory}/INSTALL.md")
+        output.result(
+            f"{count} files of {len(rendered)} instances in {directory}; start with {directory}/INSTALL.md"
+        )

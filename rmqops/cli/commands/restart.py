@@ -8,12 +8,12 @@ from rmqops.cli.options import Instances, Inventory
 
 def command(inventory: Inventory, instances: Instances = None) -> None:
     """Restart instances one at a time, followers before the master, healthy between one and the next."""
-    from rmqops.cli.progress import progress
+    from rmqops.cli.steps import steps
     from rmqops.operations import inventories, lifecycle, logbook
 
     topology = inventories.load(inventory).topology
     chosen = lifecycle.chosen(topology, instances or [])
-    with progress() as shown:
+    with steps() as shown:
         log = logbook.new_log("restart", topology.cluster)
         lifecycle.restart(topology, chosen, log, shown.listen, shown.say)
     output.result("restarted: " + ", ".join(instance.name for instance in chosen))
