@@ -1,67 +1,77 @@
-"""Progress of an operation: one line that moves on a terminal, plain lines otherwise."""
+"""Progress of a build on standard error: a bar on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from rmqops.cli import output
-from rmqops.operations.playbook import Event
+from rmqops.source.progress import Progress, Report
 
-
-class Progress:
-    """Shows the step under way and what has changed on which host."""
-
-    def __init__(self, terminal: bool) -> None:
-        self._terminal = terminal
-        self._started = time.monotonic()
-        self._step = ""
-
-    def say(self, text: str) -> None:
-        """Show a new step."""
-        if text == self._step:
-            return
-        self._step = text
-        if self._terminal:
-            sys.stderr.write(f"\r\x1b[2K{self._clock()} {text}")
-            sys.stderr.flush()
-        else:
-            output.note(f"{self._clock()} {text}")
-
-    def listen(self, event: Event) -> None:
-        """Show an event of a playbook."""
-        if event.event == "task":
-            self.say(event.task[:1].lower() + event.task[1:])
-        elif event.status in {"failed", "unreachable"}:
-            self._line(f"{event.host}: {event.status}")
-        elif event.changed:
-            self._line(f"{event.host}: {event.message.strip().splitlines()[-1] if event.message else event.task}")
-
-    def _line(self, text: str) -> None:
-        if self._terminal:
-            sys.stderr.write("\r\x1b[2K")
-        output.note(f"{self._clock()}   {text}")
-        if self._terminal:
-            sys.stderr.write(f"{self._clock()} {self._step}")
-            sys.stderr.flush()
-
-    def _clock(self) -> str:
-        return f"{time.monotonic() - self._started:6.1f} s "
-
-    def finish(self) -> None:
-        """Clear the moving line."""
-        if self._terminal:
-            sys.stderr.write("\r\x1b[2K")
-            sys.stderr.flush()
+_WORDS: Final = {
+    "wait": "",
+    "fetch": "fetching ",
+    "verify": "verifying ",
+    "unpack": "unpacking ",
+    "compile": "compiling ",
+    "pack": "packing ",
+    "runtime": "making ",
+}
 
 
 @contextmanager
-def progress() -> Iterator[Progress]:
-    """Show progress on standard error while a block runs."""
-    shown = Progress(sys.stderr.isatty())
+def shown() -> Iterator[Report]:
+    """Show progress while the block runs; yield the function that takes it."""
+    if sys.stderr.isatty():
+        with _bar() as report:
+            yield report
+    else:
+        yield _lines()
+
+
+def _sentence(progress: Progress) -> str:
+    return f"{_WORDS[progress.stage]}{progress.message}"
+
+
+def _lines() -> Report:
+    last = ""
+
+    def report(progress: Progress) -> None:
+        nonlocal last
+        text = _sentence(progress)
+        if text == last:
+            return
+        last = text
+        if progress.stage == "compile" and progress.done is not None:
+            text = f"[{progress.done + 1}/{progress.total}] {text}"
+        output.note(text)
+
+    return report
+
+
+@contextmanager
+def _bar() -> Iterator[Report]:
+    from rich.console import Console
+    from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TimeElapsedColumn(),
+    )
+    bar = Bar(*columns, console=Console(stderr=True, highlight=False), transient=True)
+    task = bar.add_task("", total=None)
+
+    def report(progress: Progress) -> None:
+        # Started by the first step: what is there already shows no bar.
+        bar.start()
+        bar.update(task, description=_sentence(progress), completed=progress.done or 0, total=progress.total)
+
     try:
-        yield shown
+        yield report
     finally:
-        shown.finish()
+        bar.stop()
