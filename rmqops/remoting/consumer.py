@@ -124,11 +124,13 @@ class Consumer:
             raise ProtocolError(f"{address} answered a pull without its offsets: {dict(answer.fields)}") from error
 
     async def drain(
-        self, address: str, topic: str, queue: int, end: int, *, begin: int | None = None, stall: float = 10.0
+        self, address: str, topic: str, queue: int, end: int, *, begin: int | None = None, stall: float = 20.0
     ) -> AsyncIterator[StoredMessage]:
         """Yield the messages of one queue of one member, from its first or ``begin``, up to ``end`` (exclusive).
 
         It ends when ``end`` is reached and not before; a queue that is shorter is waited for as long as it grows.
+        So is a slave that does not know the topic yet: it takes over its master's topics every 10 s
+        (``BrokerController.handleSlaveSynchronize``).
 
         Args:
             address: the member, ``host:port``.
@@ -143,27 +145,36 @@ class Consumer:
             RemotingError: an answer was no success, or there was none.
         """
         loop = asyncio.get_running_loop()
+        # Not by a pull at 0: a master notes a pull outside of the queue as a message of its own (OFFSET_MOVED_EVENT).
         offset = await self._admin.min_offset(address, topic, queue) if begin is None else begin
         deadline = loop.time() + stall
         while offset < end:
-            pulled = await self.pull(address, topic, queue, offset)
-            if pulled.min_offset > offset:
+            answer = await self._pull_if_known(address, topic, queue, offset)
+            pulled = answer if isinstance(answer, Pulled) else None
+            if pulled is not None and pulled.min_offset > offset:
                 raise OperationFailed(
                     f"{topic} queue {queue} of {address}: the messages from offset {offset} on are gone; "
                     f"the first one left is {pulled.min_offset}"
                 )
-            for message in pulled.messages:
+            for message in pulled.messages if pulled is not None else ():
                 if offset <= message.offset < end:
                     yield message
-            if pulled.next_offset > offset:
+            if pulled is not None and pulled.next_offset > offset:
                 offset = pulled.next_offset
                 deadline = loop.time() + stall
             elif loop.time() > deadline:
                 raise OperationFailed(
                     f"{topic} queue {queue} of {address} stands at offset {offset} of {end} "
                     f"and did not move for {stall:g} s",
-                    detail=f"last answer: {pulled.status.name}, next offset {pulled.next_offset}, "
-                    f"queue {pulled.min_offset} to {pulled.max_offset}",
+                    detail=f"last answer: {answer}",
                 )
             else:
                 await asyncio.sleep(_PAUSE)
+
+    async def _pull_if_known(self, address: str, topic: str, queue: int, offset: int) -> Pulled | BrokerError:
+        try:
+            return await self.pull(address, topic, queue, offset)
+        except BrokerError as error:
+            if error.code == ResponseCode.TOPIC_NOT_EXIST:
+                return error
+            raise
