@@ -57,6 +57,10 @@ class UsageError(RmqopsError):
     exit_code = 2
 
 
+Severity = Literal["error", "warning", "placeholder"]
+"""A placeholder is what a sample leaves to be filled in: fine for rendering, refused by deploy."""
+
+
 @dataclass(frozen=True, order=True)
 class Problem:
     """One thing wrong with an inventory or config."""
@@ -67,7 +71,7 @@ class Problem:
     found: str
     message: str
     remedy: str
-    severity: Literal["error", "warning"] = "error"
+    severity: Severity = "error"
 
     def __str__(self) -> str:
         where = ": ".join(part for part in (self.file, self.host, self.key) if part)
@@ -82,10 +86,10 @@ class InventoryError(RmqopsError):
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
-        count = len(self.problems)
+        count = sum(problem.severity == "error" for problem in problems)
         super().__init__(
             f"{count} problem{'s' if count != 1 else ''} in the inventory; nothing was touched",
-            detail="\n".join(str(problem) for problem in self.problems),
+            detail="\n".join(str(problem) for problem in problems if problem.severity == "error"),
         )
 
 

@@ -1,25 +1,40 @@
 """From an inventory to a topology: resolve, hold it to every rule, and only then build.
 
 The rules are the modules of :mod:`rmqops.model.rules`; each yields every problem it finds, so that an operator
-sees all of them at once.
+sees all of them at once. A rule meets inventories that break other rules: it passes over values that are missing
+or of the wrong type, which other rules report.
 """
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol, cast
+from typing import Final, Protocol, cast
 
-from rmqops.errors import InventoryError, Problem
+from rmqops.errors import InventoryError, Problem, Severity
 from rmqops.model import inventory, rules
+from rmqops.model.config_keys import ConfigKeys
 from rmqops.model.inventory import RawHost, RawInventory
 from rmqops.model.schema import Schema
-from rmqops.model.topology import Group, Instance, Mode, Topology, Value
+from rmqops.model.topology import Group, Instance, Kind, Mode, Topology, Value
 from rmqops.model.variables import Unresolvable, resolve
 
-_CONNECTION_KEYS = ("ansible_host", "ansible_connection", "ansible_port", "ansible_user")
+LOCAL: Final = "localhost"
+"""The place of every instance with ``ansible_connection: local``."""
+
+_CONNECTION_KEYS: Final = ("ansible_host", "ansible_connection", "ansible_port", "ansible_user")
+_NAMED_HOSTS: Final = 3
+"""Hosts named in one problem; more are counted."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What every inventory is held to."""
+
+    schema: Schema
+    config_keys: ConfigKeys
 
 
 @dataclass(frozen=True)
@@ -39,14 +54,36 @@ class Host:
         return self.raw.name
 
     @property
-    def is_namesrv(self) -> bool:
-        """Whether it is in the group ``namesrv``."""
-        return "namesrv" in self.raw.groups
+    def kind(self) -> Kind:
+        """A NameServer when it is in the group ``namesrv``, else a broker."""
+        return "namesrv" if "namesrv" in self.raw.groups else "broker"
 
     @property
     def machine(self) -> str:
         """Where it runs: ``ansible_host``, else its name, as in Ansible."""
-        return str(self.values.get("ansible_host") or self.name)
+        return self.text("ansible_host") or self.name
+
+    @property
+    def place(self) -> str:
+        """The machine as far as ports, directories and memory go.
+
+        Every local instance is on this one whatever its ``ansible_host``; one address with several ssh ports is
+        several machines (containers).
+        """
+        if self.text("ansible_connection") == "local":
+            return LOCAL
+        port = self.text("ansible_port")
+        return f"{self.machine} (ssh port {port})" if port else self.machine
+
+    def text(self, key: str) -> str:
+        """Return a variable as text; empty when it is missing or is no single value."""
+        value = self.values.get(key)
+        return "" if value is None or isinstance(value, list | dict) else str(value)
+
+    def number(self, key: str) -> int | None:
+        """Return a variable as a whole number; None when it is missing or is none."""
+        text = self.text(key)
+        return int(text) if is_whole(text) else None
 
     def problem(
         self,
@@ -55,20 +92,22 @@ class Host:
         remedy: str,
         *,
         found: object = None,
-        severity: Literal["error", "warning"] = "error",
+        severity: Severity = "error",
     ) -> Problem:
-        """Return a problem of this host that names the file and line where ``key`` was set."""
+        """Return a problem of this host that names the file and line where ``key`` was set.
+
+        A key of a mapping is written ``variable.key``.
+        """
         origin = self.raw.origins.get(key) if key else None
         shown = self.values.get(key) if found is None and key else found
-        return Problem(
-            str(origin) if origin else self.inventory,
-            self.name,
-            key,
-            "" if shown is None else str(shown),
-            message,
-            remedy,
-            severity,
-        )
+        place = str(origin) if origin else self.inventory
+        return Problem(place, self.name, key, "" if shown is None else str(shown), message, remedy, severity)
+
+
+def is_whole(text: str) -> bool:
+    """Tell whether a text is a whole number of at most 18 digits, and so one that needs no care."""
+    digits = text.removeprefix("-")
+    return digits.isascii() and digits.isdecimal() and len(digits) <= 18
 
 
 @dataclass(frozen=True)
@@ -76,8 +115,11 @@ class Cluster:
     """A resolved inventory, before it has been found good."""
 
     raw: RawInventory
-    schema: Schema
+    reference: Reference
     hosts: Mapping[str, Host]
+    """Every host of the inventory, also one that is neither NameServer nor broker."""
+    machine_memory: Mapping[str, int]
+    """Bytes of memory by place, of the machines where that is known."""
 
     @property
     def nameservers(self) -> tuple[Host, ...]:
@@ -92,13 +134,29 @@ class Cluster:
 
     @property
     def brokers(self) -> tuple[Host, ...]:
-        """The hosts of every broker group."""
-        return tuple(host for members in self.groups.values() for host in members)
+        """The hosts of the group ``brokers``, those in no child group included."""
+        return tuple(self.hosts[name] for name in self.raw.groups.get("brokers", ()))
 
     @property
     def members(self) -> tuple[Host, ...]:
-        """Every instance."""
-        return self.nameservers + self.brokers
+        """Every instance, once."""
+        return tuple({host.name: host for host in self.nameservers + self.brokers}.values())
+
+    @property
+    def places(self) -> Mapping[str, tuple[Host, ...]]:
+        """The instances of each machine."""
+        found: dict[str, tuple[Host, ...]] = {}
+        for host in self.members:
+            found[host.place] = (*found.get(host.place, ()), host)
+        return found
+
+    def problem(
+        self, name: str | None, message: str, remedy: str, *, found: object = None, severity: Severity = "error"
+    ) -> Problem:
+        """Return a problem of a group or of the inventory as a whole."""
+        origin = self.raw.places.get(name) if name else None
+        shown = "" if found is None else str(found)
+        return Problem(str(origin or self.raw.path), None, name, shown, message, remedy, severity)
 
 
 class Rule(Protocol):
@@ -109,58 +167,119 @@ class Rule(Protocol):
 
 
 def load(
-    path: str, files: Mapping[str, str], schema: Schema, process_environment: Mapping[str, str]
+    path: str,
+    files: Mapping[str, str],
+    reference: Reference,
+    process_environment: Mapping[str, str],
+    *,
+    directory: str | None = None,
+    machine_memory: Mapping[str, int] | None = None,
 ) -> tuple[Topology, tuple[Problem, ...]]:
-    """Return the topology of an inventory, and the warnings about it.
+    """Return the topology of an inventory, and the warnings and placeholders in it.
+
+    Args:
+        path: The inventory as the user named it.
+        files: The text of each of its files by path.
+        reference: What it is held to.
+        process_environment: For ``lookup('env', …)``.
+        directory: Ansible's ``inventory_dir``.
+        machine_memory: Bytes of memory by place (:attr:`Host.place`), where that is known.
 
     Raises:
         InventoryError: it breaks a rule; all problems at once.
     """
-    raw = inventory.parse(path, files)
-    cluster, problems = _resolved(raw, schema, process_environment)
-    if not problems:
-        for found in pkgutil.iter_modules(rules.__path__):
-            rule = cast("Rule", importlib.import_module(f"{rules.__name__}.{found.name}"))
-            problems += rule.check(cluster)
-    strict = any(host.values.get("rocketmq_strict") is True for host in cluster.hosts.values())
-    problems = [replace(problem, severity="error") if strict else problem for problem in problems]
+    raw = inventory.parse(path, files, directory)
+    cluster, unresolved = _resolved(raw, reference, process_environment, machine_memory or {})
+    problems = [*raw.warnings, *unresolved]
+    for found in pkgutil.iter_modules(rules.__path__):
+        rule = cast("Rule", importlib.import_module(f"{rules.__name__}.{found.name}"))
+        problems += rule.check(cluster)
+    if not any(problem.severity == "error" for problem in problems):
+        problems += _broken_defaults(cluster)
+    strict = any(host.values.get("rocketmq_strict") is True for host in cluster.members)
+    problems = _collapsed([_strict(problem) if strict else problem for problem in problems])
     if any(problem.severity == "error" for problem in problems):
-        raise InventoryError(sorted(set(problems), key=str))
+        raise InventoryError(problems)
     return _topology(cluster), tuple(problems)
 
 
 def _resolved(
-    raw: RawInventory, schema: Schema, process_environment: Mapping[str, str]
+    raw: RawInventory,
+    reference: Reference,
+    process_environment: Mapping[str, str],
+    machine_memory: Mapping[str, int],
 ) -> tuple[Cluster, list[Problem]]:
     problems: list[Problem] = []
-    scopes = resolve(raw, schema.defaults, process_environment)
+    scopes = resolve(raw, reference.schema.defaults, process_environment)
     hosts: dict[str, Host] = {}
     for name, raw_host in raw.hosts.items():
         values: dict[str, Value] = {}
         host = Host(raw_host, scopes[name], values, raw.path)
         hosts[name] = host
-        for key in (*_CONNECTION_KEYS, *schema.settings):
+        for key in (*_CONNECTION_KEYS, *reference.schema.settings):
             if key not in scopes[name]:
                 continue
             try:
                 values[key] = scopes[name][key]
             except Unresolvable as error:
-                remedy = "Define what it uses, or write the value itself"
-                problems.append(host.problem(key, str(error), remedy, found=raw_host.variables.get(key)))
-    return Cluster(raw, schema, hosts), problems
+                if key in raw_host.variables:
+                    remedy = "Define what it uses, or write the value itself"
+                    problems.append(host.problem(key, str(error), remedy, found=raw_host.variables[key]))
+    cluster = Cluster(raw, reference, hosts, machine_memory)
+    members = {host.name for host in cluster.members}
+    return cluster, [problem for problem in problems if problem.host in members]
+
+
+def _broken_defaults(cluster: Cluster) -> Iterator[Problem]:
+    """Yield the defaults that do not resolve although all that the inventory sets does."""
+    for host in cluster.members:
+        for key in cluster.reference.schema.settings:
+            if key in host.scope and key not in host.values:
+                try:
+                    host.scope[key]
+                except Unresolvable as error:
+                    yield host.problem(key, f"has a default that {error}", "Set it in the inventory")
+
+
+def _strict(problem: Problem) -> Problem:
+    return replace(problem, severity="error") if problem.severity == "warning" else problem
+
+
+def _collapsed(problems: Sequence[Problem]) -> list[Problem]:
+    """Return the problems in the order of their places; what one line does to several hosts is said once."""
+    hosts: dict[Problem, list[str]] = {}
+    for problem in problems:
+        names = hosts.setdefault(replace(problem, host=None), [])
+        if problem.host is not None and problem.host not in names:
+            names.append(problem.host)
+    found = [replace(problem, host=_listed(names)) for problem, names in hosts.items()]
+    return sorted(found, key=_place)
+
+
+def _listed(names: Sequence[str]) -> str | None:
+    if len(names) <= _NAMED_HOSTS:
+        return ", ".join(names) or None
+    return f"{', '.join(names[:_NAMED_HOSTS])} and {len(names) - _NAMED_HOSTS} more"
+
+
+def _place(problem: Problem) -> tuple[str, int, str, str, str]:
+    file, _, line = problem.file.rpartition(":")
+    if not line.isdecimal():
+        file, line = problem.file, "0"
+    return file, int(line), problem.host or "", problem.key or "", problem.message
 
 
 def _topology(cluster: Cluster) -> Topology:
     first = cluster.members[0]
     return Topology(
-        cluster=str(first.values["rocketmq_cluster"]),
-        version=str(first.values["rocketmq_version"]),
+        cluster=first.text("rocketmq_cluster"),
+        version=first.text("rocketmq_version"),
         inventory=cluster.raw.path,
         nameservers=tuple(_instance(host, None) for host in cluster.nameservers),
         groups=tuple(
             Group(
                 name,
-                cast("Mode", members[0].values["rocketmq_mode"]),
+                cast("Mode", members[0].text("rocketmq_mode")),
                 tuple(_instance(host, name) for host in members),
             )
             for name, members in cluster.groups.items()
@@ -172,9 +291,9 @@ def _topology(cluster: Cluster) -> Topology:
 def _instance(host: Host, group: str | None) -> Instance:
     return Instance(
         name=host.name,
-        kind="broker" if group else "namesrv",
+        kind=host.kind,
         group=group,
         host=host.machine,
-        connection="local" if host.values.get("ansible_connection") == "local" else "ssh",
+        connection="local" if host.place == LOCAL else "ssh",
         variables=host.scope,
     )

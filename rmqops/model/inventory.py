@@ -6,16 +6,25 @@ which line a value stood. A test holds both to the same answer for every invento
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
+from typing import Final
 
 from rmqops.errors import InventoryError, Problem
 from rmqops.model import yamltext
 from rmqops.model.topology import Value
 from rmqops.model.yamltext import EMPTY, Mapped, Origin
 
-_SECTIONS = {"hosts", "vars", "children"}
+YAML_SUFFIXES: Final = (".yml", ".yaml", ".json")
+"""Ansible's ``YAML_FILENAME_EXTENSIONS``."""
+IGNORED: Final = re.compile(r"^\.|(?:\.pyc|\.pyo|\.swp|\.bak|~|\.rpm|\.md|\.txt|\.rst|\.orig|\.cfg|\.retry)$")
+"""What Ansible passes over in an inventory directory (``INVENTORY_IGNORE_EXTS``)."""
+PRIORITY: Final = "ansible_group_priority"
+
+_INI_SECTION: Final = re.compile(r"\s*\[[\w.-]+(?::(?:vars|children))?\]\s*(?:[#;].*)?")
+_CONVERT: Final = "Convert it: ansible-inventory -i {0} --list --yaml --output {0}.yml"
 
 
 @dataclass(frozen=True)
@@ -27,7 +36,7 @@ class RawHost:
     """Every group it is in, ``all`` excluded, sorted: Ansible's ``group_names``."""
     variables: Mapping[str, Value]
     origins: Mapping[str, Origin]
-    """Where each variable that won was set."""
+    """Where each variable that won was set, and as ``variable.key`` each key of a mapping."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +51,9 @@ class RawInventory:
     """Hosts of each group, those of its child groups included, in the order of the file."""
     children: Mapping[str, tuple[str, ...]]
     """Child groups of each group."""
+    places: Mapping[str, Origin]
+    """Where each group and each host first stands."""
+    warnings: tuple[Problem, ...]
 
 
 @dataclass
@@ -55,122 +67,219 @@ class _Group:
 class _Parser:
     groups: dict[str, _Group] = field(default_factory=dict)
     host_variables: dict[str, Mapped] = field(default_factory=dict)
-    group_files: dict[str, Mapped] = field(default_factory=dict)
+    places: dict[str, Origin] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
-    def group(self, name: str, body: object, origin: str) -> None:
+    def group(self, name: str, body: object, origin: Origin) -> None:
         known = self.groups.setdefault(name, _Group())
-        if body is None:
-            return
-        if not isinstance(body, Mapped):
+        self.places.setdefault(name, origin)
+        if isinstance(body, Mapped):
+            for section, content in body.entries.items():
+                self._section(known, name, section, content, body.origins[section])
+        elif name == "plugin" and isinstance(body, str):
+            remedy = "Name a YAML inventory; ansible-inventory --list --yaml writes one from a plug-in's"
+            self._complain(
+                origin, name, body, "configures an inventory plug-in, which rmqops does not run", remedy
+            )
+        elif body is not None:
             self._complain(origin, name, body, "is not a group", "A group holds `hosts`, `vars` and `children`")
-            return
-        for section, content in body.entries.items():
-            place = str(body.origins[section])
-            if section not in _SECTIONS:
-                self._complain(
-                    place, section, None, f"is not a section of group {name}", "Use hosts, vars, children"
-                )
-            elif content is None:
-                continue
-            elif not isinstance(content, Mapped):
-                self._complain(place, section, content, "is not a mapping", "End each name with a colon")
-            elif section == "vars":
-                known.variables = _over(known.variables, content)
-            elif section == "children":
-                for child, child_body in content.entries.items():
-                    if child not in known.children:
-                        known.children.append(child)
-                    self.group(child, child_body, str(content.origins[child]))
-            else:
-                for host, variables in content.entries.items():
-                    self._host(known, host, variables, str(content.origins[host]))
 
-    def _host(self, group: _Group, name: str, variables: object, origin: str) -> None:
+    def _section(self, group: _Group, name: str, section: str, content: object, origin: Origin) -> None:
+        if section not in {"hosts", "vars", "children"}:
+            self._complain(origin, section, None, f"is not a section of group {name}", "Use hosts, vars, children")
+        elif isinstance(content, str) and section != "vars":
+            self._section(group, name, section, Mapped({content: None}, {content: origin}), origin)
+        elif content is None:
+            return
+        elif not isinstance(content, Mapped):
+            self._complain(origin, section, content, "is not a mapping", "End each name with a colon")
+        elif section == "vars":
+            group.variables = _over(group.variables, content)
+        elif section == "children":
+            for child, body in content.entries.items():
+                if child not in group.children:
+                    group.children.append(child)
+                self.group(child, body, content.origins[child])
+        else:
+            for host, variables in content.entries.items():
+                self._host(group, host, variables, content.origins[host])
+
+    def _host(self, group: _Group, name: str, variables: object, origin: Origin) -> None:
         if name not in group.hosts:
             group.hosts.append(name)
+        self.places.setdefault(name, origin)
         own = self.host_variables.setdefault(name, EMPTY)
         if isinstance(variables, Mapped):
             self.host_variables[name] = _over(own, variables)
         elif variables is not None:
             self._complain(origin, name, variables, "is not a mapping of variables", "Write `name: {key: value}`")
 
-    def _complain(self, place: str, key: str, found: object, message: str, remedy: str) -> None:
-        self.problems.append(Problem(place, None, key, "" if found is None else str(found), message, remedy))
+    def _complain(self, place: Origin, key: str, found: object, message: str, remedy: str) -> None:
+        self.problems.append(Problem(str(place), None, key, "" if found is None else str(found), message, remedy))
 
-    def depth(self, name: str, seen: frozenset[str] = frozenset()) -> int:
-        """Return the length of the longest way from ``all`` to a group."""
-        parents = [
-            parent for parent, group in self.groups.items() if name in group.children and parent not in seen
-        ]
-        return (
-            1 + max((self.depth(parent, seen | {name}) for parent in parents), default=0) if name != "all" else 0
-        )
+    def refuse_loops(self) -> None:
+        """Complain of each group that is its own child, through others or not, as Ansible does."""
+        for name, group in self.groups.items():
+            if name == "all" and not any("all" in other.children for other in self.groups.values()):
+                continue
+            if any(name in self._below(child) for child in group.children):
+                remedy = "Take it out of the `children` below it"
+                self._complain(self.places[name], name, None, "is a child group of itself", remedy)
 
-    def members(self, name: str, seen: frozenset[str] = frozenset()) -> Iterator[str]:
+    def _below(self, name: str) -> set[str]:
+        found: set[str] = set()
+        waiting = [name]
+        while waiting:
+            current = waiting.pop()
+            if current not in found:
+                found.add(current)
+                waiting += self.groups[current].children
+        return found
+
+    def depths(self) -> dict[str, int]:
+        """Return the length of the longest way from ``all`` to each group; there are no loops."""
+        depths = dict.fromkeys(self.groups, 0)
+        for _ in self.groups:
+            for name, group in self.groups.items():
+                for child in group.children:
+                    depths[child] = max(depths[child], depths[name] + 1)
+        return depths
+
+    def members(self, name: str) -> Iterator[str]:
         """Yield the hosts of a group and of its child groups."""
-        if name in seen:
-            return
-        group = self.groups.get(name, _Group())
+        group = self.groups[name]
         yield from group.hosts
         for child in group.children:
-            yield from self.members(child, seen | {name})
+            yield from self.members(child)
 
 
-def parse(path: str, files: Mapping[str, str]) -> RawInventory:
+def parse(path: str, files: Mapping[str, str], directory: str | None = None) -> RawInventory:
     """Parse an inventory.
 
     Args:
         path: The inventory as the user named it: a file or a directory.
         files: The text of each of its files by path (see :func:`is_inventory_file`).
+        directory: Ansible's ``inventory_dir``; by default the directory of the first file.
 
     Raises:
         InventoryError: it cannot be read; all problems at once.
     """
     parser = _Parser(groups={"all": _Group()})
-    sources = {name: text for name, text in files.items() if _vars_owner(name) is None}
-    for name, text in sources.items():
-        document, problems = yamltext.read(name, text)
+    sources = [name for name in files if _vars_owner(name) is None]
+    if not sources:
+        remedy = "Put a hosts.yml there; inventory/local of rmqops is an example"
+        raise InventoryError([Problem(path, None, None, "", "holds no inventory file", remedy)])
+    for name in sources:
+        foreign = _foreign(name, files[name])
+        if foreign:
+            parser.problems.append(foreign)
+            continue
+        document, problems = yamltext.read(name, files[name])
         parser.problems += problems
         for group, body in document.entries.items():
-            parser.group(group, body, str(document.origins[group]))
-    for name, text in files.items():
-        owner = _vars_owner(name)
-        if owner is None:
-            continue
-        document, problems = yamltext.read(name, text)
-        parser.problems += problems
-        target = parser.group_files if owner[0] == "group_vars" else parser.host_variables
-        target[owner[1]] = _over(target.get(owner[1], EMPTY), document)
+            parser.group(group, body, document.origins[group])
+    group_files, warnings = _variable_files(parser, files)
+    parser.refuse_loops()
     if parser.problems:
         raise InventoryError(parser.problems)
-    directory = str(PurePosixPath(next(iter(sources))).parent) if sources else path
-    return _merged(path, directory, parser)
+    return _merged(path, directory or str(PurePosixPath(sources[0]).parent), parser, group_files, warnings)
 
 
-def _merged(path: str, directory: str, parser: _Parser) -> RawInventory:
-    top = [name for name in parser.groups if not any(name in group.children for group in parser.groups.values())]
-    parser.groups["all"].children += [name for name in top if name != "all"]
-    members = {name: tuple(dict.fromkeys(parser.members(name))) for name in parser.groups}
-    order = sorted(parser.groups, key=lambda name: (parser.depth(name), name))
+def _foreign(name: str, text: str) -> Problem | None:
+    """Return the problem of a file that Ansible reads and rmqops does not: a program, or an INI inventory."""
+    if text.startswith("#!"):
+        return Problem(f"{name}:1", None, None, text.split("\n", 1)[0], "is a program", _CONVERT.format(name))
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip() or line.lstrip().startswith(("#", ";")):
+            continue
+        if _INI_SECTION.fullmatch(line) or PurePosixPath(name).suffix not in YAML_SUFFIXES:
+            what = "is not a YAML inventory (by its name or its first line it is an INI one)"
+            return Problem(f"{name}:{number}", None, None, line.strip()[:60], what, _CONVERT.format(name))
+        break
+    return None
+
+
+def _variable_files(parser: _Parser, files: Mapping[str, str]) -> tuple[dict[str, Mapped], tuple[Problem, ...]]:
+    """Read ``group_vars`` and ``host_vars``; of several files of one owner the first kind wins, as in Ansible."""
+    owned: dict[tuple[str, str], list[str]] = {}
+    for name in files:
+        owner = _vars_owner(name)
+        if owner is not None:
+            owned.setdefault(owner, []).append(name)
+    group_files: dict[str, Mapped] = {}
+    warnings = []
+    for (kind, owner_name), names in owned.items():
+        for name in _chosen(names, kind):
+            if files[name].startswith("$ANSIBLE_VAULT;"):
+                what = "is vaulted as a whole; only Ansible can see what it sets"
+                remedy = "Keep rocketmq_ variables out of it"
+                warnings.append(Problem(name, None, None, "", what, remedy, "warning"))
+                continue
+            document, problems = yamltext.read(name, files[name])
+            parser.problems += problems
+            target = group_files if kind == "group_vars" else parser.host_variables
+            target[owner_name] = _over(target.get(owner_name, EMPTY), document)
+    return group_files, tuple(warnings)
+
+
+def _chosen(names: list[str], kind: str) -> list[str]:
+    """Return the files that Ansible reads (``DataLoader.find_vars_files``): a directory, or else one file."""
+    inside = [name for name in names if PurePosixPath(name).parent.name != kind]
+    if inside:
+        return sorted(inside)
+    order = ("", *YAML_SUFFIXES)
+    return sorted(names, key=lambda name: order.index(_suffix(name)))[:1]
+
+
+def _merged(
+    path: str, directory: str, parser: _Parser, group_files: Mapping[str, Mapped], warnings: tuple[Problem, ...]
+) -> RawInventory:
+    groups = parser.groups
+    children = {child for group in groups.values() for child in group.children}
+    groups["all"].children += [name for name in groups if name not in children and name != "all"]
+    loose = [
+        host
+        for host in groups["all"].hosts
+        if not any(host in body.hosts for name, body in groups.items() if name != "all")
+    ]
+    groups.setdefault("ungrouped", _Group()).hosts += loose
+    if "ungrouped" not in groups["all"].children:
+        groups["all"].children.append("ungrouped")
+    members = {name: tuple(dict.fromkeys(parser.members(name))) for name in groups}
+    depths = parser.depths()
+    order = sorted(groups, key=lambda name: (depths[name], _priority(groups[name]), name))
     hosts = {}
     for host in members["all"]:
         mine = [name for name in order if host in members[name]]
         merged = EMPTY
         # Ansible's VARIABLE_PRECEDENCE: every group of the inventory file, then group_vars/all, then the others.
         for group in mine:
-            merged = _over(merged, parser.groups[group].variables)
+            merged = _over(merged, groups[group].variables)
         for group in mine:
-            merged = _over(merged, parser.group_files.get(group, EMPTY))
+            merged = _over(merged, group_files.get(group, EMPTY))
         merged = _over(merged, parser.host_variables.get(host, EMPTY))
-        groups = tuple(sorted(name for name in mine if name != "all"))
-        hosts[host] = RawHost(host, groups, merged.plain(), merged.origins)
-    children = {name: tuple(group.children) for name, group in parser.groups.items()}
-    return RawInventory(path, directory, hosts, members, children)
+        names = tuple(sorted(name for name in mine if name != "all"))
+        hosts[host] = RawHost(host, names, _without(merged.plain(), PRIORITY), merged.places())
+    kept = {name: tuple(group.children) for name, group in groups.items()}
+    return RawInventory(path, directory, hosts, members, kept, parser.places, warnings)
+
+
+def _priority(group: _Group) -> int:
+    value = group.variables.entries.get(PRIORITY, 1)
+    return int(value) if isinstance(value, int | str) and str(value).isdecimal() else 1
+
+
+def _without(variables: dict[str, Value], key: str) -> dict[str, Value]:
+    return {name: value for name, value in variables.items() if name != key}
 
 
 def _over(below: Mapped, above: Mapped) -> Mapped:
     return Mapped({**below.entries, **above.entries}, {**below.origins, **above.origins})
+
+
+def _suffix(name: str) -> str:
+    suffix = PurePosixPath(name).suffix
+    return suffix if suffix in YAML_SUFFIXES else ""
 
 
 def _vars_owner(name: str) -> tuple[str, str] | None:
@@ -178,11 +287,16 @@ def _vars_owner(name: str) -> tuple[str, str] | None:
     parts = PurePosixPath(name).parts
     for index, part in enumerate(parts[:-1]):
         if part in {"group_vars", "host_vars"}:
-            return part, PurePosixPath(parts[index + 1]).stem if index + 2 == len(parts) else parts[index + 1]
+            owner = parts[index + 1]
+            return part, owner.removesuffix(_suffix(owner)) if index + 2 == len(parts) else owner
     return None
 
 
 def is_inventory_file(name: str) -> bool:
-    """Tell whether a file in an inventory directory belongs to it."""
-    suffix = PurePosixPath(name).suffix
-    return suffix in {".yml", ".yaml"} or (suffix == "" and _vars_owner(name) is not None)
+    """Tell whether Ansible would read a file of an inventory directory, by its path in there."""
+    parts = PurePosixPath(name).parts
+    if any(IGNORED.search(part) for part in parts):
+        return False
+    if _vars_owner(name) is None:
+        return True
+    return PurePosixPath(name).suffix in ("", *YAML_SUFFIXES) or len(parts) == 2

@@ -7,17 +7,19 @@ an inventory must be complete before the first connection.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, cast
 
-from jinja2 import Environment, StrictUndefined, TemplateError
+from jinja2 import Environment, StrictUndefined, TemplateError, nodes
 from jinja2.runtime import Context
 
 from rmqops.model.inventory import RawHost, RawInventory
 from rmqops.model.topology import Value
+from rmqops.model.yamltext import Opaque
 
 _SCOPE: Final = "rmqops_scope"
 _ENVIRONMENT_LOOKUPS: Final = {"env", "ansible.builtin.env"}
+_VAULT_TAGS: Final = {"!vault", "!vault-encrypted"}
 
 
 class Unresolvable(Exception):
@@ -43,13 +45,49 @@ def environment() -> Environment:
     return _Environment(undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=True, autoescape=False)
 
 
+class _Templates:
+    """Templates of an inventory, each compiled once however many hosts share it."""
+
+    def __init__(self, jinja: Environment) -> None:
+        self._jinja = jinja
+        self._texts: dict[str, Callable[[Mapping[str, object]], object]] = {}
+        self._values: dict[str, Callable[[Mapping[str, object]], object]] = {}
+
+    def text(self, template: str) -> Callable[[Mapping[str, object]], object]:
+        """Return what renders a template to text."""
+        if template not in self._texts:
+            self._texts[template] = self._jinja.from_string(template).render
+        return self._texts[template]
+
+    def value(self, template: str) -> Callable[[Mapping[str, object]], object]:
+        """Return what gives a template's value: an expression that stands alone keeps its type, as in Ansible."""
+        if template not in self._values:
+            expression = self._alone(template)
+            if expression is None:
+                self._values[template] = self.text(template)
+            else:
+                self._values[template] = self._jinja.compile_expression(expression, undefined_to_none=False)
+        return self._values[template]
+
+    def _alone(self, template: str) -> str | None:
+        """Return the expression of a template that is nothing but one, else None."""
+        if not (template.startswith("{{") and template.endswith("}}")):
+            return None
+        inner = template[2:-2].strip("-+")
+        if "}}" in inner:
+            body = self._jinja.parse(template).body
+            if len(body) != 1 or not isinstance(body[0], nodes.Output) or len(body[0].nodes) != 1:
+                return None
+        return inner.strip()
+
+
 class HostVariables(Mapping[str, Value]):
     """The variables of one host, each resolved when it is asked for."""
 
-    def __init__(self, raw: Mapping[str, Value], magic: Mapping[str, object], jinja: Environment) -> None:
+    def __init__(self, raw: Mapping[str, Value], magic: Mapping[str, object], templates: _Templates) -> None:
         self._raw = raw
         self._magic = magic
-        self._jinja = jinja
+        self._templates = templates
         self._resolved: dict[str, Value] = {}
         self._resolving: list[str] = []
 
@@ -81,63 +119,65 @@ class HostVariables(Mapping[str, Value]):
         Raises:
             Unresolvable: it uses what is not there, or is not a template.
         """
-        try:
-            return self._jinja.from_string(template).render({_SCOPE: self})
-        except TemplateError as error:
-            raise Unresolvable(f"cannot be resolved: {error.message}") from error
-        except (TypeError, ValueError, ArithmeticError, LookupError) as error:
-            raise Unresolvable(f"cannot be resolved: {error}") from error
+        return str(self._evaluate(lambda: self._templates.text(template)))
 
     def _resolve(self, value: object) -> Value:
         if isinstance(value, list):
             return [self._resolve(item) for item in value]
         if isinstance(value, dict):
             return {key: self._resolve(item) for key, item in value.items()}
+        if isinstance(value, Opaque):
+            what = "vaulted" if value in _VAULT_TAGS else f"tagged {value}"
+            raise Unresolvable(f"is {what}, and only Ansible can read it")
         if not isinstance(value, str) or ("{{" not in value and "{%" not in value):
             return cast("Value", value)
-        template = value.strip()
-        inner = template[2:-2]
-        if template.startswith("{{") and template.endswith("}}") and "}}" not in inner:
-            return self._expression(inner)
-        return self.render(template)
+        return self._evaluate(lambda: self._templates.value(value))
 
-    def _expression(self, expression: str) -> Value:
-        """Evaluate one expression that stands alone, which keeps its type, as in Ansible."""
+    def _evaluate(self, compiled: Callable[[], Callable[[Mapping[str, object]], object]]) -> Value:
         try:
-            result = self._jinja.compile_expression(expression.strip(), undefined_to_none=False)(**{_SCOPE: self})
+            result = compiled()({_SCOPE: self})
             if isinstance(result, StrictUndefined):
                 str(result)  # raises, and says what is undefined
+            return cast("Value", list(result) if isinstance(result, Iterator) else result)
+        except Unresolvable:
+            raise
         except TemplateError as error:
             raise Unresolvable(f"cannot be resolved: {error.message}") from error
-        except (TypeError, ValueError, ArithmeticError, LookupError) as error:
+        except Exception as error:  # a template is the operator's program: it can raise anything
             raise Unresolvable(f"cannot be resolved: {error}") from error
-        return cast("Value", list(result) if isinstance(result, Iterator) else result)
 
 
 def resolve(
     inventory: RawInventory, defaults: Mapping[str, Value], process_environment: Mapping[str, str]
 ) -> dict[str, HostVariables]:
-    """Give every host its variables: the role's defaults, the inventory's over them, and Ansible's magic ones."""
-    jinja = environment()
+    """Give every host its variables: the role's defaults, the inventory's over them, and Ansible's magic ones.
 
-    def lookup(plugin: str, name: str, **_options: object) -> str:
+    In ``hostvars`` the defaults are missing, as in Ansible.
+    """
+    jinja = environment()
+    templates = _Templates(jinja)
+
+    def lookup(plugin: str, name: str, default: str = "", **_options: object) -> str:
         if plugin not in _ENVIRONMENT_LOOKUPS:
             raise Unresolvable(f"cannot be resolved: an inventory may look up 'env' alone, not {plugin!r}")
-        return process_environment.get(name, "")
+        return process_environment.get(name, default)
 
     hostvars: dict[str, HostVariables] = {}
+    groups = {name: list(members) for name, members in inventory.groups.items()}
 
-    def scope(host: RawHost) -> HostVariables:
-        magic: dict[str, object] = {
+    def magic(host: RawHost) -> dict[str, object]:
+        return {
             "inventory_hostname": host.name,
             "inventory_hostname_short": host.name.split(".")[0],
             "group_names": list(host.groups),
-            "groups": {name: list(members) for name, members in inventory.groups.items()},
+            "groups": groups,
             "hostvars": hostvars,
             "inventory_dir": inventory.directory,
         }
-        return HostVariables({**defaults, **host.variables}, magic, jinja)
 
     jinja.globals["lookup"] = lookup
-    hostvars.update({host.name: scope(host) for host in inventory.hosts.values()})
-    return hostvars
+    scopes = {}
+    for host in inventory.hosts.values():
+        hostvars[host.name] = HostVariables(host.variables, magic(host), templates)
+        scopes[host.name] = HostVariables({**defaults, **host.variables}, magic(host), templates)
+    return scopes

@@ -1,10 +1,15 @@
-"""YAML text to plain values, each key with the line it stands on."""
+"""YAML text to plain values, each key with the line it stands on.
+
+Every text gives values or problems, never an exception: also one that is not YAML, that refers to itself, or
+that a few aliases would blow up beyond any memory.
+"""
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 import yaml
 
@@ -14,7 +19,18 @@ from rmqops.model.topology import Value
 if TYPE_CHECKING:
     from yaml.loader import SafeLoader
 
+MAX_NODES: Final = 200_000
+"""Nodes of a document with its aliases written out; a fleet of a thousand hosts has about 20,000."""
+MAX_DEPTH: Final = 50
+
 _Loader: type[SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_MERGE: Final = "tag:yaml.org,2002:merge"
+
+
+class Opaque(str):
+    """A value that only Ansible can read, such as a vaulted one; its text is the YAML tag."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True)
@@ -39,68 +55,126 @@ class Mapped:
         """Return the values alone."""
         return {key: entry.plain() if isinstance(entry, Mapped) else entry for key, entry in self.entries.items()}
 
+    def places(self) -> dict[str, Origin]:
+        """Return the place of each key, and as ``key.nested`` of each key of its mappings."""
+        found = dict(self.origins)
+        for key, entry in self.entries.items():
+            if isinstance(entry, Mapped):
+                found.update({f"{key}.{nested}": origin for nested, origin in entry.places().items()})
+        return found
+
 
 EMPTY = Mapped({}, {})
 
 
+class _Refused(Exception):
+    """A document that must not be unfolded; the message says why."""
+
+
 def read(file: str, text: str) -> tuple[Mapped, list[Problem]]:
     """Read a YAML document that must be a mapping; an empty one is an empty mapping."""
-    loader = _Loader(text)
     try:
-        node = loader.get_single_node()
-        if node is None:
-            return EMPTY, []
-        problems: list[Problem] = []
-        if not isinstance(node, yaml.MappingNode):
-            found = str(node.value)[:60] if isinstance(node, yaml.ScalarNode) else "a list"
-            return EMPTY, [
-                Problem(file, None, None, found, "is not a mapping of keys to values", "Write it as `key: value`")
-            ]
-        return _mapping(file, node, loader, problems), problems
+        return _read(file, text)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         what = f"is not YAML: {error.problem or error.context}"
         return EMPTY, [Problem(f"{file}:{line}", None, None, "", what, "Mend the line, or the one above it")]
     except yaml.YAMLError as error:
-        return EMPTY, [Problem(file, None, None, "", f"is not YAML: {error}", "Save it as UTF-8 text")]
+        what = f"is not YAML: {' '.join(str(error).split())}"
+        return EMPTY, [Problem(file, None, None, "", what, "Save it as UTF-8 text")]
+    except _Refused as error:
+        return EMPTY, [Problem(file, None, None, "", str(error), "Write the values out")]
+    except RecursionError:
+        return EMPTY, [Problem(file, None, None, "", "is nested too deeply", "Write it flat")]
+    except ValueError as error:
+        what = f"holds a value that cannot be read: {error}"
+        return EMPTY, [Problem(file, None, None, "", what, "Put the value in quotes")]
+
+
+def _read(file: str, text: str) -> tuple[Mapped, list[Problem]]:
+    loader = _Loader(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return EMPTY, []
+        if not isinstance(node, yaml.MappingNode):
+            found = str(node.value)[:60] if isinstance(node, yaml.ScalarNode) else "a list"
+            return EMPTY, [
+                Problem(file, None, None, found, "is not a mapping of keys to values", "Write it as `key: value`")
+            ]
+        _measure(node, {}, ())
+        problems: list[Problem] = []
+        return _mapping(file, node, loader, problems), problems
     finally:
         loader.dispose()
 
 
+def _measure(node: yaml.Node, known: dict[int, int], within: tuple[int, ...]) -> int:
+    """Return the number of nodes below one, aliases written out, before anything is unfolded."""
+    if id(node) in within:
+        raise _Refused("refers to itself by an alias")
+    if len(within) > MAX_DEPTH:
+        raise _Refused(f"is nested more than {MAX_DEPTH} levels deep")
+    if id(node) not in known:
+        children: list[yaml.Node] = []
+        if isinstance(node, yaml.SequenceNode):
+            children = node.value
+        elif isinstance(node, yaml.MappingNode):
+            children = [part for pair in node.value for part in pair]
+        inside = (*within, id(node))
+        known[id(node)] = 1 + sum(_measure(child, known, inside) for child in children)
+        if known[id(node)] > MAX_NODES:
+            raise _Refused(f"has more than {MAX_NODES} values once its aliases are written out")
+    return known[id(node)]
+
+
 def _mapping(file: str, node: yaml.MappingNode, loader: SafeLoader, problems: list[Problem]) -> Mapped:
+    problems += _doubled(file, node, loader)
     loader.flatten_mapping(node)
     entries: dict[str, Mapped | Value] = {}
     origins: dict[str, Origin] = {}
     for key_node, value_node in node.value:
         key = str(loader.construct_object(key_node, deep=True))
-        origin = Origin(file, key_node.start_mark.line + 1)
-        if key in entries:
-            problems.append(
-                Problem(
-                    str(origin),
-                    None,
-                    key,
-                    "",
-                    f"stands twice in one mapping (first in line {origins[key].line}), and the last one would win",
-                    "Keep one of them",
-                )
-            )
-        origins[key] = origin
+        origins[key] = Origin(file, key_node.start_mark.line + 1)
         if isinstance(value_node, yaml.MappingNode):
             entries[key] = _mapping(file, value_node, loader, problems)
             continue
         try:
-            entries[key] = cast("Value", loader.construct_object(value_node, deep=True))
+            entries[key] = _plain(loader.construct_object(value_node, deep=True), value_node.tag)
         except yaml.constructor.ConstructorError:
+            entries[key] = Opaque(value_node.tag)
+        except ValueError as error:
             entries[key] = None
-            problems.append(
-                Problem(
-                    str(origin),
-                    None,
-                    key,
-                    value_node.tag,
-                    "has a tag that rmqops cannot read",
-                    "Write the value itself, or take it from the environment: {{ lookup('env', 'NAME') }}",
-                )
-            )
+            what = f"cannot be read: {error}"
+            found = str(value_node.value)
+            problems.append(Problem(str(origins[key]), None, key, found, what, "Put the value in quotes"))
     return Mapped(entries, origins)
+
+
+def _doubled(file: str, node: yaml.MappingNode, loader: SafeLoader) -> list[Problem]:
+    """Return a problem for each key that stands twice in a mapping; one that a merge key brings may be set again."""
+    lines: dict[str, int] = {}
+    problems = []
+    for key_node, _ in node.value:
+        if key_node.tag == _MERGE:
+            continue
+        key = str(loader.construct_object(key_node, deep=True))
+        line = key_node.start_mark.line + 1
+        if key in lines:
+            what = f"stands twice in one mapping (first in line {lines[key]}), and the last one would win"
+            problems.append(Problem(f"{file}:{line}", None, key, "", what, "Keep one of them"))
+        lines.setdefault(key, line)
+    return problems
+
+
+def _plain(value: object, tag: str) -> Value:
+    """Return a value of JSON's types; a date becomes its text, and what has no such form is opaque."""
+    if isinstance(value, list):
+        return [_plain(item, tag) for item in value]
+    if isinstance(value, dict):
+        return {str(key): _plain(item, tag) for key, item in value.items()}
+    if isinstance(value, datetime.date):
+        return str(value)
+    if value is None or isinstance(value, bool | int | float | str):
+        return cast("Value", value)
+    return Opaque(tag)

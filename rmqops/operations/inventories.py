@@ -9,9 +9,11 @@ from pathlib import Path
 
 from rmqops import assets
 from rmqops.errors import Problem
-from rmqops.model import cluster, inventory, schema
-from rmqops.model.schema import Schema
+from rmqops.model import cluster, config_keys, inventory, schema
+from rmqops.model.cluster import LOCAL, Reference
 from rmqops.model.topology import Topology
+
+_CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Loaded:
     warnings: tuple[Problem, ...]
     """What is allowed and should be known."""
     placeholders: tuple[Problem, ...]
-    """What a sample leaves to be filled in; fine for rendering, refused by deploy."""
+    """What a sample leaves to be filled in: fine for rendering, refused by deploy."""
     location: Path
 
 
@@ -36,15 +38,39 @@ def load(name: str) -> Loaded:
         InventoryError: there is none, or it breaks a rule; all problems at once.
     """
     location = assets.find_inventory(name)
-    files = assets.read_inventory(location, inventory.is_inventory_file)
-    topology, problems = cluster.load(str(location), files, _schema(), os.environ)
-    return Loaded(topology, problems, (), location)
+    directory = location if location.is_dir() else location.parent
+    topology, problems = cluster.load(
+        str(location),
+        assets.read_inventory(location, inventory.is_inventory_file),
+        reference(),
+        os.environ,
+        directory=str(directory.absolute()),
+        machine_memory={LOCAL: memory()},
+    )
+    warnings = tuple(problem for problem in problems if problem.severity == "warning")
+    placeholders = tuple(problem for problem in problems if problem.severity == "placeholder")
+    return Loaded(topology, warnings, placeholders, location)
 
 
 @cache
-def _schema() -> Schema:
+def reference() -> Reference:
+    """Return what every inventory is held to: the role's own variables and the keys of RocketMQ's releases."""
     role = assets.path("roles", "rocketmq")
-    return schema.schema(
-        (role / "meta" / "argument_specs.yml").read_text("utf-8"),
-        (role / "defaults" / "main.yml").read_text("utf-8"),
+    keys = Path(config_keys.__file__).with_suffix(".json")
+    return Reference(
+        schema.schema(
+            (role / "meta" / "argument_specs.yml").read_text("utf-8"),
+            (role / "defaults" / "main.yml").read_text("utf-8"),
+        ),
+        config_keys.parse(keys.read_text("utf-8")),
     )
+
+
+def memory() -> int:
+    """Return the bytes of memory that this machine, or the container that rmqops runs in, has."""
+    physical = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    for limit in _CGROUP_LIMITS:
+        text = limit.read_text("ascii").strip() if limit.is_file() else ""
+        if text.isdecimal():
+            return min(physical, int(text))
+    return physical

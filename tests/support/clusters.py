@@ -119,6 +119,7 @@ def dledger_inventory(base: Path, port: int, version: str = "4.5.2") -> dict:
         }
         for number in range(3)
     }
+    mapped = "mapped" if version == "4.5.2" else "maped"  # 4.5.2 corrected the spelling of its keys
     return {
         "all": {
             "vars": {
@@ -141,8 +142,8 @@ def dledger_inventory(base: Path, port: int, version: str = "4.5.2") -> dict:
                         "rocketmq_heap": "384m",
                         "rocketmq_direct_memory": "384m",
                         "rocketmq_config": {
-                            "mapedFileSizeCommitLog": 67108864,
-                            "mapedFileSizeConsumeQueue": 600000,
+                            f"{mapped}FileSizeCommitLog": 67108864,
+                            f"{mapped}FileSizeConsumeQueue": 600000,
                         },
                     },
                     "children": {"broker-a": {"hosts": brokers}},

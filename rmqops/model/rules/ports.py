@@ -1,0 +1,61 @@
+"""No two instances of one machine take the same port, the ports that RocketMQ derives by itself included."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from rmqops.errors import Problem
+from rmqops.model.cluster import Cluster, Host
+
+
+@dataclass(frozen=True)
+class _Claim:
+    host: Host
+    key: str
+    """The variable that decides the port."""
+    port: int
+    what: str
+
+
+def check(cluster: Cluster) -> Iterator[Problem]:
+    """Yield ports that do not exist, and pairs that collide, each pair of claims once."""
+    claims = [claim for host in cluster.members for claim in _claims(host)]
+    for claim in claims:
+        if not 1 <= claim.port <= 65535:
+            what = f"gives the {claim.what} {claim.port}, which is not a port"
+            yield claim.host.problem(claim.key, what, "Choose one so that all lie from 1 to 65535")
+    yield from _collisions(claims)
+
+
+def _claims(host: Host) -> Iterator[_Claim]:
+    listen = host.number("rocketmq_listen_port")
+    if listen is not None:
+        yield _Claim(host, "rocketmq_listen_port", listen, "port")
+    if host.kind == "broker" and listen is not None:
+        # BrokerController.initialize and MessageStoreConfig.haListenPort. DLedger makes no use of the second, but
+        # keeping it free lets a group change its mode.
+        yield _Claim(host, "rocketmq_listen_port", listen - 2, "fast remoting port (listen port - 2)")
+        yield _Claim(host, "rocketmq_listen_port", listen + 1, "replication port (listen port + 1)")
+    dledger = host.number("rocketmq_dledger_port")
+    if host.kind == "broker" and host.text("rocketmq_mode") == "dledger" and dledger is not None:
+        yield _Claim(host, "rocketmq_dledger_port", dledger, "DLedger port")
+
+
+def _collisions(claims: list[_Claim]) -> Iterator[Problem]:
+    """RocketMQ binds its ports on every address, so a machine has each port once; an address does, too."""
+    taken: dict[tuple[str, int], _Claim] = {}
+    for claim in claims:
+        first = None
+        for place in (claim.host.place, f"address {claim.host.text('rocketmq_address')}"):
+            first = first or taken.get((place, claim.port))
+            taken.setdefault((place, claim.port), claim)
+        if first is not None:
+            origin = first.host.raw.origins.get(first.key, "by default")
+            same = "on the same machine" if first.host.place == claim.host.place else "at the same address"
+            what = (
+                f"gives the {claim.what} {claim.port}, which is the {first.what} of {first.host.name} "
+                f"({origin}) {same}, {claim.host.place}"
+            )
+            remedy = "Give brokers of one machine listen ports 10 apart, and every instance ports of its own"
+            yield claim.host.problem(claim.key, what, remedy)

@@ -1,0 +1,98 @@
+"""Every `rocketmq_` variable is one that rmqops knows, of the right type, and the required ones are there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from rmqops.errors import Problem
+from rmqops.model.cluster import Cluster, Host, is_whole
+from rmqops.model.nearest import suggestion
+from rmqops.model.schema import Setting
+from rmqops.model.topology import Value
+
+_PREFIX: Final = "rocketmq_"
+_TYPES: Final = {
+    "str": "Write a text",
+    "int": "Write a whole number",
+    "bool": "Write true or false, without quotes: any text counts as true in a template",
+    "list": "Write a list: one `- item` a line",
+    "dict": "Write a mapping: one `key: value` a line",
+}
+_SECONDS: Final = ("rocketmq_stop_timeout", "rocketmq_start_timeout")
+_JVM_OPTION: Final = re.compile(r"(?:\d+-?:)?-[!-~]([ -~]*[!-~])?")
+_JVM_OWN: Final = {
+    "-Xms": "rocketmq_heap",
+    "-Xmx": "rocketmq_heap",
+    "-Xmn": "rocketmq_young_generation",
+    "-XX:MaxDirectMemorySize=": "rocketmq_direct_memory",
+    "-Duser.home=": "rocketmq_instance_dir",
+    "-Drmqops.instance=": "rocketmq_instance_dir",
+}
+
+
+def check(cluster: Cluster) -> Iterator[Problem]:
+    """Yield unknown, missing and mistyped variables."""
+    settings = cluster.reference.schema.settings
+    for host in cluster.members:
+        for key in host.raw.variables:
+            if key.startswith(_PREFIX) and key not in settings:
+                yield _unknown(cluster, host, key)
+        for setting in settings.values():
+            if setting.name in host.values:
+                yield from _typed(host, setting, host.values[setting.name])
+            elif setting.required and setting.name not in host.raw.variables:
+                what = f"is not set, and has no default: {setting.description[0].lower()}{setting.description[1:]}"
+                yield host.problem(setting.name, what.rstrip("."), "Set it under `all: vars:`")
+        yield from _jvm_options(host)
+
+
+def _unknown(cluster: Cluster, host: Host, key: str) -> Problem:
+    schema = cluster.reference.schema
+    found = host.raw.variables[key]
+    if key in schema.defaults:
+        return host.problem(key, "is derived by rmqops, not for an inventory to set", "Remove it", found=found)
+    remedy = suggestion(key, schema.settings) or "Name a variable of your own without rocketmq_"
+    return host.problem(key, "is not a variable that rmqops knows", remedy, found=found)
+
+
+def _typed(host: Host, setting: Setting, value: Value) -> Iterator[Problem]:
+    if not _fits(setting, value):
+        yield host.problem(setting.name, f"is not a {_name(setting)}", _TYPES[setting.type], found=repr(value))
+    elif setting.choices and str(value) not in setting.choices:
+        remedy = suggestion(str(value), setting.choices) or f"Use one of {', '.join(setting.choices)}"
+        yield host.problem(setting.name, "is not one of its values", remedy)
+    elif setting.name in _SECONDS and int(host.text(setting.name)) < 1:
+        yield host.problem(setting.name, "is not a number of seconds", "Use at least 1")
+    elif setting.required and not host.text(setting.name).strip():
+        yield host.problem(setting.name, "is empty", "Give it a value", found="''")
+
+
+def _name(setting: Setting) -> str:
+    return {"str": "text", "int": "whole number", "bool": "truth value", "dict": "mapping"}.get(
+        setting.type, "list"
+    )
+
+
+def _fits(setting: Setting, value: Value) -> bool:
+    if setting.type == "int":
+        return not isinstance(value, bool) and isinstance(value, int | str) and is_whole(str(value))
+    if setting.type == "str":
+        return isinstance(value, str | int | float) and not isinstance(value, bool)
+    if setting.type == "bool":
+        return isinstance(value, bool)
+    return isinstance(value, list if setting.type == "list" else dict)
+
+
+def _jvm_options(host: Host) -> Iterator[Problem]:
+    options = host.values.get("rocketmq_jvm_options")
+    key = "rocketmq_jvm_options"
+    for option in options if isinstance(options, list) else ():
+        if not isinstance(option, str) or not _JVM_OPTION.fullmatch(option):
+            remedy = "Write one option an item, such as -XX:+UseG1GC; `8:` before it is for Java 8 alone"
+            yield host.problem(key, "has an item that is not a JVM option", remedy, found=repr(option))
+            continue
+        for prefix, variable in _JVM_OWN.items():
+            if option[option.find("-X" if "-X" in option else "-D") :].startswith(prefix):
+                yield host.problem(key, f"sets what {variable} sets", f"Set {variable} instead", found=option)
