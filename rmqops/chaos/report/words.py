@@ -1,0 +1,154 @@
+"""How a report says things: the sentence under the verdict, the steps of an RTO, figures with units. PURE."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from rmqops.chaos.result import Result
+from rmqops.chaos.verdict import CheckResult, Number, Verdict
+
+UNKNOWN = "\N{EM DASH}"
+"""Stands where a figure was not measured; never a zero."""
+
+AVAILABILITY = "availability"
+
+RTO_STEPS = (
+    ("route_lost_ms", "route lost", "every NameServer has dropped the old master"),
+    ("new_master_ms", "new master", "every NameServer names the new one"),
+    ("first_acknowledged_ms", "first acknowledged send", "one send got through"),
+    ("sustained_ms", "sustained", "from here on no send went wrong"),
+)
+"""The parts of an RTO: the number of the check ``availability``, its name, and what it means."""
+
+SIGNS = {
+    Verdict.PASS: "\N{CHECK MARK}",
+    Verdict.FAIL: "\N{MULTIPLICATION X}",
+    Verdict.INCONCLUSIVE: "?",
+    Verdict.HEAL_FAILED: "!",
+}
+"""A sign beside each verdict's colour, so that nobody has to tell colors apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One part of an RTO; ``at`` is milliseconds from the fault, None when it was not reached."""
+
+    label: str
+    meaning: str
+    at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One of the counts of the contract and what it means; None when the read-back could not tell."""
+
+    name: str
+    value: int | None
+    meaning: str
+    bad: bool = False
+
+
+def reason(result: Result) -> str:
+    """Say in one sentence why the verdict is what it is."""
+    word = result.verdict
+    if word is Verdict.PASS:
+        return _success(result)
+    if word is Verdict.HEAL_FAILED:
+        return "A fault may still be in force: the cluster was not seen to be healthy again."
+    deciding = [check for check in result.verdicts.results if check.verdict is word]
+    if not deciding:
+        return "Nothing was judged, so nothing is proven."
+    return _sentence(deciding[0].summary) + _others(deciding[1:])
+
+
+def _success(result: Result) -> str:
+    counts = result.verdicts.counts
+    kept = f"All {counts.acknowledged:,} acknowledged messages were read back"
+    if counts.rto_ms is None:
+        return f"{kept}."
+    return f"{kept}; sends were acknowledged again, and stayed so, {duration(counts.rto_ms)} after the fault."
+
+
+def _others(checks: Iterable[CheckResult]) -> str:
+    names = [check.name for check in checks]
+    return f" The same verdict on: {', '.join(names)}." if names else ""
+
+
+def _sentence(text: str) -> str:
+    text = text.strip()
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
+
+
+def figures(result: Result) -> tuple[Figure, ...]:
+    """Return the seven counts: three of what senders were told, four of what was read back."""
+    counts = result.verdicts.counts
+    return (
+        Figure("acknowledged", counts.acknowledged, "the broker said: stored"),
+        Figure("refused", counts.refused, "certainly not stored"),
+        Figure("indeterminate", counts.indeterminate, "nobody could tell the sender"),
+        Figure("lost", counts.lost, "acknowledged, and nowhere to be found", bad=bool(counts.lost)),
+        Figure("recovered", counts.recovered, "indeterminate, and found stored"),
+        Figure("duplicated", counts.duplicated, "stored at more than one place"),
+        Figure("unexpected", counts.unexpected, "read, but never sent or refused", bad=bool(counts.unexpected)),
+    )
+
+
+def rto_steps(result: Result) -> tuple[Step, ...]:
+    """Return the parts of the RTO in the order of the contract; empty when availability was not measured."""
+    numbers = next((check.numbers for check in result.verdicts.results if check.name == AVAILABILITY), {})
+    steps = tuple(Step(label, meaning, _milliseconds(numbers.get(name))) for name, label, meaning in RTO_STEPS)
+    return steps if any(step.at is not None for step in steps) else ()
+
+
+def _milliseconds(value: Number) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
+
+
+def duration(milliseconds: float | None) -> str:
+    """Write a time with the unit a reader would choose: ``320 ms``, ``5.21 s``, ``2 min 5 s``."""
+    if milliseconds is None:
+        return UNKNOWN
+    if milliseconds < 1000:
+        return f"{milliseconds:.0f} ms"
+    if milliseconds < 60_000:
+        return f"{milliseconds / 1000:.3g} s"
+    minutes, seconds = divmod(round(milliseconds / 1000), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s"
+
+
+def second(t: float | None) -> str:
+    """Write a moment of the drill in seconds since its start."""
+    return UNKNOWN if t is None else f"{t:.3f} s"
+
+
+def number(name: str, value: Number) -> str:
+    """Write a check's figure; its name tells the unit (``_ms``, ``_s``)."""
+    if value is None:
+        return UNKNOWN
+    if isinstance(value, str):
+        return value
+    if name.endswith("_ms"):
+        return duration(float(value))
+    if isinstance(value, float) and not value.is_integer():
+        written = f"{value:,.3f}".rstrip("0")
+    else:
+        written = f"{value:,.0f}"
+    return f"{written} s" if name.endswith("_s") else written
+
+
+def label(name: str) -> str:
+    """Turn the name of a figure into words; the unit goes with the value."""
+    for unit in ("_ms", "_s"):
+        name = name.removesuffix(unit)
+    return name.replace("_", " ").replace(".", " ")
+
+
+def length(result: Result) -> float | None:
+    """Return how long the drill took in seconds, None when its times are not ISO 8601."""
+    try:
+        return (datetime.fromisoformat(result.ended) - datetime.fromisoformat(result.started)).total_seconds()
+    except (ValueError, TypeError):
+        return None
