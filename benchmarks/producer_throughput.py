@@ -2,8 +2,8 @@
 
     python benchmarks/producer_throughput.py --namesrv 127.0.0.1:9876 --distribution DIR
 
-Both run as a process of their own, in turn, several rounds, against the same topic of the same cluster, with the same
-number of messages in flight and the same bodies. What is counted is the same for both as well: by how much the
+Both run as a process of their own, in turn, several rounds, against the same topic of the same cluster, with the
+same number of messages in flight and the same bodies. What is counted is the same for both, too: by how much the
 topic's queues grew between two instants after the warm-up. The last lines are the medians and their ratio.
 """
 
@@ -22,6 +22,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from rmqops.remoting.admin import Admin
 from rmqops.remoting.client import Client
@@ -143,26 +144,32 @@ def _official(arguments: argparse.Namespace, home: str) -> list[str]:
 
 
 async def _measure(admin: Admin, arguments: argparse.Namespace, command: list[str]) -> Round:
-    log = tempfile.TemporaryFile("w+")
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log)
-    try:
-        before = await _stored(admin, arguments)
+    with tempfile.TemporaryFile("w+") as log:
+        process = await asyncio.create_subprocess_exec(*command, stdin=subprocess.PIPE, stdout=log, stderr=log)
+        try:
+            return await _measure_running(admin, arguments, process, log)
+        finally:
+            if process.returncode is None:
+                process.kill()
+            await process.wait()
 
-        async def sending() -> bool:
-            if process.poll() is not None:
-                log.seek(0)
-                sys.exit(f"{command[0]} ended with {process.returncode}: {log.read()}")
-            return await _stored(admin, arguments) > before
 
-        await _wait_until(sending, 60, f"{command[0]} sends")
-        await asyncio.sleep(arguments.warm_up)
-        began, stored, used = time.monotonic(), await _stored(admin, arguments), _cpu(process.pid)
-        await asyncio.sleep(arguments.seconds)
-        ended, grown, spent = time.monotonic(), await _stored(admin, arguments), _cpu(process.pid)
-    finally:
-        process.kill()
-        process.wait()
-        log.close()
+async def _measure_running(
+    admin: Admin, arguments: argparse.Namespace, process: asyncio.subprocess.Process, log: IO[str]
+) -> Round:
+    before = await _stored(admin, arguments)
+
+    async def sending() -> bool:
+        if process.returncode is not None:
+            log.seek(0)
+            sys.exit(f"a producer ended with {process.returncode}: {log.read()}")
+        return await _stored(admin, arguments) > before
+
+    await _wait_until(sending, 60, "the first message of a producer")
+    await asyncio.sleep(arguments.warm_up)
+    began, stored, used = time.monotonic(), await _stored(admin, arguments), _cpu(process.pid)
+    await asyncio.sleep(arguments.seconds)
+    ended, grown, spent = time.monotonic(), await _stored(admin, arguments), _cpu(process.pid)
     return Round((grown - stored) / (ended - began), (spent - used) / (ended - began))
 
 

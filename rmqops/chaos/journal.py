@@ -27,8 +27,8 @@ class Entry:
     """One line.
 
     ``step`` is ``run`` at a drill's start, ``topic`` and ``untopic`` when its topic is made and deleted (``note``
-    is the topic), ``heal-plan`` for the command that ends a fault, written before anything else of it, and then the
-    steps of the fault in their order.
+    is the topic), ``heal-plan`` for the command that ends a fault, written before anything else of it, and then
+    the steps of the fault in their order.
     """
 
     step: Step
@@ -51,6 +51,7 @@ class Journal:
     def __init__(self, run: Path, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self.path = run / FILE
         self._now = now
+        _drop_torn_line(self.path)
         self._file: TextIO = self.path.open("a", encoding="utf-8")
         _sync_directory(run)
 
@@ -117,6 +118,16 @@ def _parse(line: str) -> Entry:
     if "command" in document:
         document["command"] = tuple(str(part) for part in document["command"])
     return Entry(**document)
+
+
+def _drop_torn_line(path: Path) -> None:
+    """Cut off what a sudden death left half written, so that the next entry begins a line."""
+    if not path.exists():
+        return
+    content = path.read_bytes()
+    whole = content.rfind(b"\n") + 1
+    if whole < len(content):
+        os.truncate(path, whole)
 
 
 def _sync_directory(directory: Path) -> None:

@@ -1,1 +1,23 @@
-"""One file a check. PURE: from a history to a verdict."""
+"""One file a check. PURE: from a history to a verdict.
+
+A module here is a check of its name: it holds ``check(history, settings) -> CheckResult``. Adding one is adding a
+file. A check judges nothing that it did not see: what it cannot tell is ``inconclusive``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+
+from rmqops.chaos.history import History
+from rmqops.chaos.settings import Settings
+from rmqops.chaos.verdict import CheckResult
+
+Check = Callable[[History, Settings], CheckResult]
+
+
+def discover() -> dict[str, Check]:
+    """Return every check by its name, in order of names."""
+    names = sorted(found.name for found in pkgutil.iter_modules(__path__))
+    return {name: importlib.import_module(f"{__name__}.{name}").check for name in names}

@@ -238,7 +238,7 @@ class Picture {
       if (start >= this.left) this.add("line", { x1: start, x2: start, y1: 4, y2: bottom, class: "edge" });
       if (fault.to !== null && end <= this.left + this.inner) {
         this.add("line", { x1: end, x2: end, y1: 16, y2: bottom, class: "edge healed" });
-        if (far - near > 320) this.add("text", { x: end - 5, y: 13, class: "flag end" }, "healed");
+        if (far - near > (fault.label.length + 8) * 7) this.add("text", { x: end - 5, y: 13, class: "flag end" }, "healed");
       }
       const late = near > this.left + this.inner * 0.62;
       this.add("text", { x: near + (late ? -5 : 5), y: 13, class: late ? "flag end" : "flag" }, clipped(fault.label, this.inner * 0.6));

@@ -63,7 +63,7 @@ class Group:
 
 
 def answers(samples: Iterable[tuple[float, Route | None]]) -> tuple[Answer, ...]:
-    """Join samples in order of time; an answer holds until the next sample, or until it is too old to be believed."""
+    """Join samples in order of time; one holds until the next, or until it is too old to believe."""
     joined: list[Answer] = []
     seen = 0.0
     for t, route in samples:

@@ -32,9 +32,8 @@ def moments(timeline: Timeline) -> tuple[Moment, ...]:
 
 
 def _act(milestone: Milestone) -> Moment:
-    what = _DEEDS.get(
-        (milestone.op, milestone.kind == "recovered", milestone.type), f"{milestone.op} {milestone.type}"
-    )
+    deed = (milestone.op, milestone.kind == "recovered", milestone.type)
+    what = _DEEDS.get(deed, f"{milestone.op} {milestone.type}")
     on = milestone.instance or milestone.address
     about = "" if milestone.kind == "recovered" else milestone.kind + (f" {on}" if on else "")
     parts = (f"{about}: {what}" if about else what, milestone.error)

@@ -1,8 +1,8 @@
 """A drill's history as a page can draw it: counts and latencies in bins, and what the NameServers answered.
 
-A history has a line for every message, a page has room for some thousands of points. The bins are counted by DuckDB
-in one pass over the file, with a bound on memory and the rest in a temporary directory, so that the size of the
-page does not grow with the number of operations.
+A history has a line for every message, a page has room for some thousands of points. DuckDB counts the bins in one
+pass over the file, with a bound on memory and the rest in a temporary directory, so that the size of the page does
+not grow with the number of operations.
 
 A send belongs to the bin in which it *ended*. Its latency runs from its ``invoke`` to its outcome; the percentiles
 are those of acknowledged sends, exact for every width of bin (percentiles of wider bins cannot be computed from
@@ -118,7 +118,7 @@ def read_timeline(run: Path) -> Timeline:
     if not source.is_file():
         raise UsageError(f"{source} does not exist", remedy="name the directory of a run")
     with tempfile.TemporaryDirectory(prefix="rmqops-report-") as directory:
-        settings = {
+        settings: dict[str, str | bool | int | float | list[str]] = {
             "threads": "2",
             "memory_limit": MEMORY_LIMIT,
             "temp_directory": directory,
@@ -145,7 +145,7 @@ def _load(database: DuckDBPyConnection, source: Path) -> None:
                    case when op in ('fault', 'heal') then key end as kind
             from read_json(?, format = 'newline_delimited', ignore_errors = true, columns = {{{columns}}})
             where op <> 'receive'
-               or (type = 'ok' and (process like 'consumer-%' or (process like 'drain-%' and "offset" = 0)))""",
+               or (type = 'ok' and (process like 'consumer-%' or (process like 'drain-%' and "offset" = 0)))""",  # noqa: S608 - constants of this module
         [str(source)],
     )
     database.execute(
@@ -196,7 +196,8 @@ def _level(database: DuckDBPyConnection, width: float, end: float) -> Level:
     rows = database.execute(
         """select cast(floor(t / $width) as integer) as bin,
                   count(*) filter (type = 'ok'), count(*) filter (type = 'fail'), count(*) filter (type = 'info'),
-                  quantile_cont(latency, 0.5) filter (type = 'ok'), quantile_cont(latency, 0.99) filter (type = 'ok'),
+                  quantile_cont(latency, 0.5) filter (type = 'ok'),
+                  quantile_cont(latency, 0.99) filter (type = 'ok'),
                   max(latency) filter (type = 'ok')
            from done group by bin""",
         {"width": width},

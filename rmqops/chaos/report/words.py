@@ -17,7 +17,7 @@ AVAILABILITY = "availability"
 RTO_STEPS = (
     ("route_lost_ms", "route lost", "every NameServer has dropped the old master"),
     ("new_master_ms", "new master", "every NameServer names the new one"),
-    ("first_acknowledged_ms", "first acknowledged send", "one send got through"),
+    ("first_acknowledged_ms", "first acknowledged", "one send got through"),
     ("sustained_ms", "sustained", "from here on no send went wrong"),
 )
 """The parts of an RTO: the number of the check ``availability``, its name, and what it means."""

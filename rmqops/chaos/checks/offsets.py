@@ -1,0 +1,49 @@
+"""One message, one offset: what stands at an offset of a queue never changes.
+
+Over all acknowledgements, consumers and members, and over time: no two keys at one place, and an acknowledged message
+is stored where its acknowledgement said. A leader that cut its followers' logs (apache/rocketmq#2178) breaks this:
+the offsets are given out a second time.
+"""
+
+from __future__ import annotations
+
+from rmqops.chaos.evidence import count, messages
+from rmqops.chaos.history import History
+from rmqops.chaos.settings import Settings
+from rmqops.chaos.verdict import CheckResult, Verdict
+
+SHARED = """
+    select q, o, min(k) as one, max(k) as other
+    from (select q, o, k from claimed union all select q, o, k from stored union all select q, o, k from seen)
+    group by q, o having min(k) <> max(k) order by q, o
+"""
+DISPLACED = """
+    select distinct c.k from claimed c semi join stored on c.k = stored.k
+        anti join stored s on c.k = s.k and c.q = s.q and c.o = s.o order by c.k
+"""
+
+
+def check(history: History, _settings: Settings) -> CheckResult:
+    """Judge that every place has one message and every acknowledged message its place."""
+    shared = history.query(SHARED)
+    displaced = [int(str(key)) for (key,) in history.query(DISPLACED)]
+    places = history.number("select sum(n) from range where code = 2")
+    numbers = {"acknowledgements": places, "places_with_two_messages": len(shared), "displaced": len(displaced)}
+    if shared or displaced:
+        keys = dict.fromkeys(int(str(key)) for _, _, *pair in shared for key in pair)
+        only_displaced = [key for key in displaced if key not in keys]
+        evidence = (
+            *messages(history, "shares its place with another message", keys),
+            *messages(history, "not stored where it was acknowledged", only_displaced),
+        )
+        text = (
+            f"{count(len(shared), 'place')} with two messages,"
+            f" {count(len(displaced), 'message')} elsewhere than acknowledged"
+        )
+        return CheckResult("offsets", Verdict.FAIL, text, numbers, evidence)
+    if not places or not history.drains:
+        text = "nothing was acknowledged" if history.drains else "nothing was read back"
+        return CheckResult("offsets", Verdict.INCONCLUSIVE, text, numbers)
+    return CheckResult(
+        "offsets", Verdict.PASS, f"each of {places:,} acknowledged places holds its message", numbers
+    )

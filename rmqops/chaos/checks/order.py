@@ -1,0 +1,74 @@
+"""Order in each queue: a producer's messages stand as it sent them, and a consumer only moves forward.
+
+A producer with several sends under way promises no order among them, so the rule is that of real time: when one
+process had A acknowledged before it sent B to the same queue, A stands before B. apache/rocketmq#1397 (4.5.1) is said
+to break it. The place is where the message is stored; whether that is where it was acknowledged is for ``offsets``.
+"""
+
+from __future__ import annotations
+
+from rmqops.chaos.evidence import count, messages
+from rmqops.chaos.history import History
+from rmqops.chaos.settings import Settings
+from rmqops.chaos.verdict import CheckResult, Verdict
+
+MOVED = """
+    create or replace temp table moved as
+        select k, any_value(c.p) as p, any_value(c.q) as q, min(s.o) as o
+        from claimed c join stored s using (k, q) where c.k in (select k from doubtful where acks = 1)
+        group by k having min(s.o) <> any_value(c.o)
+"""
+# A pair out of order needs a descent in the acknowledgements of its process and queue, or a message that moved.
+SUSPECTS = """
+    create or replace temp table suspect as
+        select distinct p, q from (
+            select p, q, o, lag(o) over (partition by p, q order by t, o desc) as earlier from acknowledged
+        ) where earlier > o
+        union select p, q from moved
+"""
+OVERTAKEN = """
+    with message_of as (
+        select m.k, m.p, m.q, coalesce(v.o, m.o) as o, m.invoked, m.ended
+        from message m semi join suspect using (p, q) left join moved v on m.k = v.k where m.acks = 1
+    )
+    select k from (
+        select k, ended, max(invoked) over (
+            partition by p, q order by o rows between unbounded preceding and 1 preceding) as later
+        from message_of
+    ) where later > ended order by ended
+"""
+BACKWARDS = """
+    select line, k from (
+        select line, k, o, lag(o) over (partition by p, q order by line) as before from consumed
+    ) where before >= o order by line
+"""
+
+
+def check(history: History, _settings: Settings) -> CheckResult:
+    """Judge the order of what was acknowledged and of what was consumed."""
+    history.query(MOVED)
+    history.query(SUSPECTS)
+    overtaken = [int(str(key)) for (key,) in history.query(OVERTAKEN)]
+    backwards = [int(str(key)) for _, key in history.query(BACKWARDS)]
+    acknowledged = history.number("select count(*) from message where acks > 0")
+    consumed = history.number("select count(*) from consumed")
+    numbers = {
+        "acknowledged": acknowledged,
+        "out_of_order": len(overtaken),
+        "consumed": consumed,
+        "backwards": len(backwards),
+    }
+    if overtaken or backwards:
+        text = (
+            f"{count(len(overtaken), 'message')} stand behind one that was sent after their acknowledgement;"
+            f" consumers went backwards {count(len(backwards), 'time')}"
+        )
+        evidence = (
+            *messages(history, "a later message of the same producer stands before it", overtaken),
+            *messages(history, "a consumer read it after a later one, or twice", backwards),
+        )
+        return CheckResult("order", Verdict.FAIL, text, numbers, evidence)
+    if not acknowledged:
+        return CheckResult("order", Verdict.INCONCLUSIVE, "no message was acknowledged", numbers)
+    text = f"{acknowledged:,} acknowledged and {consumed:,} consumed messages in order"
+    return CheckResult("order", Verdict.PASS, text, numbers)

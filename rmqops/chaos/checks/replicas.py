@@ -1,0 +1,81 @@
+"""The members of a group hold the same messages at the same offsets: level by content, not by length.
+
+Every member known from the route must have been read back to its own end. Members that differ fail; a member that was
+not read back makes a pass impossible.
+"""
+
+from __future__ import annotations
+
+from rmqops.chaos.evidence import count, messages
+from rmqops.chaos.history import Drain, History
+from rmqops.chaos.settings import Settings
+from rmqops.chaos.verdict import EVIDENCE_LIMIT, CheckResult, Evidence, Verdict
+
+DIFFERING = """
+    with members as (select q, count(distinct p) as n from drain group by q)
+    select any_value(s.k), s.q, s.o from stored s join members m on s.q = m.q
+    group by s.q, s.o, s.k having count(distinct s.p) <> any_value(m.n) order by s.q, s.o
+"""
+
+
+def check(history: History, _settings: Settings) -> CheckResult:
+    """Judge that all members of each group are level."""
+    drains = history.drains
+    incomplete = [drain for drain in drains if not drain.complete]
+    uneven = _uneven(drains)
+    blind = {(drain.process, drain.broker, drain.queue) for drain in incomplete}
+    differing = [] if blind else [int(str(key)) for key, *_ in history.query(DIFFERING)]
+    missing = _missing_members(history)
+    numbers = {
+        "members": len({drain.process for drain in drains}),
+        "queues": len({(drain.broker, drain.queue) for drain in drains}),
+        "uneven_queues": len(uneven),
+        "differing_places": len(differing),
+        "incomplete_drains": len(incomplete),
+    }
+    if differing or (uneven and not incomplete):
+        text = (
+            f"members differ at {count(len(differing), 'place')}; {count(len(uneven), 'queue')} of unequal length"
+        )
+        lengths = tuple(
+            Evidence(f"{place} ends at {ends}") for place, ends in list(uneven.items())[:EVIDENCE_LIMIT]
+        )
+        evidence = (*lengths, *messages(history, "not at the same place in every member", differing))
+        return CheckResult("replicas", Verdict.FAIL, text, numbers, evidence)
+    if not drains:
+        return CheckResult("replicas", Verdict.INCONCLUSIVE, "no member was read back", numbers)
+    if incomplete:
+        names = ", ".join(f"{drain.process} {drain.place}" for drain in incomplete[:8])
+        return CheckResult("replicas", Verdict.INCONCLUSIVE, f"not read back to the end: {names}", numbers)
+    if missing:
+        return CheckResult("replicas", Verdict.INCONCLUSIVE, "; ".join(missing), numbers)
+    text = f"{count(numbers['members'], 'member')} level in {count(numbers['queues'], 'queue')}"
+    return CheckResult("replicas", Verdict.PASS, text, numbers)
+
+
+def _uneven(drains: tuple[Drain, ...]) -> dict[str, str]:
+    """Return the queues whose members end at different offsets."""
+    ends: dict[str, dict[str, int]] = {}
+    for drain in drains:
+        ends.setdefault(drain.place, {})[drain.process] = drain.end
+    return {
+        place: ", ".join(f"{end} in {process}" for process, end in sorted(by_member.items()))
+        for place, by_member in ends.items()
+        if len(set(by_member.values())) > 1
+    }
+
+
+def _missing_members(history: History) -> list[str]:
+    """Name the groups of which fewer members were read back than the route has shown, or only one."""
+    known: dict[str, set[str]] = {}
+    for event in history.of("route"):
+        if event.broker and event.value:
+            known.setdefault(event.broker, set()).update(event.value.values())
+    read: dict[str, set[str]] = {}
+    for drain in history.drains:
+        read.setdefault(drain.broker, set()).add(drain.process)
+    return [
+        f"{broker}: {len(processes)} of {max(2, len(known.get(broker, ())))} members were read back"
+        for broker, processes in sorted(read.items())
+        if len(processes) < max(2, len(known.get(broker, ())))
+    ]

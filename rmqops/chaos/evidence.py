@@ -1,0 +1,77 @@
+"""Tell the story of a message from its events. PURE."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import cast
+
+from rmqops.chaos.history import Drain, History
+from rmqops.chaos.verdict import EVIDENCE_LIMIT, Evidence
+from rmqops.model.history import Event
+
+
+def count(number: int, noun: str) -> str:
+    """Write a number with its noun, such as ``1 message`` and ``2,000 messages``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def messages(history: History, note: str, keys: Iterable[int]) -> tuple[Evidence, ...]:
+    """Return one item for each key, at most ``EVIDENCE_LIMIT``: who sent it, when, and where it is and is not."""
+    chosen = list(keys)[:EVIDENCE_LIMIT]
+    stories = history.stories(chosen)
+    return tuple(_message(note, stories[key], history.drains) for key in chosen if key in stories)
+
+
+def indeterminate(history: History, note: str, keys: Iterable[int]) -> tuple[Evidence, ...]:
+    """Do the same for indeterminate sends, whose lines are at hand, so that the file need not be read again."""
+    chosen = list(keys)[:EVIDENCE_LIMIT]
+    rows = history.query(
+        """select m.k, n.process, m.invoked / 1e6, m.ended / 1e6, e.rest ->> '$.key', e.rest ->> '$.process',
+            e.rest ->> '$.topic', e.rest ->> '$.error', s.o, d.broker, d.queue
+        from doubtful m join event e on e.k = m.k and e.code = 4 join stored s on s.k = m.k
+            join name n on n.p = s.p join drain d on d.p = s.p and d.q = s.q
+        where m.k in (select unnest($1::ubigint[])) order by m.invoked, n.process""",
+        [chosen],
+    )
+    items: dict[int, Evidence] = {}
+    for k, drain, invoked, ended, key, process, topic, error, offset, broker, queue in rows:
+        place = f"{drain} at {broker}/{queue}@{offset}"
+        earlier = items.get(cast(int, k))
+        found = (*earlier.found, place) if earlier else (place,)
+        text = f"{note}; the client saw: {error}" if error else note
+        items[cast(int, k)] = Evidence(
+            text,
+            key=str(key),
+            process=str(process),
+            t=cast(float, invoked),
+            ended=cast(float, ended),
+            topic=str(topic),
+            broker=str(broker),
+            queue=cast(int, queue),
+            offset=cast(int, offset),
+            found=found,
+        )
+    return tuple(items.values())
+
+
+def _message(note: str, story: Sequence[Event], drains: Sequence[Drain]) -> Evidence:
+    sends = [event for event in story if event.op == "send"]
+    reads = [event for event in story if event.op == "receive" and event.type == "ok"]
+    first = sends[0] if sends else reads[0]
+    answer = next((event for event in sends if event.type == "ok"), sends[-1] if sends else first)
+    readers = {event.process for event in reads}
+    expected = (drain for drain in drains if (drain.broker, drain.queue) == (answer.broker, answer.queue))
+    return Evidence(
+        note,
+        key=first.key,
+        process=first.process if sends else None,
+        t=first.t,
+        ended=answer.t if sends and answer.type != "invoke" else None,
+        topic=answer.topic,
+        broker=answer.broker,
+        queue=answer.queue,
+        offset=answer.offset,
+        address=answer.address,
+        found=tuple(f"{read.process} at {read.broker}/{read.queue}@{read.offset}" for read in reads),
+        missing=tuple(drain.process for drain in expected if drain.process not in readers),
+    )

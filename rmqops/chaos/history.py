@@ -1,0 +1,332 @@
+"""Read ``history.jsonl``: line by line for people, as tables for the checks.
+
+The file may be larger than memory. ``events`` streams it. ``open_history`` turns it into columns in a private
+temporary directory, which is removed afterwards, and asks DuckDB within a bound of memory.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, cast, get_args
+
+from rmqops.chaos import tables
+from rmqops.errors import Inconclusive, OperationFailed, UsageError
+from rmqops.model.history import Event, Op, Type
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+FILE = "history.jsonl"
+THREADS = 2
+SMALLEST_MEMORY_MB = 150
+LARGEST_MEMORY_MB = 600
+BYTES_A_MEMORY_BYTE = 16
+"""A history of 16 GB is given 1 GB, within the two bounds above."""
+
+Row = tuple[object, ...]
+
+
+class MalformedHistory(Inconclusive):
+    """A line of the history, not the last one, is none; so nothing that follows from the history is proven."""
+
+    def __init__(self, path: Path, line: int, reason: str) -> None:
+        super().__init__(
+            f"{path}:{line}: {reason}",
+            remedy="the file was damaged or written by something else; run the drill again",
+        )
+        self.line = line
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """One member's read-back of one queue.
+
+    ``end`` is the offset to be reached (exclusive) and ``reached`` how far the reading came; ``late`` says that a
+    send to this queue ended after the end offset had been asked for, so that the end is not the queue's end.
+    """
+
+    process: str
+    topic: str
+    broker: str
+    queue: int
+    end: int
+    reached: int
+    failed: bool
+    late: bool
+
+    @property
+    def complete(self) -> bool:
+        """Tell whether the queue was drained to its end."""
+        return self.reached >= self.end and not self.failed and not self.late
+
+    @property
+    def place(self) -> str:
+        """Name the queue."""
+        return f"{self.broker}/{self.queue}"
+
+
+def parse_line(text: str) -> Event:
+    """Read one line of a history.
+
+    Raises:
+        ValueError: it is not one; the message says why.
+    """
+    fields = json.loads(text)
+    if not isinstance(fields, dict):
+        raise ValueError("not a JSON object")
+    if isinstance(fields.get("t"), bool) or not isinstance(fields.get("t"), int | float):
+        raise ValueError("t is not a number")
+    for name, allowed in (("op", get_args(Op)), ("type", get_args(Type))):
+        if fields.get(name) not in allowed:
+            raise ValueError(f"{name} is {fields.get(name)!r}, not one of {', '.join(allowed)}")
+    if not isinstance(fields.get("process"), str):
+        raise ValueError("process is not a string")
+    for name in ("queue", "offset"):
+        if fields.get(name) is not None and (isinstance(fields[name], bool) or not isinstance(fields[name], int)):
+            raise ValueError(f"{name} is not a whole number")
+    for name in ("topic", "broker", "key", "error", "address"):
+        if fields.get(name) is not None and not isinstance(fields[name], str):
+            raise ValueError(f"{name} is not a string")
+    if fields.get("value") is not None and not isinstance(fields["value"], dict):
+        raise ValueError("value is not an object")
+    _need(fields)
+    return Event(**{name: fields.get(name) for name in Event.__dataclass_fields__})
+
+
+def _need(fields: Mapping[str, object]) -> None:
+    """Refuse an event without the fields that its kind must have."""
+    needed: tuple[str, ...] = ()
+    if fields["op"] in ("send", "receive") and fields["type"] == "ok":
+        needed = ("topic", "broker", "queue", "offset", "key")
+    elif fields["op"] == "send":
+        needed = ("key",)
+    missing = [name for name in needed if fields.get(name) is None]
+    if missing:
+        raise ValueError(f"{fields['op']} {fields['type']} without {', '.join(missing)}")
+    if fields["type"] == "ok" and not 0 <= cast(int, fields.get("offset") or 0) < 1 << 32:
+        raise ValueError("offset is negative or beyond 2^32")
+
+
+def events(path: Path) -> Iterator[Event]:
+    """Stream the events of a history; a torn last line is left out.
+
+    Raises:
+        UsageError: there is no such file.
+        MalformedHistory: a line is not an event.
+    """
+    for number, text, whole in _lines(path):
+        try:
+            yield parse_line(text)
+        except ValueError as error:
+            if whole:
+                raise MalformedHistory(path, number, str(error)) from error
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str, bool]]:
+    """Yield number, text, and whether the line was ended."""
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                if line.strip():
+                    yield number, line.decode("utf-8", errors="replace").rstrip("\n"), line.endswith(b"\n")
+    except FileNotFoundError as error:
+        raise UsageError(f"{path} does not exist", remedy=f"name a run: a directory with {FILE} in it") from error
+
+
+def _torn(path: Path) -> int:
+    """Return how many bytes at the end of the file are a line cut short, as kill -9 leaves it."""
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        file.seek(max(0, size - 2 * tables.LONGEST_LINE))
+        tail = file.read()
+    last = tail[tail.rfind(b"\n") + 1 :]
+    try:
+        if last.strip():
+            parse_line(last.decode("utf-8"))
+    except ValueError:
+        return len(last)
+    return 0
+
+
+@dataclass
+class History:
+    """The tables of one history (see ``rmqops.chaos.tables``) and the few events that checks read one by one."""
+
+    connection: DuckDBPyConnection
+    others: tuple[Event, ...]
+    """Routes, faults, heals, and what drains say beside messages, in order."""
+    notes: tuple[str, ...] = ()
+    _names: dict[int, str] = field(default_factory=dict)
+
+    def query(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
+        """Ask the tables."""
+        return self.connection.execute(sql, list(parameters)).fetchall()
+
+    def number(self, sql: str, parameters: Sequence[object] = ()) -> int:
+        """Ask for one whole number; nothing counts as 0."""
+        value = self.query(sql, parameters)[0][0]
+        return int(cast(int, value or 0))
+
+    def of(self, *ops: Op) -> Iterator[Event]:
+        """Return the single events of some kinds."""
+        return (event for event in self.others if event.op in ops)
+
+    @cached_property
+    def drains(self) -> tuple[Drain, ...]:
+        """Say for each member and queue whether it was drained to its end."""
+        rows = self.query("""
+            with reached as (select p, q, max(o) + 1 as upto from drained group by p, q),
+                last as (select q, max(t) as t from acknowledged group by q)
+            select name.process, drain.topic, drain.broker, drain.queue, drain.ended, coalesce(upto, 0),
+                drain.failed, coalesce(last.t > drain.t, false)
+            from drain join name using (p) left join reached using (p, q) left join last using (q)
+            order by drain.broker, drain.queue, name.process
+        """)
+        return tuple(Drain(*row) for row in rows)  # type: ignore[arg-type]
+
+    @cached_property
+    def undrained(self) -> tuple[str, ...]:
+        """Name the queues that were written to and that no member was read back from to the end."""
+        complete = {(drain.topic, drain.broker, drain.queue) for drain in self.drains if drain.complete}
+        tried = {(drain.topic, drain.broker, drain.queue) for drain in self.drains}
+        unknown = self.number("select count(distinct q) from acknowledged anti join drain using (q)")
+        names = [f"{broker}/{queue}" for _, broker, queue in sorted(tried - complete)]
+        return (*names, *([f"{unknown} never tried"] if unknown else []))
+
+    def stories(self, keys: Iterable[int]) -> dict[int, list[Event]]:
+        """Return every send and receive of some keys, by reading the file again: a price that only findings pay."""
+        chosen = sorted(set(keys))
+        if not chosen:
+            return {}
+        rows = self.query(
+            """select hash(key), t, process, op, type, topic, broker, queue, "offset", key, error, address
+            from raw where hash(key) in (select unnest($1::ubigint[])) and op in ('send', 'receive')""",
+            [chosen],
+        )
+        found: dict[int, list[Event]] = {}
+        for k, *fields in sorted(rows, key=lambda row: cast(float, row[1])):
+            found.setdefault(cast(int, k), []).append(Event(*fields))  # type: ignore[arg-type]
+        return found
+
+
+@contextmanager
+def open_history(path: Path) -> Iterator[History]:
+    """Load a history into tables for as long as the block runs.
+
+    Raises:
+        UsageError: there is no such file, or it is empty.
+        MalformedHistory: a line in it is not an event; the message has its number.
+        OperationFailed: the machine ran out of memory or of room in its temporary directory.
+    """
+    import duckdb
+
+    if not path.is_file() or path.stat().st_size == 0:
+        missing = "is empty" if path.is_file() else "does not exist"
+        raise UsageError(f"{path} {missing}", remedy=f"name a run: a directory with a {FILE} that a drill wrote")
+    with tempfile.TemporaryDirectory(prefix="rmqops-checks-") as private:
+        place = Path(private)
+        torn = _torn(path)
+        source = _without_tail(path, torn, place)
+        connection = _connect(path.stat().st_size, place)
+        try:
+            others = _load(connection, source, place, path)
+            notes = (f"the last line was cut short and left out ({torn} bytes)",) if torn else ()
+            yield History(connection, others, notes)
+        except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
+            raise OperationFailed(
+                f"{path} could not be checked: {error}",
+                remedy="free memory, or point TMPDIR at a directory with as much room as the history",
+            ) from error
+        finally:
+            connection.close()
+
+
+def _without_tail(path: Path, torn: int, place: Path) -> Path:
+    """Give the history a plain name, for DuckDB reads patterns, and cut the torn line off a copy."""
+    plain = place / FILE
+    if not torn:
+        plain.symlink_to(path.resolve())
+        return plain
+    with path.open("rb") as source, plain.open("wb") as target:
+        shutil.copyfileobj(source, target, 1 << 20)
+        target.truncate(path.stat().st_size - torn)
+    return plain
+
+
+def _connect(size: int, place: Path) -> DuckDBPyConnection:
+    import duckdb
+
+    memory = min(max(size // BYTES_A_MEMORY_BYTE >> 20, SMALLEST_MEMORY_MB), LARGEST_MEMORY_MB)
+    return duckdb.connect(
+        config={
+            "threads": THREADS,
+            "memory_limit": f"{memory}MB",
+            "temp_directory": str(place / "spill"),
+            "enable_external_file_cache": False,
+        }
+    )
+
+
+def _load(connection: DuckDBPyConnection, source: Path, place: Path, path: Path) -> tuple[Event, ...]:
+    """Make every table; return the single events."""
+    import duckdb
+
+    quoted = {name: str(file).replace("'", "''") for name, file in (("jsonl", source), ("parquet", place / "e"))}
+    try:
+        connection.execute(tables.RAW.format(**quoted))
+        connection.execute(tables.LOAD.format(**quoted))
+    except (duckdb.InvalidInputException, duckdb.ConversionException) as error:
+        raise _find_malformed(path, str(error)) from error
+    connection.execute(tables.VIEWS.format(**quoted))
+    rows = connection.execute(
+        "select code, line, p, q, t, rest from event where rest is not null and code in (?, ?) order by line",
+        [tables.OTHER, tables.MALFORMED],
+    ).fetchall()
+    if any(code == tables.MALFORMED for code, *_ in rows):
+        raise _find_malformed(path, "an event lacks a field that its kind must have")
+    events = tuple(_single(t, rest) for _, _, _, _, t, rest in rows)
+    _name(connection, [(p, q, event) for (_, _, p, q, _, _), event in zip(rows, events, strict=True)])
+    connection.execute(tables.MESSAGES)
+    connection.execute(tables.RANGES)
+    return events
+
+
+def _single(t: int, rest: str) -> Event:
+    fields = json.loads(rest)
+    value = fields["value"]
+    return Event(t / 1e6, **{**fields, "value": json.loads(value) if value else None})
+
+
+def _name(connection: DuckDBPyConnection, singles: Sequence[tuple[int, int, Event]]) -> None:
+    """Fill the tables of names and of what each drain was to reach."""
+    names = {p: event.process for p, _, event in singles}
+    drains: dict[tuple[int, int], list[object]] = {}
+    for p, q, event in singles:
+        if event.op != "receive" or event.queue is None:
+            continue
+        if event.type == "invoke":
+            at = round(event.t * 1e6)
+            drains[p, q] = [p, q, event.topic, event.broker, event.queue, event.offset, at, False]
+        elif (p, q) in drains:
+            drains[p, q][-1] = True
+    if names:
+        connection.executemany("insert into name values (?, ?)", [list(item) for item in names.items()])
+    if drains:
+        connection.executemany("insert into drain values (?, ?, ?, ?, ?, ?, ?, ?)", list(drains.values()))
+
+
+def _find_malformed(path: Path, reason: str) -> MalformedHistory:
+    """Read the file slowly to name the first line that is wrong."""
+    try:
+        for _ in events(path):
+            pass
+    except MalformedHistory as error:
+        return error
+    return MalformedHistory(path, 0, reason)

@@ -1,0 +1,169 @@
+"""Read every queue back from every member, up to its end, and never for a fixed time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from rmqops.chaos import waiting
+from rmqops.errors import OperationFailed, RemotingError
+from rmqops.model.history import Event
+from rmqops.model.topology import Group, Instance, Topology
+from rmqops.remoting.admin import Admin
+from rmqops.remoting.client import Client
+from rmqops.remoting.consumer import Consumer
+
+STALL = 20.0
+"""Seconds without any progress after which a queue is given up, which the history says."""
+
+KEY_END = b" "
+"""Ends the key at the beginning of a body."""
+
+
+@dataclass(frozen=True)
+class ReadBack:
+    """What was read."""
+
+    messages: int
+    members: int
+    failures: tuple[str, ...]
+
+
+class Reader:
+    """Drains the queues of one topic.
+
+    Args:
+        topology: The cluster.
+        client: For the connections.
+        topic: The topic.
+        queues: Its queues on each group.
+        emit: Takes the events of the history.
+        now: Seconds since the run's start.
+    """
+
+    def __init__(
+        self,
+        topology: Topology,
+        client: Client,
+        topic: str,
+        queues: int,
+        *,
+        emit: Callable[[Event], None],
+        now: Callable[[], float],
+    ) -> None:
+        self._topology = topology
+        self._admin = Admin(client)
+        self._consumer = Consumer(client)
+        self._topic = topic
+        self._queues = range(queues)
+        self._emit = emit
+        self._now = now
+
+    async def ends(self, member: Instance) -> dict[int, int]:
+        """Return the end offset of each queue on one member.
+
+        Raises:
+            RemotingError: it did not say.
+        """
+        return {queue: await self._admin.max_offset(member.address, self._topic, queue) for queue in self._queues}
+
+    async def level(self, masters: Mapping[str, Instance], seconds: float) -> None:
+        """Wait until every member of every group has as many messages as its master.
+
+        Raises:
+            OperationFailed: not in time; says who lacks what.
+        """
+
+        async def lagging() -> str | None:
+            for group in self._topology.groups:
+                wanted = await self.ends(masters[group.name])
+                for member in group.members:
+                    found = await self.ends(member)
+                    if found != wanted:
+                        return f"{member.name} ends at {found}, its master at {wanted}"
+            return None
+
+        await waiting.until("replicas level", lagging, seconds)
+
+    async def read(self, masters: Mapping[str, Instance], levelling: float) -> ReadBack:
+        """Drain the masters; then, when the others are level or ``levelling`` seconds have passed, the others.
+
+        All members of a group are read up to the ends of its master, so that one that lacks messages cannot pass.
+        """
+        ends = {}
+        failures = []
+        for group in self._topology.groups:
+            try:
+                ends[group.name] = await self.ends(masters[group.name])
+            except RemotingError as error:
+                failures.append(f"{group.name}: its master does not say where its queues end: {error}")
+        told = [await self._members(group, [masters[group.name]], ends) for group in self._topology.groups]
+        try:
+            await self.level(masters, levelling)
+        except OperationFailed as error:
+            failures.append(error.message)
+        for group in self._topology.groups:
+            others = [member for member in group.members if member != masters[group.name]]
+            told.append(await self._members(group, others, ends))
+        drains = [drain for drained in told for drain in drained]
+        return ReadBack(
+            messages=sum(count for count, _ in drains),
+            members=len(drains),
+            failures=tuple(failures + [text for _, found in drains for text in found]),
+        )
+
+    async def _members(
+        self, group: Group, members: list[Instance], ends: Mapping[str, Mapping[int, int]]
+    ) -> list[tuple[int, list[str]]]:
+        if group.name not in ends:
+            return []
+        return list(await asyncio.gather(*(self._member(member, ends[group.name]) for member in members)))
+
+    async def _member(self, member: Instance, ends: Mapping[int, int]) -> tuple[int, list[str]]:
+        """Drain the queues of one member one by one; return how many messages and what went wrong."""
+        count, failures = 0, []
+        for queue, end in ends.items():
+            self._event(member, queue, "invoke", offset=end)
+            try:
+                async for message in self._consumer.drain(
+                    member.address, self._topic, queue, end, begin=0, stall=STALL
+                ):
+                    count += 1
+                    key = key_of(message.body)
+                    self._event(member, queue, "ok", offset=message.offset, key=key)
+            except (RemotingError, OperationFailed) as error:
+                failures.append(f"{member.name} queue {queue}: {error.message}")
+                self._event(member, queue, "fail", error=error.message)
+        return count, failures
+
+    def _event(
+        self,
+        member: Instance,
+        queue: int,
+        kind: str,
+        *,
+        offset: int | None = None,
+        key: str | None = None,
+        error: str | None = None,
+    ) -> None:
+        self._emit(
+            Event(
+                self._now(),
+                f"drain-{member.name}",
+                "receive",
+                kind,  # type: ignore[arg-type]
+                topic=self._topic,
+                broker=member.group,
+                queue=queue,
+                offset=offset,
+                key=key,
+                error=error,
+                address=member.address,
+            )
+        )
+
+
+def key_of(body: bytes) -> str:
+    """Return the key that a body begins with."""
+    return body.split(KEY_END, 1)[0].decode(errors="replace")

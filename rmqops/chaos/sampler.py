@@ -1,0 +1,83 @@
+"""Watch what every NameServer says about every group's members, every 20 ms."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+from rmqops.errors import RemotingError
+from rmqops.model.history import Event
+from rmqops.model.topology import Instance, Topology
+from rmqops.remoting.admin import Admin
+from rmqops.remoting.client import Client
+from rmqops.remoting.codes import MASTER_ID
+
+INTERVAL = 0.02
+"""Seconds between two samples of one NameServer; the next is never asked for before the last was answered."""
+
+REPEAT = 1.0
+"""Seconds after which an answer is written down again though it has not changed."""
+
+TIMEOUT = 1.0
+
+_Said = tuple[str, Mapping[str, str] | None]
+"""Error, or empty; the addresses by broker id."""
+
+
+class RouteSampler:
+    """Asks each NameServer on a connection of its own and keeps the masters that it names.
+
+    Args:
+        topology: Whom to ask, and about which groups.
+        emit: Takes the events of the history.
+        now: Seconds since the run's start.
+    """
+
+    def __init__(self, topology: Topology, emit: Callable[[Event], None], now: Callable[[], float]) -> None:
+        self._topology = topology
+        self._emit = emit
+        self._now = now
+        self.masters: dict[str, Mapping[str, str | None]] = {}
+        """The master of each group as each NameServer said it last; none while it does not answer."""
+
+    async def run(self) -> None:
+        """Sample until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for server in self._topology.nameservers:
+                group.create_task(self._watch(server))
+
+    async def _watch(self, server: Instance) -> None:
+        loop = asyncio.get_running_loop()
+        written: dict[str | None, tuple[float, _Said]] = {}
+        async with Client(connect_timeout=TIMEOUT, request_timeout=TIMEOUT) as client:
+            admin = Admin(client)
+            while True:
+                due = loop.time() + INTERVAL
+                for group, said in (await self._ask(server, admin)).items():
+                    t = self._now()
+                    last = written.get(group)
+                    if last is None or last[1] != said or t - last[0] >= REPEAT:
+                        written[group] = (t, said)
+                        self._write(t, server.name, group, said)
+                await asyncio.sleep(max(0.0, due - loop.time()))
+
+    async def _ask(self, server: Instance, admin: Admin) -> dict[str | None, _Said]:
+        names = [group.name for group in self._topology.groups]
+        try:
+            info = await admin.cluster_info(server.address)
+        except RemotingError as error:
+            self.masters[server.name] = dict.fromkeys(names)
+            return {None: (error.message, None)}
+        found = {name: info.groups[name].addresses if name in info.groups else {} for name in names}
+        self.masters[server.name] = {name: addresses.get(MASTER_ID) for name, addresses in found.items()}
+        return {
+            name: ("", {str(number): address for number, address in sorted(addresses.items())})
+            for name, addresses in found.items()
+        }
+
+    def _write(self, t: float, server: str, group: str | None, said: _Said) -> None:
+        error, value = said
+        if error:
+            self._emit(Event(t, server, "route", "fail", error=error))
+        else:
+            self._emit(Event(t, server, "route", "ok", broker=group, value=value))

@@ -1,0 +1,38 @@
+"""Wait until a condition holds, or say what was seen last."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from rmqops.errors import OperationFailed, RemotingError
+
+INTERVAL = 0.1
+
+
+async def until(
+    what: str, look: Callable[[], Awaitable[str | None]], seconds: float, *, interval: float = INTERVAL
+) -> None:
+    """Look until there is nothing in the way any more.
+
+    Args:
+        what: What is waited for, for the message.
+        look: Returns what is in the way, or None. A :class:`~rmqops.errors.RemotingError` is in the way, too.
+        seconds: The bound.
+        interval: Seconds between two looks.
+
+    Raises:
+        OperationFailed: the bound has passed; with what was seen last.
+    """
+    loop = asyncio.get_running_loop()
+    end = loop.time() + seconds
+    while True:
+        try:
+            seen = await look()
+        except RemotingError as error:
+            seen = str(error)
+        if seen is None:
+            return
+        if loop.time() >= end:
+            raise OperationFailed(f"{what}: not within {seconds:g} s; last seen: {seen}")
+        await asyncio.sleep(interval)
