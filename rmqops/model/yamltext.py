@@ -152,7 +152,7 @@ def _mapping(file: str, node: yaml.MappingNode, loader: SafeLoader, problems: li
 
 
 def _doubled(file: str, node: yaml.MappingNode, loader: SafeLoader) -> list[Problem]:
-    """Return a problem for each key that stands twice in a mapping; one that a merge key brings may be set again."""
+    """Return a problem for each key that stands twice; one that a merge key brings may be set again."""
     lines: dict[str, int] = {}
     problems = []
     for key_node, _ in node.value:

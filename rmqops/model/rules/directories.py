@@ -12,12 +12,9 @@ from rmqops.errors import Problem
 from rmqops.model.cluster import Cluster, Host
 
 _KEYS: Final = ("rocketmq_base_dir", "rocketmq_instance_dir", "rocketmq_data_dir", "rocketmq_log_dir")
-_SYSTEM: Final = frozenset(
-    {
-        *("/", "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/lib32", "/lib64", "/media", "/mnt", "/opt"),
-        *("/proc", "/root", "/run", "/sbin", "/srv", "/sys", "/tmp", "/usr", "/usr/local", "/var", "/var/cache"),
-        *("/var/lib", "/var/log", "/var/run", "/var/spool", "/var/tmp"),
-    }
+_SYSTEM: Final = re.compile(
+    r"/|/(bin|boot|dev|etc|home|lib|lib32|lib64|media|mnt|opt|proc|root|run|sbin|srv|sys|tmp|usr|var)"
+    r"|/usr/local|/var/(cache|lib|log|run|spool|tmp)"
 )
 """Directories that may hold ours and are not ours."""
 _FORBIDDEN: Final = (
@@ -70,7 +67,9 @@ def _path(host: Host, key: str, path: str) -> Iterator[Problem]:
         what = f"has the character {character!r}, which means something else in the files that it is written to"
         yield host.problem(key, what, "Use letters, digits, `/`, `_`, `.` and `-`")
     clean = _clean(path)
-    if key != "rocketmq_java_home" and (clean in _SYSTEM or any(_inside(clean, place) for place in _FORBIDDEN)):
+    if key != "rocketmq_java_home" and (
+        _SYSTEM.fullmatch(clean) or any(_inside(clean, place) for place in _FORBIDDEN)
+    ):
         yield host.problem(key, "belongs to the system", "Use a directory of its own, such as /opt/rocketmq")
 
 
