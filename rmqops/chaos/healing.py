@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rmqops.chaos import deadman, journal, topics
-from rmqops.chaos.journal import Entry, Journal, Step
+from rmqops.chaos.journal import Entry, Journal, State, Step
 from rmqops.errors import OperationFailed, RemotingError, UsageError
 from rmqops.model.commands import Command
 from rmqops.model.topology import Instance, Topology
@@ -134,7 +134,7 @@ def _cure(instance: Instance, fault: str, cure: Command, transports: Transports)
 
 
 def _write(log: Journal, item: Mended, step: Step) -> None:
-    state = "failed" if item.error else "done"
+    state: State = "failed" if item.error else "done"
     if step == "untopic":
         log.write(Entry(step, state, note=item.error or item.what))
     else:

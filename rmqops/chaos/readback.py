@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from rmqops.chaos import waiting
+from rmqops.chaos.workload.settings import key_of
 from rmqops.errors import OperationFailed, RemotingError
 from rmqops.model.history import Event
 from rmqops.model.topology import Group, Instance, Topology
@@ -16,9 +17,6 @@ from rmqops.remoting.consumer import Consumer
 
 STALL = 20.0
 """Seconds without any progress after which a queue is given up, which the history says."""
-
-KEY_END = b" "
-"""Ends the key at the beginning of a body."""
 
 
 @dataclass(frozen=True)
@@ -162,8 +160,3 @@ class Reader:
                 address=member.address,
             )
         )
-
-
-def key_of(body: bytes) -> str:
-    """Return the key that a body begins with."""
-    return body.split(KEY_END, 1)[0].decode(errors="replace")

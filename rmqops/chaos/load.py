@@ -1,0 +1,183 @@
+"""Start, follow and end the processes of the load, and keep count of what they say."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from rmqops.chaos.recorder import Recorder
+from rmqops.chaos.workload import settings
+from rmqops.chaos.workload.settings import STOP, SUMMARY, ConsumerSettings, ProducerSettings, Summary
+from rmqops.errors import Inconclusive
+
+Settings = ProducerSettings | ConsumerSettings
+
+_HEAD = re.compile(rb'\{"t":([\d.e+-]+),"process":"[^"]*","op":"(send|receive)","type":"(invoke|ok|fail|info)"')
+
+
+@dataclass
+class Count:
+    """What one process has said so far; times are ``t`` of the history."""
+
+    acknowledged: int = 0
+    refused: int = 0
+    indeterminate: int = 0
+    received: int = 0
+    first_ok: float | None = None
+    """Of the current run of successes: the first one after whatever went wrong last."""
+    last_ok: float | None = None
+
+    def take(self, t: float, op: bytes, kind: bytes) -> None:
+        """Count one line."""
+        if op == b"receive":
+            self.received += kind == b"ok"
+        elif kind == b"ok":
+            self.acknowledged += 1
+            self.last_ok = t
+            if self.first_ok is None:
+                self.first_ok = t
+        elif kind != b"invoke":
+            self.refused += kind == b"fail"
+            self.indeterminate += kind == b"info"
+            self.first_ok = None
+
+
+@dataclass
+class Worker:
+    """One process."""
+
+    settings: Settings
+    process: asyncio.subprocess.Process
+    count: Count = field(default_factory=Count)
+    complaints: deque[str] = field(default_factory=lambda: deque(maxlen=20))
+    """The end of what it wrote to standard error."""
+    summary: Summary | None = None
+    reading: asyncio.Task[None] | None = None
+
+    @property
+    def name(self) -> str:
+        """Its name in the history."""
+        return self.settings.name
+
+
+class Load:
+    """All processes of the load of one run; ``await close()`` on every way out."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self.workers: list[Worker] = []
+
+    async def start(self, wanted: Sequence[Settings]) -> None:
+        """Start one process for each of the settings."""
+        for one in wanted:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "rmqops.chaos.workload.native",
+                settings.write(one),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                start_new_session=True,  # Ctrl-C is for the run, which ends them in order
+            )
+            worker = Worker(one, process)
+            worker.reading = asyncio.create_task(self._read(worker))
+            self.workers.append(worker)
+
+    @property
+    def producers(self) -> list[Worker]:
+        """Those that send."""
+        return [worker for worker in self.workers if isinstance(worker.settings, ProducerSettings)]
+
+    @property
+    def consumers(self) -> list[Worker]:
+        """Those that receive."""
+        return [worker for worker in self.workers if isinstance(worker.settings, ConsumerSettings)]
+
+    def alive(self) -> None:
+        """Make sure that none has died.
+
+        Raises:
+            Inconclusive: one has; then the run proves nothing.
+        """
+        for worker in self.workers:
+            if worker.process.returncode is not None:
+                raise Inconclusive(
+                    f"{worker.name} ended with {worker.process.returncode} in the middle of the run",
+                    detail="\n".join(worker.complaints) or None,
+                )
+
+    def sustained(self, seconds: float, now: float) -> bool:
+        """Tell whether every producer has had nothing but successes for that long, and still has them."""
+        return all(
+            one.count.first_ok is not None
+            and one.count.last_ok is not None
+            and now - one.count.first_ok >= seconds
+            and now - one.count.last_ok < 1.0
+            for one in self.producers
+        )
+
+    async def stop(self, workers: Sequence[Worker], seconds: float) -> None:
+        """Let processes end in order: what is under way is finished first.
+
+        Raises:
+            Inconclusive: one did not end in time, or not well.
+        """
+        for worker in workers:
+            if worker.process.stdin is not None and worker.process.returncode is None:
+                worker.process.stdin.write(STOP)
+        for worker in workers:
+            try:
+                async with asyncio.timeout(seconds):
+                    await worker.process.wait()
+                    if worker.reading is not None:
+                        await worker.reading
+            except TimeoutError:
+                raise Inconclusive(f"{worker.name} did not end within {seconds:g} s") from None
+            if worker.process.returncode or worker.summary is None:
+                raise Inconclusive(
+                    f"{worker.name} ended with {worker.process.returncode}",
+                    detail="\n".join(worker.complaints) or None,
+                )
+
+    async def close(self) -> None:
+        """End every process that is left, and read what it still said."""
+        for worker in self.workers:
+            if worker.process.returncode is None:
+                worker.process.kill()
+        for worker in self.workers:
+            await worker.process.wait()
+            if worker.reading is not None:
+                await worker.reading
+
+    async def _read(self, worker: Worker) -> None:
+        """Hand on whole lines as they come; one that is cut off by a death is dropped."""
+        stdout, stderr = worker.process.stdout, worker.process.stderr
+        if stdout is None or stderr is None:
+            return
+        complaining = asyncio.create_task(self._complaints(worker, stderr))
+        rest = b""
+        while data := await stdout.read(1 << 18):
+            *lines, rest = (rest + data).split(b"\n")
+            for line in lines:
+                self._line(worker, line)
+        await complaining
+
+    def _line(self, worker: Worker, line: bytes) -> None:
+        head = _HEAD.match(line)
+        if head is not None:
+            t = float(head[1])
+            worker.count.take(t, head[2], head[3])
+            self._recorder.line(t, line)
+        elif line.startswith(SUMMARY):
+            worker.summary = settings.read_summary(line)
+        else:
+            worker.complaints.append(line.decode(errors="replace"))
+
+    async def _complaints(self, worker: Worker, stderr: asyncio.StreamReader) -> None:
+        while data := await stderr.read(1 << 16):
+            worker.complaints.extend(data.decode(errors="replace").splitlines())

@@ -1,0 +1,27 @@
+"""The entry of a process of the load: ``python -m rmqops.chaos.workload.native SETTINGS``."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from rmqops.chaos.workload.consumer import consume
+from rmqops.chaos.workload.outlet import Outlet, orders
+from rmqops.chaos.workload.producer import produce
+from rmqops.chaos.workload.settings import ConsumerSettings, ProducerSettings, read
+
+
+async def work(settings: ProducerSettings | ConsumerSettings) -> None:
+    """Do what the settings say until told to stop."""
+    outlet = Outlet(settings.epoch)
+    stop = asyncio.Event()
+    orders(stop)
+    if isinstance(settings, ProducerSettings):
+        summary = await produce(settings, outlet, stop)
+    else:
+        summary = await consume(settings, outlet, stop)
+    outlet.finish(summary)
+
+
+if __name__ == "__main__":
+    asyncio.run(work(read(sys.argv[1])))

@@ -1,0 +1,69 @@
+"""Where a process of the load writes its history: standard output, in whole lines, every 20 ms."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+
+from rmqops.chaos.workload.settings import STOP, Summary
+from rmqops.model.history import Event
+
+FLUSH = 0.02
+"""Seconds that a line waits for others at most."""
+
+PIPE = 1 << 20
+"""Bytes that the pipe takes while the run is busy: ten seconds at 500 messages a second."""
+
+
+class Outlet:
+    """Collects lines and writes them; the writing blocks if the run does not read, which lateness then shows."""
+
+    def __init__(self, epoch: float, descriptor: int = 1) -> None:
+        self._epoch = epoch
+        self._descriptor = descriptor
+        self._lines: list[bytes] = []
+        self._loop = asyncio.get_running_loop()
+        with contextlib.suppress(OSError):  # the limit for pipes without privileges may be lower
+            fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, PIPE)
+
+    def now(self) -> float:
+        """Return seconds since the run's start; the loop's clock is ``CLOCK_MONOTONIC``."""
+        return self._loop.time() - self._epoch
+
+    def event(self, event: Event) -> None:
+        """Take one event."""
+        self._lines.append(event.line().encode())
+        if len(self._lines) == 1:
+            self._loop.call_later(FLUSH, self.flush)
+
+    def flush(self) -> None:
+        """Write what was collected."""
+        lines, self._lines = self._lines, []
+        if lines:
+            self._write(b"\n".join(lines) + b"\n")
+
+    def finish(self, summary: Summary) -> None:
+        """Write what was collected and the summary."""
+        self.flush()
+        self._write(summary.line() + b"\n")
+
+    def _write(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(self._descriptor, view) :]
+
+
+def orders(stop: asyncio.Event, descriptor: int = 0) -> None:
+    """Set ``stop`` when the run says so; end this process at once when the run is gone."""
+    loop = asyncio.get_running_loop()
+
+    def take() -> None:
+        said = os.read(descriptor, 4096)
+        if not said:
+            os._exit(1)
+        if STOP.strip() in said:
+            stop.set()
+
+    loop.add_reader(descriptor, take)
