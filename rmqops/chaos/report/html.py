@@ -81,6 +81,7 @@ def _environment() -> Environment:
         second=words.second,
         number=words.number,
         label=words.label,
+        sentence=words.sentence,
     )
     return environment
 
@@ -187,7 +188,7 @@ class Column:
 
     title: str
     text: Callable[[Evidence], str]
-    code: bool = False
+    style: str = ""
 
 
 def _times(item: Evidence) -> str:
@@ -208,12 +209,12 @@ def _joined(values: Sequence[str]) -> str:
 
 
 COLUMNS = (
-    Column("what", lambda item: item.note),
-    Column("message", lambda item: item.key or "", code=True),
-    Column("sent by", lambda item: item.process or ""),
-    Column("when", _times),
-    Column("where", _place),
-    Column("acknowledged by", lambda item: item.address or "", code=True),
+    Column("what", lambda item: item.note, "note"),
+    Column("message", lambda item: item.key or "", "code key"),
+    Column("sent by", lambda item: item.process or "", "short"),
+    Column("when", _times, "short"),
+    Column("where", _place, "short"),
+    Column("acknowledged by", lambda item: item.address or "", "code"),
     Column("read by", lambda item: _joined(item.found)),
     Column("missing from", lambda item: _joined(item.missing)),
 )

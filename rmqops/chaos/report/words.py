@@ -33,11 +33,15 @@ SIGNS = {
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One part of an RTO; ``at`` is milliseconds from the fault, None when it was not reached."""
+    """One part of an RTO: when it was reached and when the part before it was, in milliseconds from the fault.
+
+    ``at`` is None when it was not reached.
+    """
 
     label: str
     meaning: str
     at: float | None
+    since: float = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +64,14 @@ def reason(result: Result) -> str:
     deciding = [check for check in result.verdicts.results if check.verdict is word]
     if not deciding:
         return "Nothing was judged, so nothing is proven."
-    return _sentence(deciding[0].summary) + _others(deciding[1:])
+    return sentence(deciding[0].summary) + _others(deciding[1:])
 
 
 def _success(result: Result) -> str:
     counts = result.verdicts.counts
-    kept = f"All {counts.acknowledged:,} acknowledged messages were read back"
+    kept = f"{counts.acknowledged:,} messages were acknowledged"
+    if counts.lost == 0:
+        kept = f"All {counts.acknowledged:,} acknowledged messages were read back"
     if counts.rto_ms is None:
         return f"{kept}."
     return f"{kept}; sends were acknowledged again, and stayed so, {duration(counts.rto_ms)} after the fault."
@@ -76,7 +82,8 @@ def _others(checks: Iterable[CheckResult]) -> str:
     return f" The same verdict on: {', '.join(names)}." if names else ""
 
 
-def _sentence(text: str) -> str:
+def sentence(text: str) -> str:
+    """Write a finding with a capital letter and a full stop."""
     text = text.strip()
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
 
@@ -98,8 +105,13 @@ def figures(result: Result) -> tuple[Figure, ...]:
 def rto_steps(result: Result) -> tuple[Step, ...]:
     """Return the parts of the RTO in the order of the contract; empty when availability was not measured."""
     numbers = next((check.numbers for check in result.verdicts.results if check.name == AVAILABILITY), {})
-    steps = tuple(Step(label, meaning, _milliseconds(numbers.get(name))) for name, label, meaning in RTO_STEPS)
-    return steps if any(step.at is not None for step in steps) else ()
+    steps = []
+    before = 0.0
+    for name, label, meaning in RTO_STEPS:
+        at = _milliseconds(numbers.get(name))
+        steps.append(Step(label, meaning, at, before if at is None else min(before, at)))
+        before = max(before, at or 0)
+    return tuple(steps) if before else ()
 
 
 def _milliseconds(value: Number) -> float | None:

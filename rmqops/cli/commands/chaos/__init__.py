@@ -1,0 +1,1 @@
+"""Run drills and read their verdicts."""
