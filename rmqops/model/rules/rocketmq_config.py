@@ -12,7 +12,7 @@ from rmqops.model.nearest import suggestion
 from rmqops.model.topology import Kind
 
 _VARIABLE: Final = "rocketmq_config"
-_OWN: Final[Mapping[Kind, Mapping[str, str]]] = {
+OWN: Final[Mapping[Kind, Mapping[str, str]]] = {
     "broker": {
         "autoCreateTopicEnable": "Set rocketmq_auto_create_topic",
         "brokerClusterName": "Set rocketmq_cluster",
@@ -52,8 +52,8 @@ def check(cluster: Cluster) -> Iterator[Problem]:
             continue
         for name, value in config.items():
             key = programs[host.kind].get(name)
-            if name in _OWN[host.kind]:
-                yield _problem(host, name, "is written by rmqops", f"{_OWN[host.kind][name]} instead")
+            if name in OWN[host.kind]:
+                yield _problem(host, name, "is written by rmqops", f"{OWN[host.kind][name]} instead")
             elif key is None:
                 yield _unknown(host, name, programs)
             elif (remedy := key.fault(value)) is not None:
