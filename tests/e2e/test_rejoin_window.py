@@ -1,0 +1,148 @@
+"""A broker that comes back must not take the master out of the route (apache/rocketmq#1464), on each release.
+
+Every NameServer is asked every 20 ms while a follower, and then an old leader, is killed and started again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import pytest
+
+from rmqops.errors import RemotingError
+from rmqops.model.topology import Topology
+from rmqops.operations import health
+from rmqops.remoting.admin import Admin
+from rmqops.remoting.client import Client
+from tests.support.clusters import Cluster
+
+pytestmark = pytest.mark.e2e
+
+INTERVAL = 0.02
+SETTLE = 5.0
+"""Seconds of looking on after the cluster is healthy again: the route was overwritten within the first second."""
+
+
+@dataclass
+class Watch:
+    """The master that each NameServer named, over time."""
+
+    topology: Topology
+    seen: list[tuple[float, str, str | None]] = field(default_factory=list)
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    async def follow(self, nameserver: str) -> None:
+        async with Client() as client:
+            while not self.stop.is_set():
+                try:
+                    groups = (await Admin(client).cluster_info(nameserver)).groups
+                    self.seen.append((time.monotonic(), nameserver, groups["broker-a"].master))
+                except (RemotingError, KeyError):
+                    self.seen.append((time.monotonic(), nameserver, None))
+                await asyncio.sleep(INTERVAL)
+
+    def run(self) -> None:
+        async def all_of_them() -> None:
+            await asyncio.gather(*(self.follow(server.address) for server in self.topology.nameservers))
+
+        asyncio.run(all_of_them())
+
+    def masters(self, start: float) -> dict[str, set[str | None]]:
+        """Return every answer of each NameServer since a moment."""
+        found: dict[str, set[str | None]] = {}
+        for moment, nameserver, master in self.seen:
+            if moment >= start:
+                found.setdefault(nameserver, set()).add(master)
+        return found
+
+
+@contextmanager
+def watching(topology: Topology) -> Iterator[Watch]:
+    watch = Watch(topology)
+    thread = threading.Thread(target=watch.run)
+    thread.start()
+    try:
+        yield watch
+    finally:
+        watch.stop.set()
+        thread.join()
+
+
+def master_of(topology: Topology) -> str:
+    (address,) = health.masters(topology)
+    found = topology.at(address)
+    assert found is not None
+    return found.name
+
+
+def kill(cluster: Cluster, name: str) -> None:
+    pid = cluster.pid(name)
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    deadline = time.monotonic() + 10
+    while cluster.pid(name) is not None:
+        assert time.monotonic() < deadline, f"{name} did not die"
+        time.sleep(0.05)
+
+
+def bring_back(cluster: Cluster, name: str, watch: Watch) -> tuple[str, dict[str, set[str | None]]]:
+    """Start a member again and look on; return the master before and what every NameServer said."""
+    before = master_of_alive(cluster)
+    start = time.monotonic()
+    assert cluster.script(name, "start.sh").code == 0
+    health.wait(cluster.topology)
+    end = time.monotonic() + SETTLE
+    while time.monotonic() < end:
+        time.sleep(INTERVAL)
+    return before, watch.masters(start)
+
+
+def master_of_alive(cluster: Cluster) -> str:
+    """Return the master's address once every NameServer names one that runs."""
+    deadline = time.monotonic() + 60
+    while True:
+        found = health.masters(cluster.topology)
+        holder = cluster.topology.at(next(iter(found))) if len(found) == 1 else None
+        if holder is not None and cluster.pid(holder.name) is not None:
+            return holder.address
+        assert time.monotonic() < deadline, f"no living master in the route; the last answer was {found}"
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("version", ["4.5.0", "4.5.1", "4.5.2"])
+def test_the_route_keeps_its_master(make_cluster: Callable[..., Cluster], version: str) -> None:
+    cluster = make_cluster(version)
+    cluster.must("deploy", "--yes", timeout=600)
+    topology = cluster.topology
+    with watching(topology) as watch:
+        leader = master_of(topology)
+        follower = next(broker.name for broker in topology.brokers if broker.name != leader)
+        kill(cluster, follower)
+        before, said = bring_back(cluster, follower, watch)
+        assert said == {server.address: {before} for server in topology.nameservers}, "a follower came back"
+        kill(cluster, leader)
+        before, said = bring_back(cluster, leader, watch)
+        assert said == {server.address: {before} for server in topology.nameservers}, "the old leader came back"
+    cluster.must("stop")
+
+
+def test_without_the_two_lines_the_master_goes_missing(cluster: Cluster) -> None:
+    """The control: the same watch sees apache/rocketmq#1464 as soon as the configuration does not prevent it."""
+    topology = cluster.topology
+    leader = master_of(topology)
+    follower = next(broker.name for broker in topology.brokers if broker.name != leader)
+    config = cluster.base / "instances" / follower / "current" / "conf" / "broker.p"
+    lines = config.read_text().splitlines()
+    config.write_text("\n".join(line for line in lines if not line.startswith(("brokerRole", "brokerId"))) + "\n")
+    with watching(topology) as watch:
+        kill(cluster, follower)
+        before, said = bring_back(cluster, follower, watch)
+    assert any(answers != {before} for answers in said.values())
+    cluster.must("deploy", "--yes")
