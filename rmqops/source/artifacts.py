@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-FORMAT: Final = 1
-"""Of a record; a record of another format is not read, so its artifact is built again."""
+FORMAT: Final = 2
+"""Of a record, and of how its artifact was built; what a record of another format tells of is built again."""
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from rmqops.source.artifacts import Artifact, RuntimeArtifact
 from rmqops.source.cache import Cache, default_cache, intact
 from rmqops.source.digest import check_sha512, expected_sha512, file_digest
 from rmqops.source.fetch import APACHE_ARCHIVE, Fetcher, Origin, verified_zip
+from rmqops.source.java_api import NEEDS_NO_HELP, compiler_options, extract_java8, oldest_target
 from rmqops.source.jdk import JVM_ROOTS, Jdk, find_jdk
 from rmqops.source.maven import PACKAGE, Maven, find_distribution, find_maven, module_begun
 from rmqops.source.progress import Progress, Report, silent
@@ -223,7 +224,8 @@ class _Job:
         source = self.source()
         self.report(Progress("unpack", self.fetcher.zip_name))
         project = bundle.unpack_source(source, self.work / "source")
-        maven.run(PACKAGE, project, self.follow)
+        java8 = self.jdk.major > NEEDS_NO_HELP and extract_java8(self.jdk, self.work / "java8")
+        maven.run(PACKAGE, project, self.follow, compiler_options(self.work / "java8") if java8 else None)
         distribution = find_distribution(project)
         self.report(Progress("pack", f"RocketMQ {self.version}"))
         name, path, digest = self.pack(distribution, f"rocketmq-{self.version}", f"rocketmq-{self.version}")
@@ -235,7 +237,7 @@ class _Job:
             size=path.stat().st_size,
             source_sha512=self.sha512,
             jdk=self.jdk.version,
-            oldest_java=self.jdk.oldest_target,
+            oldest_java=oldest_target(self.jdk, java8),
             built=datetime.now(UTC).isoformat(timespec="seconds"),
             log=maven.log,
         )

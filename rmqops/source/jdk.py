@@ -39,16 +39,6 @@ class Jdk:
         return major_version(self.version)
 
     @property
-    def oldest_target(self) -> int:
-        """The oldest Java major version that runs what this JDK compiles of RocketMQ 4.x.
-
-        From 9 on, ``ByteBuffer.flip()`` and its like return ByteBuffer, not Buffer. What javac links to them fails
-        on 8 with NoSuchMethodError at the first frame, while the daemons seem to live (measured, 4.4.0).
-        ``--release 8`` would mend that, but hides ``sun.nio.ch``, which the store needs.
-        """
-        return 8 if self.major == 8 else 9
-
-    @property
     def jlink(self) -> Path | None:
         """The program that makes runtimes; JDK 8 has none."""
         program = self.home / "bin" / "jlink"

@@ -19,12 +19,16 @@ PACKAGE: Final = (
     "-Prelease-all",
     "-Dmaven.compiler.source=8",
     "-Dmaven.compiler.target=8",
+    "-Dmaven.compiler.forceJavacCompilerUse=true",
     "-Dmaven.test.skip=true",
     "package",
 )
-"""What Maven is told to build a release. Modules ask for source levels 6 and 7, which javac
-has dropped, hence 8. ``package``, not ``install``: the modules find each other in the reactor, and the user's
-local repository stays free of them."""
+"""What Maven is told to build a release.
+
+Modules ask for source levels 6 and 7, which javac has dropped, hence 8. ``forceJavacCompilerUse`` makes the
+compiler plugin (3.5.1 in every 4.x) run javac in the one way that heeds JDK_JAVAC_OPTIONS. ``package``, not
+``install``: the modules find each other in the reactor, and the user's local repository stays free of them.
+"""
 
 TAIL_LINES: Final = 25
 """How much of the log goes into an error."""
@@ -96,8 +100,20 @@ class Maven:
     keep_open: Sequence[int] = ()
     """Descriptors that the child inherits: the lock's."""
 
-    def run(self, arguments: Sequence[str], directory: Path, on_line: Callable[[str], None]) -> None:
+    def run(
+        self,
+        arguments: Sequence[str],
+        directory: Path,
+        on_line: Callable[[str], None],
+        javac_options: str | None = None,
+    ) -> None:
         """Run Maven to its end.
+
+        Args:
+            arguments: goals and options.
+            directory: where its project is.
+            on_line: called with each line of its output.
+            javac_options: for the compiler, besides the user's own JDK_JAVAC_OPTIONS.
 
         Raises:
             SourceError: it failed; the message says why as far as its output tells, and names the log.
@@ -117,13 +133,20 @@ class Maven:
                 *arguments,
             ],
             directory=directory,
-            environ={**self.environ, "JAVA_HOME": str(self.jdk.home)},
+            environ=self._environment(javac_options),
             log=self.log,
             on_line=follow,
             keep_open=self.keep_open,
         )
         if code != 0:
             raise failure(code, list(last), self.log, self.offline)
+
+    def _environment(self, javac_options: str | None) -> dict[str, str]:
+        environment = {**self.environ, "JAVA_HOME": str(self.jdk.home)}
+        if javac_options:
+            theirs = self.environ.get("JDK_JAVAC_OPTIONS", "")
+            environment["JDK_JAVAC_OPTIONS"] = f"{theirs} {javac_options}".strip()
+        return environment
 
 
 def find_distribution(project: Path) -> Path:
