@@ -22,6 +22,12 @@ MAX_IDLE: Final = 90.0
 a send that met such a close would be indeterminate for no reason."""
 
 
+def was_cancelled() -> bool:
+    """Return whether the running task itself was asked to end, not only something that it waited for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
 class Client:
     """The pool; use it as ``async with Client() as client``.
 
@@ -64,8 +70,7 @@ class Client:
         try:
             return await asyncio.shield(opening)
         except asyncio.CancelledError:
-            waiter = asyncio.current_task()
-            if opening.cancelled() and waiter is not None and not waiter.cancelling():
+            if opening.cancelled() and not was_cancelled():
                 raise ConnectFailed(f"the client was closed; nothing was sent to {address}") from None
             raise
 

@@ -145,7 +145,8 @@ class Consumer:
             RemotingError: an answer was no success, or there was none.
         """
         loop = asyncio.get_running_loop()
-        # Not by a pull at 0: a master notes a pull outside of the queue as a message of its own (OFFSET_MOVED_EVENT).
+        # Not by a pull at 0: a master stores a message of its own for a pull outside of the queue
+        # (OFFSET_MOVED_EVENT).
         offset = await self._admin.min_offset(address, topic, queue) if begin is None else begin
         deadline = loop.time() + stall
         while offset < end:

@@ -15,7 +15,7 @@ from typing import Final
 
 from rmqops.errors import RemotingError
 from rmqops.remoting.admin import Admin
-from rmqops.remoting.client import Client
+from rmqops.remoting.client import Client, was_cancelled
 from rmqops.remoting.routes import WriteQueue, write_queues
 
 MIN_INTERVAL: Final = 0.02
@@ -66,7 +66,13 @@ class RouteCache:
 
         If no NameServer answers, the queues known before are returned: brokers may well be there.
         """
-        entry = await asyncio.shield(self._refresh(topic))
+        refresh = self._refresh(topic)
+        try:
+            entry = await asyncio.shield(refresh)
+        except asyncio.CancelledError:
+            if refresh.cancelled() and not was_cancelled():
+                return (), "the producer was closed"
+            raise
         return entry.queues, entry.reason
 
     def failed(self, address: str) -> None:

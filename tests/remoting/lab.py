@@ -1,0 +1,156 @@
+"""Real NameServers and brokers for the tests of the wire client, started without the rest of rmqops."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import signal
+import subprocess
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from rmqops.errors import RemotingError
+from rmqops.remoting.admin import Admin
+from rmqops.remoting.client import Client
+
+_PORTS = itertools.count(21000 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) * 300, 30)
+
+_OPENS = ("java.base/java.nio", "java.base/sun.nio.ch", "java.base/jdk.internal.ref", "java.base/java.lang")
+
+NAMESRV_MAIN = "org.apache.rocketmq.namesrv.NamesrvStartup"
+BROKER_MAIN = "org.apache.rocketmq.broker.BrokerStartup"
+
+
+@dataclass
+class Jvm:
+    """One NameServer or broker, started anew as often as wanted."""
+
+    distribution: Path
+    main: str
+    config: Path
+    address: str
+    heap: int
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        home = self.config.parent
+        opens = [f"--add-opens={name}=ALL-UNNAMED" for name in _OPENS]
+        argv = ["java", f"-Xms{self.heap}m", f"-Xmx{self.heap}m", "-XX:MaxDirectMemorySize=512m", "-Xshare:auto"]
+        argv += [*opens, f"-Duser.home={home}", "-cp", f"{self.distribution}/conf:{self.distribution}/lib/*"]
+        argv += [self.main, "-c", str(self.config)]
+        with (home / "stdout.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                argv, stdout=log, stderr=log, env={**os.environ, "ROCKETMQ_HOME": str(self.distribution)}
+            )
+
+    def send_signal(self, number: signal.Signals) -> None:
+        assert self.process is not None
+        self.process.send_signal(number)
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait(10)
+            self.process = None
+
+
+@dataclass
+class Lab:
+    """A running cluster."""
+
+    nameserver: str
+    cluster: str
+    brokers: dict[str, Jvm]
+    """By address."""
+    distribution: Path
+    namesrv: Jvm
+    _topics: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def stop(self) -> None:
+        for broker in self.brokers.values():
+            broker.stop()
+        self.namesrv.stop()
+
+    async def topic(self, client: Client, name: str = "", queues: int = 4) -> str:
+        """Create a topic of this test's own on every master and wait until it is in the route."""
+        topic = name or f"topic-{next(self._topics)}"
+        admin = Admin(client)
+        groups = (await admin.cluster_info(self.nameserver)).groups
+        for group in groups.values():
+            assert group.master is not None
+            await admin.create_topic(group.master, topic, queues=queues)
+
+        async def routed() -> bool:
+            route = await admin.route(self.nameserver, topic)
+            return route is not None and len(route.queues) == len(groups)
+
+        await wait_until(routed, 10, f"{topic} in the route")
+        return topic
+
+
+async def wait_until(condition: Callable[[], Awaitable[bool]], seconds: float, what: str) -> None:
+    """Wait until an asynchronous condition holds; fail with the last error after a deadline."""
+    last: object = "false"
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + seconds
+    while loop.time() < deadline:
+        try:
+            if await condition():
+                return
+            last = "false"
+        except RemotingError as error:
+            last = error
+        await asyncio.sleep(0.05)
+    pytest.fail(f"{what}: not within {seconds} s; last: {last}")
+
+
+def start_lab(distribution: Path, directory: Path, *, members: int = 1, groups: int = 1, extra: str = "") -> Lab:
+    """Start one NameServer and ``groups`` groups of ``members`` brokers: plain if 1, DLedger if 3."""
+    port = next(_PORTS)
+    nameserver = f"127.0.0.1:{port}"
+    namesrv = _jvm(distribution, directory / "namesrv", NAMESRV_MAIN, nameserver, 128, f"listenPort={port}\n")
+    namesrv.start()
+    brokers = {}
+    for group in range(groups):
+        peers = ";".join(f"n{n}-127.0.0.1:{port + 20 + group * 3 + n}" for n in range(members))
+        for n in range(members):
+            listen = port + 3 + (group * members + n) * 4
+            home = directory / f"broker-{group}-{n}"
+            config = (
+                f"brokerClusterName=Test\nbrokerName=group-{group}\nnamesrvAddr={nameserver}\nbrokerIP1=127.0.0.1\n"
+                f"listenPort={listen}\nstorePathRootDir={home}/store\nstorePathCommitLog={home}/store/commitlog\n"
+                f"mapedFileSizeCommitLog=67108864\nmappedFileSizeCommitLog=67108864\n"
+                f"sendMessageThreadPoolNums=16\nautoCreateTopicEnable=false\n{extra}"
+            )
+            if members > 1:
+                config += (
+                    f"enableDLegerCommitLog=true\ndLegerGroup=group-{group}\ndLegerPeers={peers}\n"
+                    f"dLegerSelfId=n{n}\nbrokerRole=SLAVE\nbrokerId={n + 1}\n"
+                )
+            broker = _jvm(distribution, home, BROKER_MAIN, f"127.0.0.1:{listen}", 512, config)
+            broker.start()
+            brokers[broker.address] = broker
+    return Lab(nameserver, "Test", brokers, distribution, namesrv)
+
+
+async def healthy(lab: Lab) -> None:
+    """Wait until every broker is registered and every group has a master."""
+    async with Client() as client:
+
+        async def complete() -> bool:
+            info = await Admin(client).cluster_info(lab.nameserver)
+            found = {address for group in info.groups.values() for address in group.addresses.values()}
+            return found == set(lab.brokers) and all(group.master for group in info.groups.values())
+
+        await wait_until(complete, 60, "every broker registered")
+
+
+def _jvm(distribution: Path, home: Path, main: str, address: str, heap: int, config: str) -> Jvm:
+    home.mkdir(parents=True)
+    path = home / "config.properties"
+    path.write_text(config)
+    return Jvm(distribution, main, path, address, heap)
