@@ -101,9 +101,7 @@ class Imitation:
         self.sent += 1
         queue = self.random.choice(self.queues)
         key = f"{producer[9:]}-{self.sent:08x}"
-        self._push(
-            Event(t, producer, "send", "invoke", queue.topic, queue.broker, queue.number, None, key), queue
-        )
+        self._push(Event(t, producer, "send", "invoke", queue.topic, queue.broker, queue.number, None, key), queue)
 
     def _answer(self, sent: Event, queue: Queue | None) -> None:
         """Decide how a send ends: the first group's leader is dead for a while."""
@@ -120,7 +118,17 @@ class Imitation:
             outcome, error, t = "fail", f"{address} refused the connection", sent.t + 0.001
         self._push(
             Event(
-                t, sent.process, "send", outcome, sent.topic, sent.broker, sent.queue, None, sent.key, error, address
+                t,
+                sent.process,
+                "send",
+                outcome,
+                sent.topic,
+                sent.broker,
+                sent.queue,
+                None,
+                sent.key,
+                error,
+                address,
             ),
             queue,
         )
@@ -152,7 +160,7 @@ class Imitation:
         consumer = f"consumer-{int(stored.queue or 0) % self.shape.consumers}"
         t = stored.t + 0.004
         if stored.type == "info":
-            t = self.new_leader_at + 0.5
+            t = self.new_leader_at
         self._push(
             Event(
                 t,

@@ -15,6 +15,12 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
+def not_drained(queues: Sequence[str]) -> str:
+    """Say which queues nobody read back to the end."""
+    more = f" and {len(queues) - 8} more" if len(queues) > 8 else ""
+    return f"not read back to the end: {', '.join(queues[:8])}{more}"
+
+
 def messages(history: History, note: str, keys: Iterable[int]) -> tuple[Evidence, ...]:
     """Return one item for each key, at most ``EVIDENCE_LIMIT``: who sent it, when, and where it is and is not."""
     chosen = list(keys)[:EVIDENCE_LIMIT]
@@ -26,9 +32,9 @@ def indeterminate(history: History, note: str, keys: Iterable[int]) -> tuple[Evi
     """Do the same for indeterminate sends, whose lines are at hand, so that the file need not be read again."""
     chosen = list(keys)[:EVIDENCE_LIMIT]
     rows = history.query(
-        """select m.k, n.process, m.invoked / 1e6, m.ended / 1e6, e.rest ->> '$.key', e.rest ->> '$.process',
-            e.rest ->> '$.topic', e.rest ->> '$.error', s.o, d.broker, d.queue
-        from doubtful m join event e on e.k = m.k and e.code = 4 join stored s on s.k = m.k
+        """select m.k, n.process, m.invoked / 1e6, m.ended / 1e6, u.key, u.process, u.topic, u.error,
+            s.o, d.broker, d.queue
+        from doubtful m join unknown u on u.k = m.k join stored s on s.k = m.k
             join name n on n.p = s.p join drain d on d.p = s.p and d.q = s.q
         where m.k in (select unnest($1::ubigint[])) order by m.invoked, n.process""",
         [chosen],

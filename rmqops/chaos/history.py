@@ -10,11 +10,11 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, cast, get_args
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 from rmqops.chaos import tables
 from rmqops.errors import Inconclusive, OperationFailed, UsageError
@@ -29,6 +29,13 @@ SMALLEST_MEMORY_MB = 150
 LARGEST_MEMORY_MB = 600
 BYTES_A_MEMORY_BYTE = 16
 """A history of 16 GB is given 1 GB, within the two bounds above."""
+
+KINDS = dict.fromkeys(("topic", "broker", "key", "error", "address"), str) | {
+    "queue": int,
+    "offset": int,
+    "value": dict,
+}
+"""The types of the fields that may be null."""
 
 Row = tuple[object, ...]
 
@@ -88,16 +95,12 @@ def parse_line(text: str) -> Event:
             raise ValueError(f"{name} is {fields.get(name)!r}, not one of {', '.join(allowed)}")
     if not isinstance(fields.get("process"), str):
         raise ValueError("process is not a string")
-    for name in ("queue", "offset"):
-        if fields.get(name) is not None and (isinstance(fields[name], bool) or not isinstance(fields[name], int)):
-            raise ValueError(f"{name} is not a whole number")
-    for name in ("topic", "broker", "key", "error", "address"):
-        if fields.get(name) is not None and not isinstance(fields[name], str):
-            raise ValueError(f"{name} is not a string")
-    if fields.get("value") is not None and not isinstance(fields["value"], dict):
-        raise ValueError("value is not an object")
+    for name, kind in KINDS.items():
+        if fields.get(name) is not None and type(fields[name]) is not kind:
+            raise ValueError(f"{name} is not {'a whole number' if kind is int else f'a {kind.__name__}'}")
     _need(fields)
-    return Event(**{name: fields.get(name) for name in Event.__dataclass_fields__})
+    known: dict[str, Any] = {name: fields.get(name) for name in Event.__dataclass_fields__}
+    return Event(**known)
 
 
 def _need(fields: Mapping[str, object]) -> None:
@@ -127,6 +130,13 @@ def events(path: Path) -> Iterator[Event]:
         except ValueError as error:
             if whole:
                 raise MalformedHistory(path, number, str(error)) from error
+
+
+def readable(path: Path) -> Iterator[Event]:
+    """Stream what can be read of a history that is damaged, for what must not be missed: faults not healed."""
+    for _, text, _ in _lines(path):
+        with suppress(ValueError):
+            yield parse_line(text)
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str, bool]]:
@@ -163,11 +173,19 @@ class History:
     others: tuple[Event, ...]
     """Routes, faults, heals, and what drains say beside messages, in order."""
     notes: tuple[str, ...] = ()
-    _names: dict[int, str] = field(default_factory=dict)
 
     def query(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
         """Ask the tables."""
         return self.connection.execute(sql, list(parameters)).fetchall()
+
+    def keys(self, sql: str) -> list[int]:
+        """Ask for keys, the first column."""
+        return [cast(int, row[0]) for row in self.query(sql)]
+
+    def sorted_keys(self, sql: str) -> tuple[list[int], list[int]]:
+        """Ask for keys and a yes or no beside each; return those with yes, and those with no."""
+        rows = self.query(sql)
+        return [cast(int, k) for k, yes, *_ in rows if yes], [cast(int, k) for k, yes, *_ in rows if not yes]
 
     def number(self, sql: str, parameters: Sequence[object] = ()) -> int:
         """Ask for one whole number; nothing counts as 0."""
@@ -182,12 +200,8 @@ class History:
     def drains(self) -> tuple[Drain, ...]:
         """Say for each member and queue whether it was drained to its end."""
         rows = self.query("""
-            with reached as (select p, q, max(o) + 1 as upto from drained group by p, q),
-                last as (select q, max(t) as t from acknowledged group by q)
-            select name.process, drain.topic, drain.broker, drain.queue, drain.ended, coalesce(upto, 0),
-                drain.failed, coalesce(last.t > drain.t, false)
-            from drain join name using (p) left join reached using (p, q) left join last using (q)
-            order by drain.broker, drain.queue, name.process
+            select process, topic, broker, queue, ended, reached, failed, late
+            from drain join name using (p) join complete using (p, q) order by broker, queue, process
         """)
         return tuple(Drain(*row) for row in rows)  # type: ignore[arg-type]
 
@@ -201,7 +215,7 @@ class History:
         return (*names, *([f"{unknown} never tried"] if unknown else []))
 
     def stories(self, keys: Iterable[int]) -> dict[int, list[Event]]:
-        """Return every send and receive of some keys, by reading the file again: a price that only findings pay."""
+        """Return every send and receive of some keys, by reading the file again; only findings pay for that."""
         chosen = sorted(set(keys))
         if not chosen:
             return {}

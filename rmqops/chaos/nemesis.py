@@ -1,168 +1,59 @@
-"""Put faults in force and take them away again: the journal first, the dead-man heal second, the fault third."""
+"""What the nemesis did: the faults of a history, each with its verification and its heal. PURE."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import replace
 
-from rmqops.chaos import deadman, faults
-from rmqops.chaos.faults import Plan
-from rmqops.chaos.journal import Entry, Journal, Step
-from rmqops.errors import OperationFailed, PreflightFailed
-from rmqops.model.commands import Command
-from rmqops.model.history import Event, Op, Type
-from rmqops.model.topology import Instance
-from rmqops.transport.base import Transport
+from rmqops.chaos.verdict import FaultRecord
+from rmqops.model.history import Event
 
-PROCESS = "nemesis"
+RECOVERED = "recovered"
+"""The key of the heal that is the cluster's own: it was healthy again."""
 
 
-@dataclass
-class Strike:
-    """One fault on one instance, and how far it has come."""
+def faults(events: Iterable[Event]) -> tuple[FaultRecord, ...]:
+    """Return the faults in order of their injection.
 
-    fault: str
-    """Its id, unique on the host."""
-    instance: Instance
-    plan: Plan
-    armed: bool = False
-    """A dead-man heal may lie on the host."""
-    injected: bool = False
-    """The fault may be in force."""
-    verified: bool = False
-    error: str | None = None
-    """What went wrong last."""
-    fired: bool = False
-    """The dead-man heal came before ours."""
-
-
-class Nemesis:
-    """The faults of one run.
-
-    Its methods run commands and so block; they are called from one thread at a time.
-
-    Args:
-        run: The run's name; begins the ids of its faults.
-        kind: What kind of fault.
-        target: The target's word, for the history.
-        journal: Where every step is written before it is done.
-        emit: Takes the events for the history.
-        now: Seconds since the run's start.
-        transports: How hosts are reached.
+    An outcome belongs to the latest fault of its kind and instance; a heal heals every one of them that is not yet
+    healed, because the same kill twice is one dead process.
     """
-
-    def __init__(
-        self,
-        run: str,
-        kind: str,
-        target: str,
-        *,
-        journal: Journal,
-        emit: Callable[[Event], None],
-        now: Callable[[], float],
-        transports: Callable[[Instance], Transport],
-    ) -> None:
-        self._run = run
-        self._kind = kind
-        self._target = target
-        self._journal = journal
-        self._emit = emit
-        self._now = now
-        self._transports = transports
-        self.strikes: list[Strike] = []
-
-    def prepare(self, victims: Sequence[Instance]) -> None:
-        """Find out, changing nothing, that the fault is possible on each victim.
-
-        Raises:
-            PreflightFailed: it is not.
-        """
-        fault = faults.find(self._kind)
-        for victim in victims:
-            probe = self._transports(victim).run(fault.requires(victim))
-            if not probe.ok:
-                raise PreflightFailed(
-                    f"{victim.name}: the fault {self._kind} is not possible there; nothing was struck",
-                    detail=probe.stderr.strip() or probe.stdout.strip() or None,
-                )
-            name = f"{self._run}-{len(self.strikes) + 1}"
-            self.strikes.append(Strike(name, victim, fault.plan(victim, probe.stdout)))
-
-    def arm(self, deadline: float) -> None:
-        """Arm the heal of every prepared strike on its host, to fire after ``deadline`` seconds.
-
-        Raises:
-            OperationFailed: one could not be armed; then nothing may be injected.
-        """
-        for strike in self.strikes:
-            self._note(strike, "heal-plan", strike.plan.cure)
-            strike.armed = True
-            command = deadman.arm(strike.instance, strike.fault, strike.plan.cure, deadline)
-            if not self._do(strike, "arm", command):
-                raise OperationFailed(
-                    f"{strike.instance.name}: the heal could not be armed, so nothing was struck: {strike.error}"
-                )
-
-    def strike(self) -> bool:
-        """Inject every fault and tell whether all of them were seen to bite."""
-        for strike in self.strikes:
-            strike.injected = True
-            self._event(strike, "fault", "invoke")
-            strike.verified = self._do(strike, "inject", strike.plan.inject) and self._do(
-                strike, "verify", strike.plan.verify
-            )
-            self._event(strike, "fault", "ok" if strike.verified else "fail")
-        return all(strike.verified for strike in self.strikes)
-
-    def heal(self) -> bool:
-        """Take every fault away, make sure of it, and disarm its dead-man heal; tell whether all that worked.
-
-        What could not be healed stays armed. May be called again, and does nothing where nothing is left to do.
-        """
-        for strike in self.strikes:
-            if strike.injected:
-                self._event(strike, "heal", "invoke")
-                done = self._do(strike, "heal", strike.plan.heal) and self._do(
-                    strike, "healed", strike.plan.healed
-                )
-                self._event(strike, "heal", "ok" if done else "fail")
-                strike.injected = not done
-            if strike.armed and not strike.injected:
-                strike.armed = not self._do(strike, "disarm", deadman.disarm(strike.instance, strike.fault))
-        return not any(strike.injected or strike.armed for strike in self.strikes)
-
-    def _do(self, strike: Strike, step: Step, command: Command) -> bool:
-        """Journal an act, do it, journal what came of it."""
-        self._note(strike, step, command)
-        try:
-            result = self._transports(strike.instance).run(command)
-        except OperationFailed as error:
-            said, ok = error.message, False
+    found: list[FaultRecord] = []
+    for event in events:
+        if event.op not in ("fault", "heal") or event.key == RECOVERED:
+            continue
+        value = event.value or {}
+        kind, instance = event.key or "", value.get("instance")
+        if event.op == "fault" and event.type == "invoke":
+            target = value.get("target", "")
+            found.append(FaultRecord(kind, target, instance, value.get("address"), injected_at=event.t))
+            continue
+        mine = [number for number, one in enumerate(found) if (one.kind, one.instance) == (kind, instance)]
+        if event.op == "fault":
+            for number in mine[-1:]:
+                found[number] = _verified(found[number], event)
         else:
-            said, ok = (result.stdout if result.ok else result.stderr or result.stdout).strip(), result.ok
-        strike.error = None if ok else said
-        strike.fired = strike.fired or (step == "disarm" and ok and said == "gone")
-        self._journal.write(
-            Entry(
-                step, "done" if ok else "failed", strike.fault, self._kind, strike.instance.name, note=said[-2000:]
-            )
-        )
-        return ok
+            for number in mine:
+                found[number] = _healed(found[number], event)
+    return tuple(found)
 
-    def _note(self, strike: Strike, step: Step, command: Command) -> None:
-        self._journal.write(Entry(step, "intent", strike.fault, self._kind, strike.instance.name, command.argv))
 
-    def _event(self, strike: Strike, op: Op, kind: Type) -> None:
-        victim = strike.instance
-        self._emit(
-            Event(
-                self._now(),
-                PROCESS,
-                op,
-                kind,
-                broker=victim.group,
-                key=self._kind,
-                error=strike.error if kind == "fail" else None,
-                value={"target": self._target, "instance": victim.name, "address": victim.address},
-            )
-        )
+def _verified(fault: FaultRecord, event: Event) -> FaultRecord:
+    if event.type == "ok":
+        return replace(fault, verified_at=event.t)
+    return replace(fault, error=event.error or "its effect was not seen")
+
+
+def _healed(fault: FaultRecord, event: Event) -> FaultRecord:
+    if event.type == "invoke" and fault.heal_started_at is None:
+        return replace(fault, heal_started_at=event.t)
+    if event.type == "ok" and fault.healed_at is None:
+        return replace(fault, healed_at=event.t)
+    if event.type in ("fail", "info"):
+        return replace(fault, error=event.error or "its heal was not verified")
+    return fault
+
+
+def heal_failed(found: Iterable[FaultRecord]) -> bool:
+    """Tell whether a fault may still be in force: one that was injected and was not seen healed."""
+    return any(fault.injected and not fault.healed for fault in found)

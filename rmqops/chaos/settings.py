@@ -28,17 +28,20 @@ class Settings:
         return asdict(self)
 
     @classmethod
-    def parse(cls, document: Mapping[str, float]) -> Settings:
+    def parse(cls, document: Mapping[str, object]) -> Settings:
         """Read settings from ``result.json``; a missing one has its default.
 
         Raises:
             UsageError: a name is unknown or a value is not a number of seconds.
         """
         known = {field.name for field in fields(cls)}
+        seconds: dict[str, float] = {}
         for name, value in document.items():
-            if name not in known or isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+            if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0 and name in known:
+                seconds[name] = float(value)
+            else:
                 raise UsageError(
                     f"the checks have no setting {name} = {value!r}",
                     remedy=f"use seconds, for one of {', '.join(sorted(known))}",
                 )
-        return cls(**{name: float(value) for name, value in document.items()})
+        return cls(**seconds)

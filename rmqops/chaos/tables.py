@@ -2,15 +2,16 @@
 
 The work is arranged so that its cost is the reading of the JSON, because the reading cannot be avoided:
 
-1. One pass turns the lines into columns (``event``). Names and keys become hashes: process and queue 32 bits, key 64.
-   Two names or two queues with one hash raise a false alarm, never a false pass; that a lost message hides behind
-   another key has a chance of n/2^64, 5e-13 for ten million messages. Lines that are rare (all but sends, their
-   acknowledgements and messages read) keep their fields in ``rest``.
+1. One pass turns the lines into columns (``event``). Names and keys become hashes: process and queue 32 bits,
+   key 64. Two names or two queues with one hash raise a false alarm, never a false pass; that a lost message
+   hides behind another key has a chance of n/2^64, 5e-13 for ten million messages. Lines that are rare (all
+   but sends, their acknowledgements and messages read) keep their fields in ``rest``.
 2. ``message`` has one row for each key that was sent.
-3. Each queue is cut into ranges of 1,024 offsets. A range is *settled* when the acknowledgements, every member's
-   read-back, and each consumer that was there hold each offset of the range exactly once, and the same key at each:
-   compared as sums of hashes, at next to no cost. What is settled can be neither lost, doubled, unexpected nor
-   displaced, so the checks look, exactly, at the rest only: ``doubtful``, ``claimed``, ``stored``, ``seen``.
+3. Each queue is cut into ranges of 1,024 offsets. A range is *settled* when the acknowledgements, every
+   member's read-back, and each consumer that was there hold each offset of the range exactly once, and the
+   same key at each: compared as sums of hashes, at next to no cost. What is settled can be neither lost,
+   doubled, unexpected nor displaced, so the checks look, exactly, at the rest only: ``doubtful``,
+   ``claimed``, ``stored``, ``seen``.
 
 Times are microseconds, ``q`` is a queue (topic, group, number), ``p`` a process, ``o`` an offset, ``k`` a key.
 """
@@ -36,9 +37,10 @@ COLUMNS = {
 LONGEST_LINE = 1 << 20
 """In bytes; DuckDB's buffers are twice this for each thread."""
 
+_TYPES = ", ".join(f'"{name}": {kind!r}' for name, kind in COLUMNS.items())
 RAW = f"""
-create view raw as select * from read_json('{{jsonl}}', format = 'newline_delimited', maximum_object_size = {LONGEST_LINE},
-    columns = {{{{{", ".join(f'"{name}": {kind!r}' for name, kind in COLUMNS.items())}}}}})
+create view raw as select * from read_json('{{jsonl}}',
+    format = 'newline_delimited', maximum_object_size = {LONGEST_LINE}, columns = {{{{{_TYPES}}}}})
 """  # noqa: S608 - constants of this module
 
 OTHER, INVOKED, ACKNOWLEDGED, REFUSED, INDETERMINATE, CONSUMED, DRAINED, MALFORMED = range(8)
@@ -73,7 +75,8 @@ copy (
                 when type = 'fail' then {REFUSED}
                 when type = 'info' then {INDETERMINATE}
                 else {MALFORMED} end
-            when op in ('receive', 'route', 'fault', 'heal') and type in ('invoke', 'ok', 'fail', 'info') then {OTHER}
+            when op in ('receive', 'route', 'fault', 'heal')
+                and type in ('invoke', 'ok', 'fail', 'info') then {OTHER}
             else {MALFORMED} end)::utinyint as code
         from raw
     )
@@ -82,59 +85,88 @@ copy (
 
 VIEWS = f"""
 create view event as
-    select file_row_number + 1 as line, * exclude (file_row_number) from read_parquet('{{parquet}}', file_row_number = true);
+    select file_row_number + 1 as line, * exclude (file_row_number)
+    from read_parquet('{{parquet}}', file_row_number = true);
 create view acknowledged as select line, t, p, q, o, k from event where code = {ACKNOWLEDGED};
-create view ended as select t, case code when {ACKNOWLEDGED} then 'ok' when {REFUSED} then 'fail' else 'info' end as type
+create view ended as
+    select t, case code when {ACKNOWLEDGED} then 'ok' when {REFUSED} then 'fail' else 'info' end as type
     from event where code in ({ACKNOWLEDGED}, {REFUSED}, {INDETERMINATE});
 create view consumed as select line, t, p, q, o, k from event where code = {CONSUMED};
 create view drained as select line, t, p, q, o, k from event where code = {DRAINED};
-create table drain (p uinteger, q uinteger, topic varchar, broker varchar, queue integer, ended bigint, t bigint, failed boolean);
+create table drain (
+    p uinteger, q uinteger, topic varchar, broker varchar, queue integer, ended bigint, t bigint, failed boolean
+);
 create table name (p uinteger, process varchar);
+create type outcome as enum ('acknowledged', 'refused', 'indeterminate');
+create view complete as
+    with read_upto as (select p, q, max(o)::bigint + 1 as upto from drained group by p, q),
+        last as (select q, max(t) as t from acknowledged group by q)
+    select drain.p, drain.q, coalesce(upto, 0) as reached, coalesce(last.t > drain.t, false) as late,
+        not failed and not late and reached >= drain.ended as complete
+    from drain left join read_upto using (p, q) left join last using (q);
+create view retried as
+    select k from event where code in ({ACKNOWLEDGED}, {REFUSED}, {INDETERMINATE}) and rest is not null
+        and try_cast(rest::json ->> '$.value.attempts' as integer) > 1;
+create view unknown as
+    select k, rest ->> '$.key' as key, rest ->> '$.process' as process, rest ->> '$.topic' as topic,
+        rest ->> '$.error' as error from event where code = {INDETERMINATE};
 """  # noqa: S608 - constants of this module
 
+_SENDS = f"code in ({INVOKED}, {ACKNOWLEDGED}, {REFUSED}, {INDETERMINATE})"
+_PLAIN = f"lines = 2 and first = {INVOKED} and last <> {INVOKED}"
 MESSAGES = f"""
 create table pair as
-    select k, min(p) as p, min(t) as invoked, max(t) as ended, min(code) as first, max(code) as last, count(*) as lines,
-        max(case when code = {ACKNOWLEDGED} then (q::ubigint << 32) | o end) as place
-    from event where code in ({INVOKED}, {ACKNOWLEDGED}, {REFUSED}, {INDETERMINATE}) group by k;
+    select k, min(p) as p, min(t) as invoked, max(t) as ended, min(code) as first, max(code) as last,
+        count(*) as lines, max(case when code = {ACKNOWLEDGED} then (q::ubigint << 32) | o end) as place
+    from event where {_SENDS} group by k;
 create table message as
-    select k, p, invoked, ended, last as outcome, 1 as attempts, (last = {ACKNOWLEDGED})::integer as acks, 1 as outcomes,
+    select k, p, invoked, ended,
+        case last when {ACKNOWLEDGED} then 'acknowledged' when {REFUSED} then 'refused' else 'indeterminate'
+            end::outcome as outcome,
+        1 as attempts, (last = {ACKNOWLEDGED})::integer as acks, 1 as outcomes,
         (place >> 32)::uinteger as q, (place & 4294967295)::uinteger as o
-    from pair where lines = 2 and first = {INVOKED} and last <> {INVOKED}
-    union all
-    select k, min(p), min(t) filter (code = {INVOKED}), max(t) filter (code <> {INVOKED}),
-        case when bool_or(code = {ACKNOWLEDGED}) then {ACKNOWLEDGED}
-            when bool_or(code = {INDETERMINATE}) or count(*) filter (code = {INVOKED}) > count(*) filter (code <> {INVOKED})
-            then {INDETERMINATE} else {REFUSED} end,
-        count(*) filter (code = {INVOKED}), count(*) filter (code = {ACKNOWLEDGED}), count(*) filter (code <> {INVOKED}),
-        arg_min(q, line) filter (code = {ACKNOWLEDGED}), arg_min(o, line) filter (code = {ACKNOWLEDGED})
-    from event semi join (select k from pair where not (lines = 2 and first = {INVOKED} and last <> {INVOKED})) using (k)
-    where code in ({INVOKED}, {ACKNOWLEDGED}, {REFUSED}, {INDETERMINATE}) group by k;
+    from pair where {_PLAIN};
+insert into message
+    with each as (
+        select k, min(p) as p, min(t) filter (code = {INVOKED}) as invoked,
+            max(t) filter (code <> {INVOKED}) as ended, count(*) filter (code = {INVOKED}) as attempts,
+            count(*) filter (code = {ACKNOWLEDGED}) as acks, count(*) filter (code = {INDETERMINATE}) as unknown,
+            count(*) filter (code <> {INVOKED}) as outcomes,
+            arg_min(q, line) filter (code = {ACKNOWLEDGED}) as q,
+            arg_min(o, line) filter (code = {ACKNOWLEDGED}) as o
+        from event semi join (select k from pair where not ({_PLAIN})) using (k) where {_SENDS} group by k
+    )
+    select k, p, invoked, ended,
+        case when acks > 0 then 'acknowledged' when unknown > 0 or attempts > outcomes then 'indeterminate'
+            else 'refused' end,
+        attempts, acks, outcomes, q, o
+    from each;
 drop table pair;
 """  # noqa: S608 - constants of this module
 
 RANGES = f"""
-create table range as
+create table chunk as
     select code, case when code = {ACKNOWLEDGED} then 0 else p end as p, q, o >> 10 as r, count(*) as n,
         sum(hash(o)) as offsets, sum(hash(k, o)) as content
     from event where code in ({ACKNOWLEDGED}, {CONSUMED}, {DRAINED}) group by all;
 create table settled as
     with whole as (
         select r, sum(hash(((r::ubigint << 10) + i)::uinteger)) as offsets
-        from (select distinct r from range where n = 1024), range(1024) as one(i) group by r
+        from (select distinct r from chunk where n = 1024), range(1024) as one(i) group by r
     ),
     members as (select q, count(distinct p) as n from drain group by q)
-    select range.q, range.r from range join whole using (r) join members on range.q = members.q
-    group by range.q, range.r
-    having bool_and(range.n = 1024 and range.offsets = whole.offsets) and min(content) = max(content)
-        and count(*) filter (code = {ACKNOWLEDGED}) = 1 and count(*) filter (code = {DRAINED}) = any_value(members.n);
+    select chunk.q, chunk.r from chunk join whole using (r) join members on chunk.q = members.q
+    group by chunk.q, chunk.r
+    having bool_and(chunk.n = 1024 and chunk.offsets = whole.offsets) and min(content) = max(content)
+        and count(*) filter (code = {ACKNOWLEDGED}) = 1
+        and count(*) filter (code = {DRAINED}) = any_value(members.n);
 create table claimed as
     select line, t, p, q, o, k from acknowledged a anti join settled s on a.q = s.q and a.o >> 10 = s.r;
 create table doubtful as
-    select * from message m where m.outcome <> {ACKNOWLEDGED} or m.acks > 1
+    select * from message m where m.outcome <> 'acknowledged' or m.acks > 1
     union all
     select m.* from message m anti join settled s on m.q = s.q and m.o >> 10 = s.r
-    where m.outcome = {ACKNOWLEDGED} and m.acks = 1;
+    where m.outcome = 'acknowledged' and m.acks = 1;
 create table stored as
     select d.p, d.q, d.o, d.k from drained d anti join settled s on d.q = s.q and d.o >> 10 = s.r;
 insert into stored select d.p, d.q, d.o, d.k from drained d

@@ -80,6 +80,7 @@ class FaultRecord:
     address: str | None = None
     injected_at: float | None = None
     verified_at: float | None = None
+    heal_started_at: float | None = None
     healed_at: float | None = None
     error: str | None = None
 

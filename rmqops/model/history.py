@@ -27,8 +27,8 @@ A drill has a topic of its own, made fresh for it, so that nothing older is in i
     By the process ``nemesis``: ``invoke`` before the act, ``ok`` when its effect is verified, ``fail`` or ``info``
     when it is not. ``key`` is the kind of fault, ``value`` says
     ``{"target": "master", "instance": name, "address": address}``. A heal has its fault's ``key`` and ``value``.
-    ``heal`` with the key ``recovered`` is ``ok`` when the cluster was healthy again and ``fail`` when it was not in
-    the time given.
+    ``heal`` with the key ``recovered`` is ``ok`` when the cluster was healthy again and ``fail`` when it was not
+    in the time given.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Order in each queue: a producer's messages stand as it sent them, and a consumer only moves forward.
 
-A producer with several sends under way promises no order among them, so the rule is that of real time: when one
-process had A acknowledged before it sent B to the same queue, A stands before B. apache/rocketmq#1397 (4.5.1) is said
-to break it. The place is where the message is stored; whether that is where it was acknowledged is for ``offsets``.
+A producer with several sends under way promises no order among them, so the rule is that of real time: when
+one process had A acknowledged before it sent B to the same queue, A stands before B. apache/rocketmq#1397
+(4.5.1) is said to break it. The place is where the message is stored; whether that is where it was
+acknowledged is for ``offsets``.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ OVERTAKEN = """
     ) where later > ended order by ended
 """
 BACKWARDS = """
-    select line, k from (
+    select k from (
         select line, k, o, lag(o) over (partition by p, q order by line) as before from consumed
     ) where before >= o order by line
 """
@@ -48,8 +49,8 @@ def check(history: History, _settings: Settings) -> CheckResult:
     """Judge the order of what was acknowledged and of what was consumed."""
     history.query(MOVED)
     history.query(SUSPECTS)
-    overtaken = [int(str(key)) for (key,) in history.query(OVERTAKEN)]
-    backwards = [int(str(key)) for _, key in history.query(BACKWARDS)]
+    overtaken = history.keys(OVERTAKEN)
+    backwards = history.keys(BACKWARDS)
     acknowledged = history.number("select count(*) from message where acks > 0")
     consumed = history.number("select count(*) from consumed")
     numbers = {

@@ -1,10 +1,12 @@
 """The members of a group hold the same messages at the same offsets: level by content, not by length.
 
-Every member known from the route must have been read back to its own end. Members that differ fail; a member that was
-not read back makes a pass impossible.
+Every member known from the route must have been read back to its own end. Members that differ fail; a member
+that was not read back makes a pass impossible.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from rmqops.chaos.evidence import count, messages
 from rmqops.chaos.history import Drain, History
@@ -12,8 +14,9 @@ from rmqops.chaos.settings import Settings
 from rmqops.chaos.verdict import EVIDENCE_LIMIT, CheckResult, Evidence, Verdict
 
 DIFFERING = """
-    with members as (select q, count(distinct p) as n from drain group by q)
-    select any_value(s.k), s.q, s.o from stored s join members m on s.q = m.q
+    with readable as (select p, q from complete where complete),
+        members as (select q, count(distinct p) as n from readable group by q)
+    select any_value(s.k), s.q, s.o from stored s semi join readable using (p, q) join members m on s.q = m.q
     group by s.q, s.o, s.k having count(distinct s.p) <> any_value(m.n) order by s.q, s.o
 """
 
@@ -22,9 +25,8 @@ def check(history: History, _settings: Settings) -> CheckResult:
     """Judge that all members of each group are level."""
     drains = history.drains
     incomplete = [drain for drain in drains if not drain.complete]
-    uneven = _uneven(drains)
-    blind = {(drain.process, drain.broker, drain.queue) for drain in incomplete}
-    differing = [] if blind else [int(str(key)) for key, *_ in history.query(DIFFERING)]
+    uneven = _uneven(drain for drain in drains if drain.complete)
+    differing = history.keys(DIFFERING)
     missing = _missing_members(history)
     numbers = {
         "members": len({drain.process for drain in drains}),
@@ -33,7 +35,7 @@ def check(history: History, _settings: Settings) -> CheckResult:
         "differing_places": len(differing),
         "incomplete_drains": len(incomplete),
     }
-    if differing or (uneven and not incomplete):
+    if differing or uneven:
         text = (
             f"members differ at {count(len(differing), 'place')}; {count(len(uneven), 'queue')} of unequal length"
         )
@@ -53,7 +55,7 @@ def check(history: History, _settings: Settings) -> CheckResult:
     return CheckResult("replicas", Verdict.PASS, text, numbers)
 
 
-def _uneven(drains: tuple[Drain, ...]) -> dict[str, str]:
+def _uneven(drains: Iterable[Drain]) -> dict[str, str]:
     """Return the queues whose members end at different offsets."""
     ends: dict[str, dict[str, int]] = {}
     for drain in drains:
