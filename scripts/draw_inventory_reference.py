@@ -43,10 +43,10 @@ INTRODUCTION = """\
 
 <!-- Drawn by scripts/draw_inventory_reference.py (`make docs`): change that script or the role, not this file. -->
 
-An inventory of rmqops is an Ansible inventory in YAML: `rmqops deploy -i X` and
-`ansible-playbook -i X playbooks/site.yml` read the same file and do the same. A name is looked up in `./inventory`,
-then among the ones that rmqops ships; anything with a slash or a suffix is a path. `rmqops validate -i X` says
-everything that is wrong with one, with file and line, and touches nothing.
+An inventory of rmqops is an Ansible inventory in YAML: `rmqops deploy -i X` and `ansible-playbook -i X
+playbooks/site.yml` read the same file and do the same. A name is looked up in `./inventory`, then among the
+ones that rmqops ships; anything with a slash or a suffix is a path. `rmqops validate -i X` says everything that
+is wrong with one, with file and line, and touches nothing.
 
 - A **host** is an instance: one process, a NameServer or a broker. Several may share one machine (`ansible_host`).
 - The group **`namesrv`** holds the NameServers.
@@ -59,10 +59,11 @@ everything that is wrong with one, with file and line, and touches nothing.
 
 ## Variables
 
-Set a variable on a host, on a group (`vars`, `group_vars/`), or for `all`, as in any Ansible inventory. A value may
-be a template: Jinja's own filters, the host's variables, `inventory_hostname`, `group_names`, `groups`, `hostvars`,
-`inventory_dir` and `lookup('env', 'NAME', default='…')`. Facts are not there: an inventory is complete before the
-first connection. Values may be vaulted where rmqops has no need of them (`ansible_become_password`).
+Set a variable on a host, on a group (`vars`, `group_vars/`), or for `all`, as in any Ansible inventory. A value
+may be a template: Jinja's own filters, the host's variables, `inventory_hostname`, `group_names`, `groups`,
+`hostvars`, `inventory_dir` and `lookup('env', 'NAME', default='…')`. Facts are not there: an inventory is
+complete before the first connection. Values may be vaulted where rmqops has no need of them
+(`ansible_become_password`).
 """
 RULES = """\
 ## What is checked
@@ -74,10 +75,10 @@ not deployed.
 KEYS = """\
 ## RocketMQ's own keys
 
-`rocketmq_config` takes any key of the release that rmqops does not write itself. RocketMQ ignores an unknown key and
-a value that does not convert, without a word; rmqops refuses both. The keys are drawn from the sources of the
-releases by `scripts/draw_config_keys.py`; where no default is given, the source computes it. Keys that rmqops writes
-itself are not in the table.
+`rocketmq_config` takes any key of the release that rmqops does not write itself. RocketMQ ignores an unknown
+key and a value that does not convert, without a word; rmqops refuses both. The keys are drawn from the sources
+of the releases by `scripts/draw_config_keys.py`; where no default is given, the source computes it. Keys that
+rmqops writes itself are not in the table.
 
 Keys that not every release has:
 

@@ -189,7 +189,7 @@ def load(
         InventoryError: it breaks a rule; all problems at once.
     """
     raw = inventory.parse(path, files, directory)
-    cluster, unresolved = _resolved(raw, reference, process_environment, machine_memory or {})
+    cluster, unresolved = resolved(raw, reference, process_environment, machine_memory or {})
     problems = [*raw.warnings, *unresolved]
     for found in pkgutil.iter_modules(rules.__path__):
         rule = cast("Rule", importlib.import_module(f"{rules.__name__}.{found.name}"))
@@ -203,12 +203,13 @@ def load(
     return _topology(cluster), tuple(problems)
 
 
-def _resolved(
+def resolved(
     raw: RawInventory,
     reference: Reference,
     process_environment: Mapping[str, str],
     machine_memory: Mapping[str, int],
 ) -> tuple[Cluster, list[Problem]]:
+    """Return an inventory with its variables resolved, and a problem for each that cannot be."""
     problems: list[Problem] = []
     scopes = resolve(raw, reference.schema.defaults, process_environment)
     hosts: dict[str, Host] = {}

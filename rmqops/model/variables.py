@@ -22,6 +22,10 @@ _ENVIRONMENT_LOOKUPS: Final = {"env", "ansible.builtin.env"}
 _VAULT_TAGS: Final = {"!vault", "!vault-encrypted"}
 
 
+Lookup = Callable[..., str]
+"""Jinja's ``lookup(plugin, name)`` for one inventory."""
+
+
 class Unresolvable(Exception):
     """A template that cannot be resolved; the message says why."""
 
@@ -46,10 +50,10 @@ def environment() -> Environment:
 
 
 class _Templates:
-    """Templates of an inventory, each compiled once however many hosts share it."""
+    """Templates, each compiled once however many hosts and inventories share it: compiling is what costs."""
 
-    def __init__(self, jinja: Environment) -> None:
-        self._jinja = jinja
+    def __init__(self) -> None:
+        self._jinja = environment()
         self._texts: dict[str, Callable[[Mapping[str, object]], object]] = {}
         self._values: dict[str, Callable[[Mapping[str, object]], object]] = {}
 
@@ -81,13 +85,16 @@ class _Templates:
         return inner.strip()
 
 
+_TEMPLATES: Final = _Templates()
+
+
 class HostVariables(Mapping[str, Value]):
     """The variables of one host, each resolved when it is asked for."""
 
-    def __init__(self, raw: Mapping[str, Value], magic: Mapping[str, object], templates: _Templates) -> None:
+    def __init__(self, raw: Mapping[str, Value], magic: Mapping[str, object], lookup: Lookup) -> None:
         self._raw = raw
         self._magic = magic
-        self._templates = templates
+        self._globals = {_SCOPE: self, "lookup": lookup}
         self._resolved: dict[str, Value] = {}
         self._resolving: list[str] = []
 
@@ -119,7 +126,7 @@ class HostVariables(Mapping[str, Value]):
         Raises:
             Unresolvable: it uses what is not there, or is not a template.
         """
-        return str(self._evaluate(lambda: self._templates.text(template)))
+        return str(self._evaluate(lambda: _TEMPLATES.text(template)))
 
     def _resolve(self, value: object) -> Value:
         if isinstance(value, list):
@@ -131,11 +138,11 @@ class HostVariables(Mapping[str, Value]):
             raise Unresolvable(f"is {what}, and only Ansible can read it")
         if not isinstance(value, str) or ("{{" not in value and "{%" not in value):
             return cast("Value", value)
-        return self._evaluate(lambda: self._templates.value(value))
+        return self._evaluate(lambda: _TEMPLATES.value(value))
 
     def _evaluate(self, compiled: Callable[[], Callable[[Mapping[str, object]], object]]) -> Value:
         try:
-            result = compiled()({_SCOPE: self})
+            result = compiled()(self._globals)
             if isinstance(result, StrictUndefined):
                 str(result)  # raises, and says what is undefined
             return cast("Value", list(result) if isinstance(result, Iterator) else result)
@@ -154,8 +161,6 @@ def resolve(
 
     In ``hostvars`` the defaults are missing, as in Ansible.
     """
-    jinja = environment()
-    templates = _Templates(jinja)
 
     def lookup(plugin: str, name: str, default: str = "", **_options: object) -> str:
         if plugin not in _ENVIRONMENT_LOOKUPS:
@@ -175,9 +180,8 @@ def resolve(
             "inventory_dir": inventory.directory,
         }
 
-    jinja.globals["lookup"] = lookup
     scopes = {}
     for host in inventory.hosts.values():
-        hostvars[host.name] = HostVariables(host.variables, magic(host), templates)
-        scopes[host.name] = HostVariables({**defaults, **host.variables}, magic(host), templates)
+        hostvars[host.name] = HostVariables(host.variables, magic(host), lookup)
+        scopes[host.name] = HostVariables({**defaults, **host.variables}, magic(host), lookup)
     return scopes

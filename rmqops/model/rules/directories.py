@@ -32,6 +32,7 @@ _FORBIDDEN: Final = (
     "/usr/lib",
 )
 """Directories that may not even hold ours."""
+_RESERVED: Final = ("current", "run", "trees")
 _BAD: Final = re.compile(r"""[^ -~]|['"`$\\:;%*?{}<>|&!()\[\]#]""")
 """Characters with a meaning in a class path, a properties file, a unit or a shell."""
 
@@ -44,10 +45,13 @@ class _Claim:
 
 
 def check(cluster: Cluster) -> Iterator[Problem]:
-    """Yield paths that are unfit, and directories that instances share."""
+    """Yield paths that are unfit, and directories that instances share.
+
+    A default is not judged: what is wrong with it is wrong with what it is made of.
+    """
     for host in cluster.members:
         for key in (*_KEYS, "rocketmq_java_home"):
-            if host.text(key):
+            if host.text(key) and key in host.raw.variables:
                 yield from _path(host, key, host.text(key))
         yield from _within(host)
     for hosts in cluster.places.values():
@@ -66,56 +70,55 @@ def _path(host: Host, key: str, path: str) -> Iterator[Problem]:
         character = bad[0] if bad else " "
         what = f"has the character {character!r}, which means something else in the files that it is written to"
         yield host.problem(key, what, "Use letters, digits, `/`, `_`, `.` and `-`")
-    clean = _clean(path)
-    if key != "rocketmq_java_home" and (
-        _SYSTEM.fullmatch(clean) or any(_inside(clean, place) for place in _FORBIDDEN)
-    ):
+    if key != "rocketmq_java_home" and _of_system(_clean(path)):
         yield host.problem(key, "belongs to the system", "Use a directory of its own, such as /opt/rocketmq")
+
+
+def _of_system(path: str) -> bool:
+    return bool(_SYSTEM.fullmatch(path)) or any(_inside(path, place) for place in _FORBIDDEN)
 
 
 def _within(host: Host) -> Iterator[Problem]:
     """Yield directories of one instance that would swallow one another."""
-    paths = {key: _clean(host.text(key)) for key in _KEYS if host.text(key).startswith("/")}
-    if host.kind == "namesrv":
-        paths.pop("rocketmq_data_dir", None)
-    base, home = paths.get("rocketmq_base_dir"), paths.get("rocketmq_instance_dir")
-    data, logs = paths.get("rocketmq_data_dir"), paths.get("rocketmq_log_dir")
+    paths = {claim.key: claim.path for claim in _claims(host)}
+    base, home = host.text("rocketmq_base_dir"), paths.get("rocketmq_instance_dir")
     own = "Leave it to rmqops, or use a directory of its own"
     for key, path in paths.items():
-        if key != "rocketmq_base_dir" and base and (_inside(base, path) or _inside(path, f"{base}/releases")):
+        if base and (_inside(_clean(base), path) or _inside(path, f"{_clean(base)}/releases")):
             what = f"would hold the releases of all instances, or lie among them ({base}/releases)"
             yield host.problem(key, what, own)
-        if key in {"rocketmq_data_dir", "rocketmq_log_dir"} and home:
-            if _inside(home, path):
-                yield host.problem(key, f"holds the instance's own directory, {home}", own)
-            elif any(_inside(path, f"{home}/{name}") for name in ("current", "run", "trees")):
-                yield host.problem(key, f"lies where rmqops keeps its own files, in {home}", own)
+        elif key != "rocketmq_instance_dir" and home and _inside(home, path):
+            yield host.problem(key, f"holds the instance's own directory, {home}", own)
+        elif home and any(_inside(path, f"{home}/{name}") for name in _RESERVED):
+            yield host.problem(key, f"lies where rmqops keeps its own files, in {home}", own)
+    data, logs = paths.get("rocketmq_data_dir"), paths.get("rocketmq_log_dir")
     if data and logs and (_inside(data, logs) or _inside(logs, data)):
         yield host.problem("rocketmq_log_dir", f"and the data directory, {data}, hold one another", own)
 
 
 def _shared(hosts: tuple[Host, ...]) -> Iterator[Problem]:
-    claims = [claim for host in hosts for claim in _claims(host)]
-    said: set[tuple[str, str]] = set()
-    for index, claim in enumerate(claims):
-        for other in claims[:index]:
-            pair = (claim.host.name, other.host.name)
-            if claim.host is other.host or pair in said:
-                continue
-            if _inside(claim.path, other.path) or _inside(other.path, claim.path):
-                said.add(pair)
-                how = "is" if claim.path == other.path else "and"
-                tail = "" if claim.path == other.path else " hold one another"
+    """Yield what each instance shares with the first of those before it."""
+    before: list[_Claim] = []
+    for host in hosts:
+        claims = list(_claims(host))
+        pairs = ((mine, other) for mine in claims for other in before)
+        for mine, other in pairs:
+            if _inside(mine.path, other.path) or _inside(other.path, mine.path):
                 origin = other.host.raw.origins.get(other.key, "by default")
-                what = f"{how} {other.key} of {other.host.name} ({other.path}, {origin}) on the same machine{tail}"
+                theirs = f"{other.key} of {other.host.name} ({other.path}, {origin}) on the same machine"
+                what = f"is {theirs}, too" if mine.path == other.path else f"and {theirs} hold one another"
                 remedy = "Give every instance its own, for example with {{ inventory_hostname }} in the path"
-                yield claim.host.problem(claim.key, what, remedy)
+                yield host.problem(mine.key, what, remedy)
+                break
+        before += claims
 
 
 def _claims(host: Host) -> Iterator[_Claim]:
     for key in ("rocketmq_instance_dir", "rocketmq_data_dir", "rocketmq_log_dir"):
-        if host.text(key).startswith("/") and not (key == "rocketmq_data_dir" and host.kind == "namesrv"):
-            yield _Claim(host, key, _clean(host.text(key)))
+        path = _clean(host.text(key))
+        unused = key == "rocketmq_data_dir" and host.kind == "namesrv"
+        if host.text(key).startswith("/") and not unused and not _of_system(path):
+            yield _Claim(host, key, path)
 
 
 def _clean(path: str) -> str:

@@ -53,4 +53,4 @@ def _fits(place: str, hosts: tuple[Host, ...], memory: int) -> Iterator[Problem]
 
 
 def _shown(count: int) -> str:
-    return f"{count / (1 << 30):.1f} GiB"
+    return f"{count / (1 << 30):.1f} GiB" if count >= 1 << 30 else f"{count >> 20} MiB"

@@ -19,7 +19,7 @@ class _Claim:
 
 
 def check(cluster: Cluster) -> Iterator[Problem]:
-    """Yield ports that do not exist, and pairs that collide, each pair of claims once."""
+    """Yield ports that do not exist, and settings that collide, each pair of them once."""
     claims = [claim for host in cluster.members for claim in _claims(host)]
     for claim in claims:
         if not 1 <= claim.port <= 65535:
@@ -45,12 +45,14 @@ def _claims(host: Host) -> Iterator[_Claim]:
 def _collisions(claims: list[_Claim]) -> Iterator[Problem]:
     """RocketMQ binds its ports on every address, so a machine has each port once; an address does, too."""
     taken: dict[tuple[str, int], _Claim] = {}
+    said: set[tuple[str, str, str]] = set()
     for claim in claims:
         first = None
         for place in (claim.host.place, f"address {claim.host.text('rocketmq_address')}"):
             first = first or taken.get((place, claim.port))
             taken.setdefault((place, claim.port), claim)
-        if first is not None:
+        if first is not None and (claim.host.name, claim.key, first.host.name) not in said:
+            said.add((claim.host.name, claim.key, first.host.name))
             origin = first.host.raw.origins.get(first.key, "by default")
             same = "on the same machine" if first.host.place == claim.host.place else "at the same address"
             what = (
