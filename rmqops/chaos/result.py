@@ -46,16 +46,23 @@ class Result:
             "inventory": self.inventory,
             "version": self.version,
             "seed": self.seed,
-            "verdict": verdicts.overall.value,
-            "heal_failed": verdicts.heal_failed,
-            "checks": {result.name: check_document(result) for result in verdicts.results},
-            "faults": [_fault_document(fault) for fault in verdicts.faults],
-            **asdict(verdicts.counts),
+            **verdicts_document(verdicts),
             "started": self.started,
             "ended": self.ended,
             "settings": dict(self.settings),
-            "notes": list(verdicts.notes),
         }
+
+
+def verdicts_document(verdicts: Verdicts) -> dict[str, object]:
+    """Return what a history proves, as ``result.json`` says it."""
+    return {
+        "verdict": verdicts.overall.value,
+        "heal_failed": verdicts.heal_failed,
+        "checks": {result.name: check_document(result) for result in verdicts.results},
+        "faults": [_fault_document(fault) for fault in verdicts.faults],
+        **asdict(verdicts.counts),
+        "notes": list(verdicts.notes),
+    }
 
 
 def check_document(result: CheckResult) -> dict[str, object]:
@@ -152,3 +159,25 @@ def _parse_check(name: str, entry: dict[str, Any]) -> CheckResult:
 def _parse_evidence(item: dict[str, Any]) -> Evidence:
     places: dict[str, Any] = {name: tuple(item.get(name, ())) for name in ("found", "missing")}
     return Evidence(**{**item, **places})
+
+
+def disagreements(recorded: Verdicts, computed: Verdicts) -> tuple[str, ...]:
+    """Say where a recorded result and what the history yields now are not the same; figures included."""
+    found = []
+    pairs: list[tuple[str, object, object]] = [
+        ("verdict", recorded.overall.value, computed.overall.value),
+        ("heal_failed", recorded.heal_failed, computed.heal_failed),
+    ]
+    before, now = asdict(recorded.counts), asdict(computed.counts)
+    pairs += [(name, before[name], now[name]) for name in before]
+    old = {result.name: result.verdict.value for result in recorded.results}
+    new = {result.name: result.verdict.value for result in computed.results}
+    pairs += [(f"check {name}", old.get(name), new.get(name)) for name in sorted(old.keys() | new.keys())]
+    for name, was, is_now in pairs:
+        if was != is_now:
+            found.append(f"{name}: recorded {_word(was)}, the history says {_word(is_now)}")
+    return tuple(found)
+
+
+def _word(value: object) -> str:
+    return "nothing" if value is None else str(value)

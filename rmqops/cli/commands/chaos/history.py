@@ -1,0 +1,14 @@
+"""``rmqops chaos history``."""
+
+from __future__ import annotations
+
+from rmqops.cli import output
+from rmqops.cli.runs import Run, find_run
+
+
+def command(run: Run) -> None:
+    """Print a drill's events, one JSON object a line, each with every field of the contract."""
+    from rmqops.chaos.history import FILE, events
+
+    for event in events(find_run(run) / FILE):
+        output.result(event.line())
