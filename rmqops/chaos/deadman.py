@@ -61,7 +61,7 @@ _DISARM = (
     + """
 if [ -e "$1.sh" ]; then echo armed; else echo gone; fi
 pid=$(sleeper "$1")
-[ -z "$pid" ] || kill -KILL -- "-$pid" || exit 1
+[ -z "$pid" ] || kill -s KILL -- "-$pid" || exit 1
 rm -f "$1.sh" "$1.new" "$1.log"
 rmdir "$(dirname "$1")" 2>/dev/null
 [ ! -e "$1.sh" ]

@@ -1,0 +1,331 @@
+"""The phases of a drill, from the topic to the read-back: the one loop with effects."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+
+from rmqops.chaos import guard, targets, topics, waiting
+from rmqops.chaos.drill import Drill
+from rmqops.chaos.journal import Entry, Journal, State, Step
+from rmqops.chaos.load import Load
+from rmqops.chaos.readback import Reader
+from rmqops.chaos.recorder import Recorder
+from rmqops.chaos.sampler import RouteSampler
+from rmqops.chaos.settings import Settings
+from rmqops.chaos.strikes import PROCESS, Nemesis
+from rmqops.chaos.workload.settings import ConsumerSettings, ProducerSettings
+from rmqops.errors import HealFailed, Inconclusive, OperationFailed, RemotingError
+from rmqops.model.history import Event, Type
+from rmqops.model.topology import Instance, Topology
+from rmqops.operations import status
+from rmqops.remoting.client import Client
+from rmqops.transport.base import Transport
+
+FLOWING = 10
+"""Acknowledged sends of every producer that show that the load flows."""
+FLOWS_WITHIN = 30.0
+LEVEL_WITHIN = 60.0
+FINISH_WITHIN = 30.0
+"""Seconds for a process of the load to finish what is under way: time-outs and the rest of each queue."""
+MARGIN = 5.0
+"""Seconds between our heal and the dead-man's, which must not come first."""
+INTERVAL = 0.05
+
+_T = TypeVar("_T")
+
+
+class Phases:
+    """One drill under way; :meth:`perform` goes through its phases and :meth:`clean` undoes what is left."""
+
+    def __init__(
+        self,
+        topology: Topology,
+        drill: Drill,
+        settings: Settings,
+        *,
+        run: str,
+        seed: int,
+        keep_topic: bool,
+        journal: Journal,
+        recorder: Recorder,
+        transports: Callable[[Instance], Transport],
+        say: Callable[[str], None],
+    ) -> None:
+        self._topology = topology
+        self._drill = drill
+        self._settings = settings
+        self._chance = random.Random(seed)
+        self._keep_topic = keep_topic
+        self._journal = journal
+        self._recorder = recorder
+        self._say = say
+        self._topic = f"{topics.PREFIX}{run}"
+        self._topic_made = False
+        self._load = Load(recorder)
+        self._sampler = RouteSampler(topology, recorder.event, recorder.now)
+        self._sampling: asyncio.Task[None] | None = None
+        self._loop = asyncio.get_running_loop()
+        self._nemesis = Nemesis(
+            run,
+            drill.fault,
+            drill.target,
+            journal=journal,
+            emit=self._hand_in,
+            now=recorder.now,
+            transports=transports,
+        )
+        self._struck = 0.0
+        """When the first fault was about to be injected."""
+
+    async def perform(self) -> None:
+        """Go through all phases.
+
+        Raises:
+            Inconclusive: the load died or did not flow, or there was nobody to strike.
+            HealFailed: the fault could not be taken away.
+            OperationFailed, RemotingError: something else went wrong on the way.
+        """
+        async with Client() as client:
+            self._sampling = asyncio.create_task(self._sampler.run())
+            await self._make_topic(client)
+            await self._start_load()
+            await self._pass(self._drill.times.before)
+            await self._strike()
+            await self._fail_over()
+            await self._pass(self._drill.times.hold)
+            await self._heal()
+            await self._recover(client)
+            await self._pass(self._drill.times.after)
+            masters = await self._stop_load()
+            await self._read_back(client, masters)
+
+    async def clean(self) -> None:
+        """Heal what is in force, end the load, delete the topic; to be awaited on every way out.
+
+        Raises:
+            HealFailed: a fault may still be in force.
+            OperationFailed: the topic could not be deleted.
+        """
+        healed = await _to_end(self._nemesis.heal)
+        await self._load.close()
+        if self._sampling is not None:
+            self._sampling.cancel()
+            await asyncio.gather(self._sampling, return_exceptions=True)
+        if not healed:
+            raise self._heal_failed()
+        if self._topic_made and not self._keep_topic:
+            await self._delete_topic()
+
+    async def _make_topic(self, client: Client) -> None:
+        self._note("topic", "intent", self._topic)
+        self._topic_made = True
+        await topics.create(self._topology, client, self._topic, self._drill.load.queues)
+        self._note("topic", "done", self._topic)
+        self._say(f"topic {self._topic}: every member and every NameServer knows it")
+
+    async def _delete_topic(self) -> None:
+        try:
+            async with Client() as client:
+                await topics.delete(self._topology, client, self._topic)
+        except (OperationFailed, RemotingError) as error:
+            self._note("untopic", "failed", error.message)
+            raise OperationFailed(
+                f"the topic {self._topic} could not be deleted: {error.message}",
+                remedy="once the cluster is healthy: rmqops chaos heal with the run's directory",
+            ) from error
+        self._note("untopic", "done", self._topic)
+        self._topic_made = False
+
+    async def _start_load(self) -> None:
+        load, servers = self._drill.load, tuple(server.address for server in self._topology.nameservers)
+        groups = tuple(group.name for group in self._topology.groups)
+        epoch = self._recorder.epoch
+        producers = [
+            ProducerSettings(
+                name=f"producer-{number}",
+                prefix=f"p{number}",
+                epoch=epoch,
+                topic=self._topic,
+                nameservers=servers,
+                rate=load.rate,
+                size=load.size,
+                lead=number / load.rate / load.producers,
+            )
+            for number in range(1, load.producers + 1)
+        ]
+        consumers = [
+            ConsumerSettings(f"consumer-{number}", epoch, self._topic, servers, groups, load.queues)
+            for number in range(1, load.consumers + 1)
+        ]
+        await self._load.start([*consumers, *producers])
+
+        async def waiting_for() -> str | None:
+            self._load.alive()
+            slow = [one.name for one in self._load.producers if one.count.acknowledged < FLOWING]
+            slow += [one.name for one in self._load.consumers if not one.count.received]
+            return f"{', '.join(slow)} not yet" if slow else None
+
+        try:
+            await waiting.until("the load flows", waiting_for, FLOWS_WITHIN)
+        except OperationFailed as error:
+            raise Inconclusive(error.message) from error
+        total = load.producers * load.rate
+        self._say(f"load flows: {load.producers} producers, {total:g} messages/s, {load.consumers} consumers")
+
+    async def _strike(self) -> None:
+        victims = targets.resolve(self._drill.target, self._topology, self._sampler.masters, self._chance)
+        guard.limit(self._topology, self._drill, victims)
+        await _to_end(lambda: self._nemesis.prepare(victims))
+        await _to_end(lambda: self._nemesis.arm(self._drill.times.deadline))
+        names = ", ".join(f"{victim.name} ({victim.address})" for victim in victims)
+        self._say(f"strike: {self._drill.fault} {self._drill.target}, that is {names}")
+        self._struck = self._recorder.now()
+        if not await _to_end(self._nemesis.strike):
+            errors = "; ".join(strike.error or "" for strike in self._nemesis.strikes if not strike.verified)
+            raise Inconclusive(f"the fault {self._drill.fault} did not bite: {errors}")
+        self._say(f"verified after {1000 * (self._recorder.now() - self._struck):.0f} ms")
+
+    async def _fail_over(self) -> None:
+        """Watch until the struck groups have living masters and sends are sustained, or the bound passes."""
+        times, struck = self._drill.times, self._nemesis.victims
+        seconds = min(
+            times.fail_over, times.deadline - times.hold - MARGIN - (self._recorder.now() - self._struck)
+        )
+        watched = [
+            group for group in self._topology.groups if any(victim.group == group.name for victim in struck)
+        ]
+        told: set[str] = set()
+
+        async def waiting_for() -> str | None:
+            self._load.alive()
+            for group in watched:
+                master = self._agreed(group.name, struck)
+                if master is None:
+                    return f"group {group.name} has no living master on which the NameServers agree"
+                if group.name not in told:
+                    told.add(group.name)
+                    self._say(f"master of {group.name} is {master.name} after {self._since_strike()}")
+            return (
+                None
+                if self._load.sustained(self._settings.sustained, self._recorder.now())
+                else "sends fail still"
+            )
+
+        try:
+            await waiting.until("sends sustained again", waiting_for, seconds, interval=INTERVAL)
+        except OperationFailed as error:
+            # No reason to stop: the checks will judge it, and the heal is due.
+            self._say(error.message)
+        else:
+            self._say(
+                f"sends are sustained, {self._since_strike()} on: none failed for {self._settings.sustained:g} s"
+            )
+
+    async def _heal(self) -> None:
+        self._say("healing")
+        if not await _to_end(self._nemesis.heal):
+            raise self._heal_failed()
+        fired = [strike.instance.name for strike in self._nemesis.strikes if strike.fired]
+        self._say(f"healed and disarmed{f'; the dead-man came first on {fired}' if fired else ''}")
+
+    async def _recover(self, client: Client) -> None:
+        async def ailing() -> str | None:
+            self._load.alive()
+            seen = status.assess(self._topology, await status.ask(self._topology, client))
+            return "; ".join(seen.problems) or None
+
+        started = self._recorder.now()
+        try:
+            await waiting.until("full recovery", ailing, self._drill.times.recover)
+        except OperationFailed as error:
+            self._event("fail", error.message)
+            self._say(error.message)
+        else:
+            self._event("ok", None)
+            self._say(f"recovered {self._recorder.now() - started:.1f} s after the heal: the cluster is healthy")
+
+    async def _stop_load(self) -> Mapping[str, Instance]:
+        """Stop producers, then consumers, then the sampler; return the master of each group."""
+        await self._load.stop(self._load.producers, FINISH_WITHIN)
+
+        async def leaderless() -> str | None:
+            missing = [group.name for group in self._topology.groups if self._agreed(group.name) is None]
+            return f"none for {', '.join(missing)}" if missing else None
+
+        await waiting.until("a master on which all NameServers agree", leaderless, FLOWS_WITHIN)
+        await self._load.stop(self._load.consumers, FINISH_WITHIN)
+        masters = {group.name: self._agreed(group.name) for group in self._topology.groups}
+        if self._sampling is not None:
+            self._sampling.cancel()
+        summaries = [worker.summary for worker in self._load.producers if worker.summary is not None]
+        late = max((summary.lateness_p99 for summary in summaries), default=0.0)
+        worst = max((summary.lateness_max for summary in summaries), default=0.0)
+        skipped = sum(summary.skipped for summary in summaries)
+        sends = sum(summary.sends for summary in summaries)
+        self._say(f"load ended: {sends} sends, {skipped} skipped; lateness p99 {late:.1f} ms, max {worst:.1f} ms")
+        return {name: master for name, master in masters.items() if master is not None}
+
+    async def _read_back(self, client: Client, masters: Mapping[str, Instance]) -> None:
+        reader = Reader(
+            self._topology,
+            client,
+            self._topic,
+            self._drill.load.queues,
+            emit=self._recorder.event,
+            now=self._recorder.now,
+        )
+        told = await reader.read(masters, LEVEL_WITHIN)
+        for failure in told.failures:
+            self._say(failure)
+        self._say(f"read back {told.messages} messages from {told.members} members")
+
+    async def _pass(self, seconds: float) -> None:
+        """Let load flow for a while, and see that it does."""
+        end = self._recorder.now() + seconds
+        while (left := end - self._recorder.now()) > 0:
+            self._load.alive()
+            await asyncio.sleep(min(left, INTERVAL))
+
+    def _agreed(self, group: str, struck: Sequence[Instance] = ()) -> Instance | None:
+        """Return the group's master as all NameServers that were not struck name it, unless it was struck."""
+        gone = {instance.name for instance in struck}
+        said = {masters.get(group) for server, masters in self._sampler.masters.items() if server not in gone}
+        address = said.pop() if len(said) == 1 else None
+        master = self._topology.at(address) if address else None
+        return None if master is None or master.name in gone else master
+
+    def _since_strike(self) -> str:
+        return f"{self._recorder.now() - self._struck:.1f} s"
+
+    def _heal_failed(self) -> HealFailed:
+        detail = "\n".join(
+            f"{strike.instance.name}: {strike.error}" for strike in self._nemesis.strikes if strike.error
+        )
+        return HealFailed(
+            f"the fault {self._drill.fault} could not be healed; its dead-man heal stays armed",
+            detail=detail or None,
+            remedy=f"rmqops chaos heal --inventory {self._topology.inventory}",
+        )
+
+    def _note(self, step: Step, state: State, note: str) -> None:
+        self._journal.write(Entry(step, state, note=note))
+
+    def _event(self, kind: Type, error: str | None) -> None:
+        self._recorder.event(Event(self._recorder.now(), PROCESS, "heal", kind, key="recovered", error=error))
+
+    def _hand_in(self, event: Event) -> None:
+        """Take an event of the nemesis, whose commands run in a thread."""
+        self._loop.call_soon_threadsafe(self._recorder.event, event)
+
+
+async def _to_end(call: Callable[[], _T]) -> _T:
+    """Run a blocking call in a thread; a cancellation waits until it has ended, so that nothing is half done."""
+    thread = asyncio.ensure_future(asyncio.to_thread(call))
+    try:
+        return await asyncio.shield(thread)
+    except asyncio.CancelledError:
+        await asyncio.wait([thread])
+        raise

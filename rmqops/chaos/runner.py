@@ -1,0 +1,206 @@
+"""Run a drill: everything that is made before it, undone after it, and written about it."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rmqops.chaos import preflight
+from rmqops.chaos.drill import Drill
+from rmqops.chaos.evaluate import evaluate
+from rmqops.chaos.journal import Entry, Journal
+from rmqops.chaos.phases import Phases
+from rmqops.chaos.recorder import Recorder
+from rmqops.chaos.report import ReportPaths, write_reports
+from rmqops.chaos.result import Result, write_result
+from rmqops.chaos.settings import Settings
+from rmqops.chaos.verdict import Verdict, Verdicts
+from rmqops.errors import HealFailed, RmqopsError, UsageError
+from rmqops.model.topology import Instance, Topology
+from rmqops.transport.base import Transport, transport_for
+
+Say = Callable[[str], None]
+
+WRITE_INTERVAL = 0.04
+"""Seconds between two writes of the history; with :data:`rmqops.chaos.recorder.HOLD` a line is out in 0.1 s."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A drill that somebody wants to run."""
+
+    topology: Topology
+    drill: Drill
+    runs: Path
+    """Where the run's directory is made."""
+    seed: int
+    typed: str | None = None
+    """The cluster's name, if it was typed."""
+    keep_topic: bool = False
+    settings: Settings = field(default_factory=Settings)
+    """The checks' own."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A drill that has ended, one way or another."""
+
+    run: Path
+    result: Result
+    reports: ReportPaths | None
+    problem: RmqopsError | None = None
+    """What ended it early."""
+    interrupted: bool = False
+
+    @property
+    def exit_code(self) -> int:
+        """Return the exit code of the contract for a drill that was not interrupted."""
+        if isinstance(self.problem, HealFailed) and self.result.verdict is not Verdict.FAIL:
+            return self.problem.exit_code
+        return self.result.verdict.exit_code
+
+
+def run(request: Request, say: Say, transports: Callable[[Instance], Transport] = transport_for) -> Finished:
+    """Run a drill to its end, heal what it did, and judge it.
+
+    Args:
+        request: What is wanted.
+        say: Told of each step.
+        transports: How hosts are reached.
+
+    Raises:
+        Unsafe: the guard refuses; no command was sent.
+        PreflightFailed: the cluster is not in a steady state; nothing was touched.
+        UsageError: the runs' directory cannot be made.
+    """
+    preflight.permit(request.topology, request.drill, request.typed)
+    with preflight.alone(request.topology):
+        preflight.steady(request.topology, transports)
+        say("steady state: the cluster is healthy")
+        directory, started = _directory(request)
+        say(f"run {directory}")
+        with Journal(directory) as journal, Recorder(directory) as recorder:
+            journal.write(Entry("run", "intent", kind=request.drill.name, note=request.topology.cluster))
+            problem, interrupted = asyncio.run(_perform(request, journal, recorder, transports, say))
+            journal.write(Entry("run", "failed" if problem or interrupted else "done", note=str(problem or "")))
+    return _judge(request, directory, started, problem, interrupted)
+
+
+async def _perform(
+    request: Request,
+    journal: Journal,
+    recorder: Recorder,
+    transports: Callable[[Instance], Transport],
+    say: Say,
+) -> tuple[RmqopsError | None, bool]:
+    """Go through the phases; on every way out, clean up. Return what went wrong, and whether it was Ctrl-C."""
+    phases = Phases(
+        request.topology,
+        request.drill,
+        request.settings,
+        run=journal.path.parent.name,
+        seed=request.seed,
+        keep_topic=request.keep_topic,
+        journal=journal,
+        recorder=recorder,
+        transports=transports,
+        say=say,
+    )
+    body = asyncio.ensure_future(phases.perform())
+    writing = asyncio.ensure_future(_write(recorder))
+    interrupted = False
+
+    def interrupt() -> None:
+        nonlocal interrupted
+        if not interrupted and not body.done():
+            interrupted = True
+            body.cancel()
+            say("interrupted: healing and cleaning up first")
+        interrupted = True
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, interrupt)
+    problem: RmqopsError | None = None
+    try:
+        # A history that cannot be written ends the drill as well.
+        await asyncio.wait([body, writing], return_when=asyncio.FIRST_COMPLETED)
+        body.cancel()
+        problem = await _outcome(body)
+    finally:
+        problem = await _clean(phases, problem)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+        writing.cancel()
+        problem = await _outcome(writing) or problem
+    return problem, interrupted
+
+
+async def _outcome(task: asyncio.Future[None]) -> RmqopsError | None:
+    """Wait for a task and return its error of our tree; a cancelled one has none."""
+    try:
+        await task
+    except asyncio.CancelledError:
+        return None
+    except RmqopsError as error:
+        return error
+    return None
+
+
+async def _clean(phases: Phases, problem: RmqopsError | None) -> RmqopsError | None:
+    try:
+        await phases.clean()
+    except RmqopsError as error:
+        return problem or error
+    return problem
+
+
+async def _write(recorder: Recorder) -> None:
+    while True:
+        recorder.flush()
+        await asyncio.sleep(WRITE_INTERVAL)
+
+
+def _directory(request: Request) -> tuple[Path, datetime]:
+    """Make the run's directory, ``<UTC>-<drill>``."""
+    while True:
+        started = datetime.now(UTC)
+        directory = request.runs / f"{started:%Y%m%dT%H%M%SZ}-{request.drill.name}"
+        try:
+            directory.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise UsageError(
+                f"{directory} cannot be made: {error.strerror}", remedy="name another directory with --runs"
+            ) from error
+        return directory, started
+
+
+def _judge(
+    request: Request, directory: Path, started: datetime, problem: RmqopsError | None, interrupted: bool
+) -> Finished:
+    verdicts = evaluate(directory / "history.jsonl", request.settings)
+    why = "interrupted" if interrupted else str(problem) if problem else None
+    result = Result(
+        drill=request.drill.name,
+        inventory=request.topology.inventory,
+        seed=request.seed,
+        started=started.isoformat(timespec="milliseconds"),
+        ended=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        verdicts=_cut_short(verdicts, why) if why else verdicts,
+        settings=request.settings.document(),
+        version=request.topology.version,
+    )
+    write_result(directory, result)
+    return Finished(directory, result, write_reports(directory), problem, interrupted)
+
+
+def _cut_short(verdicts: Verdicts, why: str) -> Verdicts:
+    """Return the verdicts of a drill that did not come to its end: never a pass, and the reason with them."""
+    word = Verdict.INCONCLUSIVE if verdicts.overall is Verdict.PASS else verdicts.overall
+    return replace(verdicts, overall=word, notes=(*verdicts.notes, f"the drill was cut short: {why}"))

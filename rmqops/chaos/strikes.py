@@ -1,0 +1,173 @@
+"""Put faults in force and take them away again: the journal first, the dead-man heal second, the fault third."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from rmqops.chaos import deadman, faults
+from rmqops.chaos.faults import Plan
+from rmqops.chaos.journal import Entry, Journal, Step
+from rmqops.errors import OperationFailed, PreflightFailed
+from rmqops.model.commands import Command
+from rmqops.model.history import Event, Op, Type
+from rmqops.model.topology import Instance
+from rmqops.transport.base import Transport
+
+PROCESS = "nemesis"
+
+
+@dataclass
+class Strike:
+    """One fault on one instance, and how far it has come."""
+
+    fault: str
+    """Its id, unique on the host."""
+    instance: Instance
+    plan: Plan
+    armed: bool = False
+    """A dead-man heal may lie on the host."""
+    injected: bool = False
+    """The fault may be in force."""
+    verified: bool = False
+    error: str | None = None
+    """What went wrong last."""
+    fired: bool = False
+    """The dead-man heal came before ours."""
+
+
+class Nemesis:
+    """The faults of one run.
+
+    Its methods run commands and so block; they are called from one thread at a time.
+
+    Args:
+        run: The run's name; begins the ids of its faults.
+        kind: What kind of fault.
+        target: The target's word, for the history.
+        journal: Where every step is written before it is done.
+        emit: Takes the events for the history.
+        now: Seconds since the run's start.
+        transports: How hosts are reached.
+    """
+
+    def __init__(
+        self,
+        run: str,
+        kind: str,
+        target: str,
+        *,
+        journal: Journal,
+        emit: Callable[[Event], None],
+        now: Callable[[], float],
+        transports: Callable[[Instance], Transport],
+    ) -> None:
+        self._run = run
+        self._kind = kind
+        self._target = target
+        self._journal = journal
+        self._emit = emit
+        self._now = now
+        self._transports = transports
+        self.strikes: list[Strike] = []
+
+    @property
+    def victims(self) -> tuple[Instance, ...]:
+        """The instances that are to be struck, or were."""
+        return tuple(strike.instance for strike in self.strikes)
+
+    def prepare(self, victims: Sequence[Instance]) -> None:
+        """Find out, changing nothing, that the fault is possible on each victim.
+
+        Raises:
+            PreflightFailed: it is not.
+        """
+        fault = faults.find(self._kind)
+        for victim in victims:
+            probe = self._transports(victim).run(fault.requires(victim))
+            if not probe.ok:
+                raise PreflightFailed(
+                    f"{victim.name}: the fault {self._kind} is not possible there; nothing was struck",
+                    detail=probe.stderr.strip() or probe.stdout.strip() or None,
+                )
+            name = f"{self._run}-{len(self.strikes) + 1}"
+            self.strikes.append(Strike(name, victim, fault.plan(victim, probe.stdout)))
+
+    def arm(self, deadline: float) -> None:
+        """Arm the heal of every prepared strike on its host, to fire after ``deadline`` seconds.
+
+        Raises:
+            OperationFailed: one could not be armed; then nothing may be injected.
+        """
+        for strike in self.strikes:
+            self._note(strike, "heal-plan", strike.plan.cure)
+            strike.armed = True
+            if not self._do(strike, "arm", deadman.arm(strike.instance, strike.fault, strike.plan.cure, deadline)):
+                raise OperationFailed(
+                    f"{strike.instance.name}: the heal could not be armed, so nothing was struck",
+                    detail=strike.error,
+                )
+
+    def strike(self) -> bool:
+        """Inject every fault and tell whether all of them were seen to bite."""
+        for strike in self.strikes:
+            strike.injected = True
+            self._event(strike, "fault", "invoke")
+            strike.verified = self._do(strike, "inject", strike.plan.inject) and self._do(
+                strike, "verify", strike.plan.verify
+            )
+            self._event(strike, "fault", "ok" if strike.verified else "fail")
+        return all(strike.verified for strike in self.strikes)
+
+    def heal(self) -> bool:
+        """Take every fault away, make sure of it, and disarm its dead-man heal; tell whether all that worked.
+
+        What could not be healed stays armed. May be called again, and does nothing where nothing is left to do.
+        """
+        for strike in self.strikes:
+            if strike.injected:
+                self._event(strike, "heal", "invoke")
+                done = self._do(strike, "heal", strike.plan.heal) and self._do(
+                    strike, "healed", strike.plan.healed
+                )
+                self._event(strike, "heal", "ok" if done else "fail")
+                strike.injected = not done
+            if strike.armed and not strike.injected:
+                strike.armed = not self._do(strike, "disarm", deadman.disarm(strike.instance, strike.fault))
+        return not any(strike.injected or strike.armed for strike in self.strikes)
+
+    def _do(self, strike: Strike, step: Step, command: Command) -> bool:
+        """Journal an act, do it, journal what came of it."""
+        self._note(strike, step, command)
+        try:
+            result = self._transports(strike.instance).run(command)
+        except OperationFailed as error:
+            said, ok = error.message, False
+        else:
+            said, ok = (result.stdout if result.ok else result.stderr or result.stdout).strip(), result.ok
+        strike.error = None if ok else said
+        strike.fired = strike.fired or (step == "disarm" and ok and said == "gone")
+        self._journal.write(
+            Entry(
+                step, "done" if ok else "failed", strike.fault, self._kind, strike.instance.name, note=said[-2000:]
+            )
+        )
+        return ok
+
+    def _note(self, strike: Strike, step: Step, command: Command) -> None:
+        self._journal.write(Entry(step, "intent", strike.fault, self._kind, strike.instance.name, command.argv))
+
+    def _event(self, strike: Strike, op: Op, kind: Type) -> None:
+        victim = strike.instance
+        self._emit(
+            Event(
+                self._now(),
+                PROCESS,
+                op,
+                kind,
+                broker=victim.group,
+                key=self._kind,
+                error=strike.error if kind == "fail" else None,
+                value={"target": self._target, "instance": victim.name, "address": victim.address},
+            )
+        )

@@ -1,0 +1,55 @@
+"""``rmqops chaos heal``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from rmqops.cli import output
+from rmqops.cli.options import Inventory, Json
+from rmqops.cli.runs import find_run
+from rmqops.errors import HealFailed
+
+
+def command(
+    inventory: Inventory,
+    run: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[RUN]", help="A run whose journal is gone through as well, and its topic deleted."
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """End every fault that a drill has left in force; may be run any number of times.
+
+    Every host is asked for the heals that lie armed there, so no journal is needed. Exit code 7 if one failed.
+    """
+    from rmqops.chaos import healing
+    from rmqops.operations import inventories
+
+    topology = inventories.load(inventory).topology
+    mended = healing.heal(topology, find_run(run) if run else None)
+    if json:
+        output.result_json(
+            {
+                "healed": [{"what": item.what, "where": item.where} for item in mended if not item.error],
+                "failed": [
+                    {"what": item.what, "where": item.where, "error": item.error} for item in mended if item.error
+                ],
+            }
+        )
+    else:
+        for item in mended:
+            if not item.error:
+                output.result(f"healed {item.what} on {item.where}")
+        if not mended:
+            output.result(f"{topology.cluster}: nothing to heal")
+    failed = [item for item in mended if item.error]
+    if failed:
+        raise HealFailed(
+            f"{len(failed)} of {len(mended)} could not be healed",
+            detail="\n".join(f"{item.what} on {item.where}: {item.error}" for item in failed),
+            remedy="mend what it says and run rmqops chaos heal again",
+        )
