@@ -16,6 +16,7 @@ import pytest
 from rmqops.errors import RemotingError
 from rmqops.remoting.admin import Admin
 from rmqops.remoting.client import Client
+from rmqops.remoting.routes import level
 
 _PORTS = itertools.count(21000 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) * 300, 30)
 
@@ -137,6 +138,16 @@ def start_lab(distribution: Path, directory: Path, *, members: int = 1, groups: 
     return Lab(nameserver, "Test", brokers, distribution, namesrv)
 
 
+async def dispatched(client: Client, broker: str) -> None:
+    """Wait until the queues of a broker show all of its log: an acknowledgement does not wait for that."""
+    admin = Admin(client)
+
+    async def level_with_itself() -> bool:
+        return level({broker: await admin.runtime_info(broker)})
+
+    await wait_until(level_with_itself, 30, f"the log of {broker} dispatched")
+
+
 async def healthy(lab: Lab) -> None:
     """Wait until every broker is registered and every group has a master."""
     async with Client() as client:
@@ -146,7 +157,7 @@ async def healthy(lab: Lab) -> None:
             found = {address for group in info.groups.values() for address in group.addresses.values()}
             return found == set(lab.brokers) and all(group.master for group in info.groups.values())
 
-        await wait_until(complete, 60, "every broker registered")
+        await wait_until(complete, 180, "every broker registered")
 
 
 def _jvm(distribution: Path, home: Path, main: str, address: str, heap: int, config: str) -> Jvm:

@@ -1,0 +1,188 @@
+"""The wire client against a real DLedger group: what members hold, and what sends mean while masters die."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+
+from rmqops.remoting.admin import Admin
+from rmqops.remoting.client import Client
+from rmqops.remoting.consumer import Consumer, PullStatus
+from rmqops.remoting.messages import Message
+from rmqops.remoting.outcomes import Acknowledged, Indeterminate, Outcome, Refused
+from rmqops.remoting.producer import Producer
+from rmqops.remoting.routes import WriteQueue, level
+from tests.remoting.lab import Jvm, Lab, healthy, wait_until
+
+pytestmark = pytest.mark.e2e
+
+QUEUES = 4
+
+
+async def members(lab: Lab, client: Client) -> tuple[str, list[str]]:
+    """Return the master and the slaves once the group is whole."""
+    await healthy(lab)
+    group = (await Admin(client).cluster_info(lab.nameserver)).groups["group-0"]
+    assert group.master is not None
+    return group.master, list(group.slaves.values())
+
+
+async def levelled(lab: Lab, client: Client) -> None:
+    admin = Admin(client)
+
+    async def same() -> bool:
+        return level({address: await admin.runtime_info(address) for address in lab.brokers})
+
+    await wait_until(same, 60, "replicas level")
+
+
+async def held(client: Client, address: str, topic: str) -> dict[tuple[int, int], bytes]:
+    """Return everything one member holds of a topic, by queue and offset."""
+    admin, consumer = Admin(client), Consumer(client)
+    return {
+        (queue, message.offset): message.body
+        for queue in range(QUEUES)
+        async for message in consumer.drain(address, topic, queue, await admin.max_offset(address, topic, queue))
+    }
+
+
+async def test_every_member_holds_the_same_messages(dledger: Lab, client: Client) -> None:
+    topic = await dledger.topic(client, queues=QUEUES)
+    async with Producer(client, dledger.nameserver) as producer:
+        outcomes = await asyncio.gather(*(producer.send(topic, Message(b"%d" % n)) for n in range(400)))
+    places = {(each.queue, each.offset) for each in outcomes if isinstance(each, Acknowledged)}
+    assert len(places) == 400
+    await levelled(dledger, client)
+    master, slaves = await members(dledger, client)
+    on_master = await held(client, master, topic)
+    assert places == set(on_master)
+    for slave in slaves:
+        assert await held(client, slave, topic) == on_master
+
+
+async def test_a_slave_answers_a_pull_beyond_its_end_with_retry(dledger: Lab, client: Client) -> None:
+    topic = await dledger.topic(client, queues=1)
+    async with Producer(client, dledger.nameserver) as producer:
+        assert isinstance(await producer.send(topic, Message(b"x")), Acknowledged)
+    _, slaves = await members(dledger, client)
+    assert [message.body async for message in Consumer(client).drain(slaves[0], topic, 0, 1)] == [b"x"]
+    assert (await Consumer(client).pull(slaves[0], topic, 0, 50)).status is PullStatus.RETRY
+
+
+async def test_a_slave_refuses_a_send(dledger: Lab, client: Client) -> None:
+    topic = await dledger.topic(client, queues=1)
+    _, slaves = await members(dledger, client)
+    slave = slaves[0]
+
+    async def knows_the_topic() -> bool:
+        return topic in await Admin(client).topic_configs(slave)
+
+    await wait_until(knows_the_topic, 20, "the slave took over its master's topics")
+    async with Producer(
+        client, dledger.nameserver, choice=lambda _queues, _message: WriteQueue("group-0", 0, slave)
+    ) as producer:
+        outcome = await producer.send(topic, Message(b"x"))
+    assert isinstance(outcome, Refused)
+    assert (outcome.code, outcome.address) == (14, slave)
+    assert outcome.reason.startswith("service not available now")
+
+
+@dataclass
+class Load:
+    """Senders that go on until they are told to stop, and what became of each message."""
+
+    outcomes: dict[bytes, Outcome] = field(default_factory=dict)
+    stopping: bool = False
+
+    async def run(self, producer: Producer, topic: str, senders: int) -> None:
+        async def send_on(sender: int) -> None:
+            number = 0
+            while not self.stopping:
+                body = b"%d-%d" % (sender, number)
+                self.outcomes[body] = await producer.send(topic, Message(body))
+                number += 1
+
+        async with asyncio.TaskGroup() as group:
+            for sender in range(senders):
+                group.create_task(send_on(sender))
+
+    def acknowledged_by(self, accept: Callable[[str], bool]) -> int:
+        return sum(isinstance(each, Acknowledged) and accept(each.address) for each in self.outcomes.values())
+
+    def check(self, found: dict[tuple[int, int], bytes]) -> None:
+        """Hold every outcome against what is there: nothing acknowledged missing, nothing refused present."""
+        bodies = set(found.values())
+        for body, outcome in self.outcomes.items():
+            if isinstance(outcome, Acknowledged):
+                assert found.get((outcome.queue, outcome.offset)) == body, outcome
+            elif isinstance(outcome, Refused):
+                assert body not in bodies, outcome
+
+
+async def fail_over(lab: Lab, act: Callable[[Jvm], None], undo: Callable[[Jvm], None]) -> Load:
+    """Do something to the master under load, wait for another's acknowledgements, undo it, and check all."""
+    load = Load()
+    async with Client(request_timeout=2.0) as client:
+        topic = await lab.topic(client, queues=QUEUES)
+        old, _ = await members(lab, client)
+        async with Producer(client, lab.nameserver) as producer:
+            sending = asyncio.create_task(load.run(producer, topic, 16))
+
+            async def many_by(wanted: Callable[[str], bool]) -> bool:
+                assert not sending.done()
+                return load.acknowledged_by(wanted) >= 200
+
+            await wait_until(lambda: many_by(lambda address: address == old), 60, "200 acknowledged")
+            act(lab.brokers[old])
+            try:
+                await wait_until(lambda: many_by(lambda address: address != old), 120, "200 by the new master")
+            finally:
+                undo(lab.brokers[old])
+                load.stopping = True
+                await sending
+        await members(lab, client)
+        await levelled(lab, client)
+        for address in lab.brokers:
+            load.check(await held(client, address, topic))
+    return load
+
+
+async def test_a_killed_master(dledger: Lab) -> None:
+    def kill(master: Jvm) -> None:
+        master.stop()
+
+    load = await fail_over(dledger, kill, lambda master: master.start())
+    assert any(isinstance(each, Refused) and each.code is None for each in load.outcomes.values())
+
+
+async def test_a_frozen_master(dledger: Lab) -> None:
+    load = await fail_over(
+        dledger,
+        lambda master: master.send_signal(signal.SIGSTOP),
+        lambda master: master.send_signal(signal.SIGCONT),
+    )
+    assert any(
+        isinstance(each, Indeterminate) and "did not answer" in each.reason for each in load.outcomes.values()
+    )
+
+
+async def test_a_master_without_a_majority_leaves_a_send_indeterminate(dledger: Lab) -> None:
+    async with Client(request_timeout=10.0) as client:
+        topic = await dledger.topic(client, queues=QUEUES)
+        master, slaves = await members(dledger, client)
+        async with Producer(client, dledger.nameserver) as producer:
+            assert isinstance(await producer.send(topic, Message(b"before")), Acknowledged)
+            for slave in slaves:
+                dledger.brokers[slave].send_signal(signal.SIGSTOP)
+            try:
+                outcome = await producer.send(topic, Message(b"alone"))
+            finally:
+                for slave in slaves:
+                    dledger.brokers[slave].send_signal(signal.SIGCONT)
+    assert isinstance(outcome, Indeterminate)
+    assert (outcome.code, outcome.address) == (1, master)
+    assert outcome.reason.startswith(("[PC_SYNCHRONIZED]", "UNKNOWN_ERROR"))

@@ -1,0 +1,57 @@
+"""Answers of a broker that is short of slaves and of time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rmqops.remoting.admin import Admin
+from rmqops.remoting.client import Client
+from rmqops.remoting.consumer import Consumer
+from rmqops.remoting.messages import Message
+from rmqops.remoting.outcomes import Indeterminate, Position, Refused
+from rmqops.remoting.producer import Producer
+from tests.remoting.lab import Lab, dispatched, healthy, start_lab
+
+pytestmark = pytest.mark.e2e
+
+SETTINGS = "brokerRole=SYNC_MASTER\nwaitTimeMillsInSendQueue=1\n"
+
+
+@pytest.fixture(scope="module")
+def short(distribution: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A synchronous master without a slave, which drops requests that waited for a millisecond."""
+    lab = start_lab(distribution, tmp_path_factory.mktemp("short"), extra=SETTINGS)
+    try:
+        asyncio.run(healthy(lab))
+        yield lab
+    finally:
+        lab.stop()
+
+
+async def test_stored_without_a_slave_is_indeterminate_and_busy_is_refused(short: Lab, client: Client) -> None:
+    (broker,) = short.brokers
+    topic = await short.topic(client, queues=1)
+    client.request_timeout = 20.0
+    async with Producer(client, short.nameserver) as producer:
+        messages = [Message(b"%d" % number) for number in range(5000)]
+        outcomes = await asyncio.gather(*(producer.send(topic, message) for message in messages))
+    refused = {each.body for each, outcome in zip(messages, outcomes, strict=True) if isinstance(outcome, Refused)}
+    assert {outcome.code for outcome in outcomes if isinstance(outcome, Refused)} == {2}
+    places = {
+        outcome.position: message.body
+        for message, outcome in zip(messages, outcomes, strict=True)
+        if isinstance(outcome, Indeterminate) and outcome.code == 11
+    }
+    assert len(refused) + len(places) == 5000
+    await dispatched(client, broker)
+    end = await Admin(client).max_offset(broker, topic, 0)
+    read = {
+        Position("group-0", 0, each.offset, each.msg_id): each.body
+        async for each in Consumer(client).drain(broker, topic, 0, end)
+    }
+    assert read == places
+    assert not refused & set(read.values())
