@@ -121,6 +121,14 @@ class Load:
             for one in self.producers
         )
 
+    def trouble(self) -> str:
+        """Say what every producer has seen so far, for a load that is not what it should be."""
+        return "; ".join(
+            f"{one.name}: {one.count.acknowledged} acknowledged, {one.count.refused} refused, "
+            f"{one.count.indeterminate} indeterminate"
+            for one in self.producers
+        )
+
     async def stop(self, workers: Sequence[Worker], seconds: float) -> None:
         """Let processes end in order: what is under way is finished first.
 

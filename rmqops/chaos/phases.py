@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Mapping
 
 from rmqops.chaos import guard, targets, topics, waiting
+from rmqops.chaos.crew import account, crew
 from rmqops.chaos.drill import Drill
 from rmqops.chaos.journal import Entry, Journal, State, Step
 from rmqops.chaos.load import Load
@@ -16,7 +16,6 @@ from rmqops.chaos.recorder import Recorder
 from rmqops.chaos.sampler import RouteSampler
 from rmqops.chaos.settings import Settings
 from rmqops.chaos.strikes import PROCESS, Nemesis
-from rmqops.chaos.workload.settings import ConsumerSettings, ProducerSettings
 from rmqops.errors import HealFailed, Inconclusive, OperationFailed, RemotingError
 from rmqops.model.history import Event, Type
 from rmqops.model.topology import Instance, Topology
@@ -24,17 +23,14 @@ from rmqops.operations import status
 from rmqops.remoting.client import Client
 from rmqops.transport.base import Transport
 
-FLOWING = 10
-"""Acknowledged sends of every producer that show that the load flows."""
 FLOWS_WITHIN = 30.0
+"""Seconds, besides the time that it must have been steady, for the load to become so."""
 LEVEL_WITHIN = 60.0
 FINISH_WITHIN = 30.0
 """Seconds for a process of the load to finish what is under way: time-outs and the rest of each queue."""
 MARGIN = 5.0
 """Seconds between our heal and the dead-man's, which must not come first."""
 INTERVAL = 0.05
-
-_T = TypeVar("_T")
 
 
 class Phases:
@@ -79,6 +75,8 @@ class Phases:
         )
         self._struck = 0.0
         """When the first fault was about to be injected."""
+        self._armed = 0.0
+        """When the dead-man began to count."""
 
     async def perform(self) -> None:
         """Go through all phases.
@@ -92,8 +90,7 @@ class Phases:
             self._sampling = asyncio.create_task(self._sampler.run())
             await self._make_topic(client)
             await self._start_load()
-            await self._pass(self._drill.times.before)
-            await self._strike()
+            await self._strike(client)
             await self._fail_over()
             await self._pass(self._drill.times.hold)
             await self._heal()
@@ -109,11 +106,13 @@ class Phases:
             HealFailed: a fault may still be in force.
             OperationFailed: the topic could not be deleted.
         """
-        healed = await _to_end(self._nemesis.heal)
-        await self._load.close()
-        if self._sampling is not None:
-            self._sampling.cancel()
-            await asyncio.gather(self._sampling, return_exceptions=True)
+        try:
+            healed = await waiting.to_end(self._nemesis.heal)
+        finally:
+            await self._load.close()
+            if self._sampling is not None:
+                self._sampling.cancel()
+                await asyncio.gather(self._sampling, return_exceptions=True)
         if not healed:
             raise self._heal_failed()
         if self._topic_made and not self._keep_topic:
@@ -140,50 +139,39 @@ class Phases:
         self._topic_made = False
 
     async def _start_load(self) -> None:
-        load, servers = self._drill.load, tuple(server.address for server in self._topology.nameservers)
-        groups = tuple(group.name for group in self._topology.groups)
-        epoch = self._recorder.epoch
-        producers = [
-            ProducerSettings(
-                name=f"producer-{number}",
-                prefix=f"p{number}",
-                epoch=epoch,
-                topic=self._topic,
-                nameservers=servers,
-                rate=load.rate,
-                size=load.size,
-                lead=number / load.rate / load.producers,
-            )
-            for number in range(1, load.producers + 1)
-        ]
-        consumers = [
-            ConsumerSettings(f"consumer-{number}", epoch, self._topic, servers, groups, load.queues)
-            for number in range(1, load.consumers + 1)
-        ]
-        await self._load.start([*consumers, *producers])
+        """Start the load and let it run until it has been steady for the time before the strike."""
+        load, before = self._drill.load, self._drill.times.before
+        await self._load.start(crew(self._topology, load, self._topic, self._recorder.epoch))
 
-        async def waiting_for() -> str | None:
-            self._load.alive()
-            slow = [one.name for one in self._load.producers if one.count.acknowledged < FLOWING]
-            slow += [one.name for one in self._load.consumers if not one.count.received]
-            return f"{', '.join(slow)} not yet" if slow else None
+        async def unsteady() -> str | None:
+            self._alive()
+            silent = [one.name for one in self._load.consumers if not one.count.received]
+            if silent:
+                return f"{', '.join(silent)} received nothing"
+            return None if self._load.sustained(before, self._recorder.now()) else self._load.trouble()
 
         try:
-            await waiting.until("the load flows", waiting_for, FLOWS_WITHIN)
+            await waiting.until("a steady load", unsteady, before + FLOWS_WITHIN, interval=INTERVAL)
         except OperationFailed as error:
-            raise Inconclusive(error.message) from error
+            raise Inconclusive(f"{error.message}; nothing was struck", remedy="try a lower --rate") from error
         total = load.producers * load.rate
-        self._say(f"load flows: {load.producers} producers, {total:g} messages/s, {load.consumers} consumers")
+        self._say(f"steady load for {before:g} s: {load.producers} producers, {total:g} messages/s in all")
 
-    async def _strike(self) -> None:
+    async def _strike(self, client: Client) -> None:
+        seen = status.assess(self._topology, await status.ask(self._topology, client))
+        if not seen.healthy:
+            raise Inconclusive(
+                "the cluster fell ill before the strike; nothing was struck", detail="\n".join(seen.problems)
+            )
         victims = targets.resolve(self._drill.target, self._topology, self._sampler.masters, self._chance)
         guard.limit(self._topology, self._drill, victims)
-        await _to_end(lambda: self._nemesis.prepare(victims))
-        await _to_end(lambda: self._nemesis.arm(self._drill.times.deadline))
+        await waiting.to_end(lambda: self._nemesis.prepare(victims))
+        self._armed = self._recorder.now()
+        await waiting.to_end(lambda: self._nemesis.arm(self._drill.times.deadline))
         names = ", ".join(f"{victim.name} ({victim.address})" for victim in victims)
         self._say(f"strike: {self._drill.fault} {self._drill.target}, that is {names}")
         self._struck = self._recorder.now()
-        if not await _to_end(self._nemesis.strike):
+        if not await waiting.to_end(self._nemesis.strike):
             errors = "; ".join(strike.error or "" for strike in self._nemesis.strikes if not strike.verified)
             raise Inconclusive(f"the fault {self._drill.fault} did not bite: {errors}")
         self._say(f"verified after {1000 * (self._recorder.now() - self._struck):.0f} ms")
@@ -191,18 +179,17 @@ class Phases:
     async def _fail_over(self) -> None:
         """Watch until the struck groups have living masters and sends are sustained, or the bound passes."""
         times, struck = self._drill.times, self._nemesis.victims
-        seconds = min(
-            times.fail_over, times.deadline - times.hold - MARGIN - (self._recorder.now() - self._struck)
-        )
+        spent = self._recorder.now() - self._armed
+        seconds = min(times.fail_over, times.deadline - times.hold - MARGIN - spent)
         watched = [
             group for group in self._topology.groups if any(victim.group == group.name for victim in struck)
         ]
         told: set[str] = set()
 
         async def waiting_for() -> str | None:
-            self._load.alive()
+            self._alive()
             for group in watched:
-                master = self._agreed(group.name, struck)
+                master = self._sampler.agreed(group.name, struck)
                 if master is None:
                     return f"group {group.name} has no living master on which the NameServers agree"
                 if group.name not in told:
@@ -226,14 +213,14 @@ class Phases:
 
     async def _heal(self) -> None:
         self._say("healing")
-        if not await _to_end(self._nemesis.heal):
+        if not await waiting.to_end(self._nemesis.heal):
             raise self._heal_failed()
         fired = [strike.instance.name for strike in self._nemesis.strikes if strike.fired]
         self._say(f"healed and disarmed{f'; the dead-man came first on {fired}' if fired else ''}")
 
     async def _recover(self, client: Client) -> None:
         async def ailing() -> str | None:
-            self._load.alive()
+            self._alive()
             seen = status.assess(self._topology, await status.ask(self._topology, client))
             return "; ".join(seen.problems) or None
 
@@ -252,20 +239,16 @@ class Phases:
         await self._load.stop(self._load.producers, FINISH_WITHIN)
 
         async def leaderless() -> str | None:
-            missing = [group.name for group in self._topology.groups if self._agreed(group.name) is None]
+            missing = [group.name for group in self._topology.groups if self._sampler.agreed(group.name) is None]
             return f"none for {', '.join(missing)}" if missing else None
 
         await waiting.until("a master on which all NameServers agree", leaderless, FLOWS_WITHIN)
         await self._load.stop(self._load.consumers, FINISH_WITHIN)
-        masters = {group.name: self._agreed(group.name) for group in self._topology.groups}
+        masters = {group.name: self._sampler.agreed(group.name) for group in self._topology.groups}
         if self._sampling is not None:
             self._sampling.cancel()
         summaries = [worker.summary for worker in self._load.producers if worker.summary is not None]
-        late = max((summary.lateness_p99 for summary in summaries), default=0.0)
-        worst = max((summary.lateness_max for summary in summaries), default=0.0)
-        skipped = sum(summary.skipped for summary in summaries)
-        sends = sum(summary.sends for summary in summaries)
-        self._say(f"load ended: {sends} sends, {skipped} skipped; lateness p99 {late:.1f} ms, max {worst:.1f} ms")
+        self._say(f"load ended: {account(summaries)}")
         return {name: master for name, master in masters.items() if master is not None}
 
     async def _read_back(self, client: Client, masters: Mapping[str, Instance]) -> None:
@@ -286,16 +269,18 @@ class Phases:
         """Let load flow for a while, and see that it does."""
         end = self._recorder.now() + seconds
         while (left := end - self._recorder.now()) > 0:
-            self._load.alive()
+            self._alive()
             await asyncio.sleep(min(left, INTERVAL))
 
-    def _agreed(self, group: str, struck: Sequence[Instance] = ()) -> Instance | None:
-        """Return the group's master as all NameServers that were not struck name it, unless it was struck."""
-        gone = {instance.name for instance in struck}
-        said = {masters.get(group) for server, masters in self._sampler.masters.items() if server not in gone}
-        address = said.pop() if len(said) == 1 else None
-        master = self._topology.at(address) if address else None
-        return None if master is None or master.name in gone else master
+    def _alive(self) -> None:
+        """Make sure that the load and the sampler are at work.
+
+        Raises:
+            Inconclusive: a process of the load has died.
+        """
+        self._load.alive()
+        if self._sampling is not None and self._sampling.done():
+            self._sampling.result()
 
     def _since_strike(self) -> str:
         return f"{self._recorder.now() - self._struck:.1f} s"
@@ -319,13 +304,3 @@ class Phases:
     def _hand_in(self, event: Event) -> None:
         """Take an event of the nemesis, whose commands run in a thread."""
         self._loop.call_soon_threadsafe(self._recorder.event, event)
-
-
-async def _to_end(call: Callable[[], _T]) -> _T:
-    """Run a blocking call in a thread; a cancellation waits until it has ended, so that nothing is half done."""
-    thread = asyncio.ensure_future(asyncio.to_thread(call))
-    try:
-        return await asyncio.shield(thread)
-    except asyncio.CancelledError:
-        await asyncio.wait([thread])
-        raise

@@ -25,6 +25,9 @@ from rmqops.transport.base import Transport, transport_for
 
 Say = Callable[[str], None]
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Each ends a drill in order: Ctrl-C, an orderly kill, a terminal that closes."""
+
 WRITE_INTERVAL = 0.04
 """Seconds between two writes of the history; with :data:`rmqops.chaos.recorder.HOLD` a line is out in 0.1 s."""
 
@@ -123,7 +126,7 @@ async def _perform(
         interrupted = True
 
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in SIGNALS:
         loop.add_signal_handler(number, interrupt)
     problem: RmqopsError | None = None
     try:
@@ -133,7 +136,7 @@ async def _perform(
         problem = await _outcome(body)
     finally:
         problem = await _clean(phases, problem)
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in SIGNALS:
             loop.remove_signal_handler(number)
         writing.cancel()
         problem = await _outcome(writing) or problem

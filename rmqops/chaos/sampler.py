@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from rmqops.errors import RemotingError
 from rmqops.model.history import Event
@@ -45,6 +45,17 @@ class RouteSampler:
         async with asyncio.TaskGroup() as group:
             for server in self._topology.nameservers:
                 group.create_task(self._watch(server))
+
+    def agreed(self, group: str, besides: Sequence[Instance] = ()) -> Instance | None:
+        """Return the group's master as all NameServers name it, unless it is one of ``besides``.
+
+        A NameServer among ``besides`` is not listened to.
+        """
+        gone = {instance.name for instance in besides}
+        said = {route.get(group) for server, route in self.masters.items() if server not in gone}
+        address = said.pop() if len(said) == 1 else None
+        master = self._topology.at(address) if address else None
+        return None if master is None or master.name in gone else master
 
     async def _watch(self, server: Instance) -> None:
         loop = asyncio.get_running_loop()

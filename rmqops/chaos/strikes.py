@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rmqops.chaos import deadman, faults
 from rmqops.chaos.faults import Plan
-from rmqops.chaos.journal import Entry, Journal, Step
+from rmqops.chaos.journal import Entry, Journal, State, Step
 from rmqops.errors import OperationFailed, PreflightFailed
 from rmqops.model.commands import Command
 from rmqops.model.history import Event, Op, Type
@@ -15,6 +15,7 @@ from rmqops.model.topology import Instance
 from rmqops.transport.base import Transport
 
 PROCESS = "nemesis"
+HEALING: frozenset[Step] = frozenset({"heal", "healed", "disarm"})
 
 
 @dataclass
@@ -147,15 +148,20 @@ class Nemesis:
             said, ok = (result.stdout if result.ok else result.stderr or result.stdout).strip(), result.ok
         strike.error = None if ok else said
         strike.fired = strike.fired or (step == "disarm" and ok and said == "gone")
-        self._journal.write(
-            Entry(
-                step, "done" if ok else "failed", strike.fault, self._kind, strike.instance.name, note=said[-2000:]
-            )
-        )
+        state: State = "done" if ok else "failed"
+        self._write(Entry(step, state, strike.fault, self._kind, strike.instance.name, note=said[-2000:]))
         return ok
 
     def _note(self, strike: Strike, step: Step, command: Command) -> None:
-        self._journal.write(Entry(step, "intent", strike.fault, self._kind, strike.instance.name, command.argv))
+        self._write(Entry(step, "intent", strike.fault, self._kind, strike.instance.name, command.argv))
+
+    def _write(self, entry: Entry) -> None:
+        """Journal an entry. Without it nothing is struck; but a full disk must not keep a fault from its heal."""
+        try:
+            self._journal.write(entry)
+        except OperationFailed:
+            if entry.step not in HEALING:
+                raise
 
     def _event(self, strike: Strike, op: Op, kind: Type) -> None:
         victim = strike.instance

@@ -1,13 +1,16 @@
-"""Wait until a condition holds, or say what was seen last."""
+"""Wait until a condition holds, or say what was seen last; and wait for what must not be cut in two."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from rmqops.errors import OperationFailed, RemotingError
 
 INTERVAL = 0.1
+
+_T = TypeVar("_T")
 
 
 async def until(
@@ -36,3 +39,13 @@ async def until(
         if loop.time() >= end:
             raise OperationFailed(f"{what}: not within {seconds:g} s; last seen: {seen}")
         await asyncio.sleep(interval)
+
+
+async def to_end(call: Callable[[], _T]) -> _T:
+    """Run a blocking call in a thread; a cancellation waits until it has ended, so that nothing is half done."""
+    thread = asyncio.ensure_future(asyncio.to_thread(call))
+    try:
+        return await asyncio.shield(thread)
+    except asyncio.CancelledError:
+        await asyncio.wait([thread])
+        raise

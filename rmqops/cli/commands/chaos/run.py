@@ -83,11 +83,17 @@ def command(
 
 
 def _clocked() -> Callable[[str], None]:
-    """Return what shows a step with the seconds since now."""
+    """Return what shows a step and its time; a terminal that is gone must not keep a drill from its heal."""
     import time
+    from contextlib import suppress
 
     started = time.monotonic()
-    return lambda text: output.note(f"{time.monotonic() - started:6.1f} s  {text}")
+
+    def say(text: str) -> None:
+        with suppress(OSError):
+            output.note(f"{time.monotonic() - started:6.1f} s  {text}")
+
+    return say
 
 
 def _seed() -> int:

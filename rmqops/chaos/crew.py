@@ -1,0 +1,41 @@
+"""Who sends and who receives in a drill, and how they kept to their schedule. PURE."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rmqops.chaos.drill import Load
+from rmqops.chaos.workload.settings import ConsumerSettings, ProducerSettings, Summary
+from rmqops.model.topology import Topology
+
+
+def crew(topology: Topology, load: Load, topic: str, epoch: float) -> list[ProducerSettings | ConsumerSettings]:
+    """Return the settings of every process; the producers' schedules lie evenly between one another."""
+    servers = tuple(server.address for server in topology.nameservers)
+    groups = tuple(group.name for group in topology.groups)
+    consumers = [
+        ConsumerSettings(f"consumer-{number}", epoch, topic, servers, groups, load.queues)
+        for number in range(1, load.consumers + 1)
+    ]
+    producers = [
+        ProducerSettings(
+            name=f"producer-{number}",
+            prefix=f"p{number}",
+            epoch=epoch,
+            topic=topic,
+            nameservers=servers,
+            rate=load.rate,
+            size=load.size,
+            lead=number / load.rate / load.producers,
+        )
+        for number in range(1, load.producers + 1)
+    ]
+    return [*consumers, *producers]
+
+
+def account(summaries: Sequence[Summary]) -> str:
+    """Say how many sends there were and how late they left."""
+    late = max((summary.lateness_p99 for summary in summaries), default=0.0)
+    worst = max((summary.lateness_max for summary in summaries), default=0.0)
+    sends, skipped = sum(summary.sends for summary in summaries), sum(summary.skipped for summary in summaries)
+    return f"{sends} sends, {skipped} skipped; they left late by {late:.1f} ms (p99), {worst:.1f} ms (most)"
