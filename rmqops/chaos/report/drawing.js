@@ -78,9 +78,10 @@ class Picture {
     this.add("rect", { x: this.left, y: 0, width: this.inner, height: 100000 }, null, clip);
   }
 
-  title(text) {
+  title(text, short) {
     this.y += 16;
-    this.add("text", { x: this.narrow ? 0 : this.left, y: this.y, class: "title" }, text);
+    const x = this.narrow ? 0 : this.left;
+    this.add("text", { x, y: this.y, class: "title" }, text.length * 7.2 < this.width - x ? text : short);
     this.y += 8;
   }
 
@@ -91,7 +92,7 @@ class Picture {
     const top = Math.max(largest(level, first, last, total) / level.width, 1 / level.width);
     const step = niceStep(top, 4);
     const highest = Math.ceil(top / step) * step;
-    this.title(this.narrow ? "Sends per second" : "Sends per second, by how they ended");
+    this.title("Sends per second, by how they ended", "Sends per second");
     const base = this.y + RATE;
     const height = (number) => (number / level.width / highest) * RATE;
     for (let value = 0; value <= highest * 1.001; value += step) this.tick(base - (value / highest) * RATE, count(value));
@@ -128,7 +129,7 @@ class Picture {
     const [first, last] = binsIn(level, this.from, this.to);
     const [low, high] = decades(level, first, last);
     this.y += 12;
-    this.title(this.narrow ? "Latency, acknowledged sends" : "Latency of acknowledged sends, logarithmic");
+    this.title("Latency of acknowledged sends, logarithmic", "Latency, acknowledged sends");
     const base = this.y + LATENCY;
     const place = (value) => base - ((Math.log10(Math.max(value, 10 ** low)) - low) / (high - low)) * LATENCY;
     for (let power = low; power <= high; power += 1) this.tick(place(10 ** power), milliseconds(10 ** power));
@@ -173,7 +174,7 @@ class Picture {
 
   nameservers(group) {
     this.y += 14;
-    this.title(this.narrow ? `Master of ${group.name}, by NameServer` : `Master of ${group.name}, as each NameServer tells it`);
+    this.title(`Master of ${group.name}, as each NameServer tells it`, `Master of ${group.name}, by NameServer`);
     for (const lane of group.lanes) {
       this.label(lane.nameserver, NAMESERVER);
       this.add("rect", { x: this.left, y: this.y, width: this.inner, height: NAMESERVER, class: "track" });
@@ -184,10 +185,11 @@ class Picture {
         const wide = this.piece(segment, NAMESERVER, this.y, { class: kind });
         if (!wide) continue;
         const middle = Math.max(this.x(segment[0]), this.left) + wide / 2;
-        const name = silent ? "no answer" : master < 0 ? "no master" : group.members[master].name;
-        const text = clipped(name, wide - 10);
+        const plain = silent || master < 0;
+        const name = silent ? "no answer" : plain ? "no master" : group.members[master].name;
+        const text = plain && name.length * 6.6 > wide - 6 ? (wide > 36 ? "none" : "") : clipped(name, wide - 8);
         if (text.length > 3) {
-          const style = silent || master < 0 ? "none" : "within";
+          const style = plain ? "none" : "within";
           this.add("text", { x: middle, y: this.y + 12.5, class: `${style} mid` }, text);
         }
       }
@@ -197,7 +199,10 @@ class Picture {
 
   members(group) {
     this.y += 10;
-    this.title(this.narrow ? "Roles: solid master, pale slave" : "Role of each member: solid is master, pale is slave, empty is absent; a stripe for each NameServer");
+    this.title(
+      "Role of each member: solid is master, pale is slave, empty is absent; a stripe for each NameServer",
+      "Roles: solid master, pale slave, empty absent",
+    );
     group.members.forEach((member, place) => {
       const height = (STRIPE + 1) * group.lanes.length;
       this.label(member.name, height);

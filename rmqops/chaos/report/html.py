@@ -194,11 +194,11 @@ class Column:
 def _times(item: Evidence) -> str:
     if item.t is None:
         return ""
-    return words.second(item.t) + (f" to {words.second(item.ended)}" if item.ended is not None else "")
+    return words.second(item.t) if item.ended is None else f"{item.t:.3f} to {words.second(item.ended)}"
 
 
 def _place(item: Evidence) -> str:
-    parts = [item.topic, item.broker]
+    parts = [item.broker]
     parts += [f"queue {item.queue}" if item.queue is not None else None]
     parts += [f"offset {item.offset}" if item.offset is not None else None]
     return ", ".join(part for part in parts if part)
@@ -213,6 +213,7 @@ COLUMNS = (
     Column("message", lambda item: item.key or "", "code key"),
     Column("sent by", lambda item: item.process or "", "short"),
     Column("when", _times, "short"),
+    Column("topic", lambda item: item.topic or "", "short"),
     Column("where", _place, "short"),
     Column("acknowledged by", lambda item: item.address or "", "code"),
     Column("read by", lambda item: _joined(item.found)),
@@ -221,6 +222,9 @@ COLUMNS = (
 
 
 def evidence_columns(evidence: Iterable[Evidence]) -> tuple[Column, ...]:
-    """Return the columns that have anything to say about this evidence."""
+    """Return the columns that have anything to say about this evidence; a topic only where there are several."""
     items = tuple(evidence)
-    return tuple(column for column in COLUMNS if any(column.text(item) for item in items))
+    told = {column: {column.text(item) for item in items} for column in COLUMNS}
+    return tuple(
+        column for column in COLUMNS if told[column] != {""} and (column.title != "topic" or len(told[column]) > 1)
+    )

@@ -15,8 +15,8 @@ UNKNOWN = "\N{EM DASH}"
 AVAILABILITY = "availability"
 
 RTO_STEPS = (
-    ("route_lost_ms", "route lost", "every NameServer has dropped the old master"),
-    ("new_master_ms", "new master", "every NameServer names the new one"),
+    ("route_lost_all_ms", "route lost", "every NameServer has dropped the old master"),
+    ("new_master_all_ms", "new master", "every NameServer names the new one"),
     ("first_acknowledged_ms", "first acknowledged", "one send got through"),
     ("sustained_ms", "sustained", "from here on no send went wrong"),
 )
@@ -95,10 +95,10 @@ def figures(result: Result) -> tuple[Figure, ...]:
         Figure("acknowledged", counts.acknowledged, "the broker said: stored"),
         Figure("refused", counts.refused, "certainly not stored"),
         Figure("indeterminate", counts.indeterminate, "nobody could tell the sender"),
-        Figure("lost", counts.lost, "acknowledged, and nowhere to be found", bad=bool(counts.lost)),
+        Figure("lost", counts.lost, "acknowledged, and not found", bad=bool(counts.lost)),
         Figure("recovered", counts.recovered, "indeterminate, and found stored"),
-        Figure("duplicated", counts.duplicated, "stored at more than one place"),
-        Figure("unexpected", counts.unexpected, "read, but never sent or refused", bad=bool(counts.unexpected)),
+        Figure("duplicated", counts.duplicated, "stored more than once"),
+        Figure("unexpected", counts.unexpected, "read, yet never sent or refused", bad=bool(counts.unexpected)),
     )
 
 
@@ -122,9 +122,9 @@ def duration(milliseconds: float | None) -> str:
     """Write a time with the unit a reader would choose: ``320 ms``, ``5.21 s``, ``2 min 5 s``."""
     if milliseconds is None:
         return UNKNOWN
-    if milliseconds < 1000:
+    if milliseconds < 999.5:
         return f"{milliseconds:.0f} ms"
-    if milliseconds < 60_000:
+    if milliseconds < 59_950:
         return f"{milliseconds / 1000:.3g} s"
     minutes, seconds = divmod(round(milliseconds / 1000), 60)
     hours, minutes = divmod(minutes, 60)
@@ -137,7 +137,8 @@ def second(t: float | None) -> str:
 
 
 def number(name: str, value: Number) -> str:
-    """Write a check's figure; its name tells the unit (``_ms``, ``_s``)."""
+    """Write a check's figure; its name tells the unit (``_ms``, ``_s``, before the dot if there is one)."""
+    name = name.partition(".")[0]
     if value is None:
         return UNKNOWN
     if isinstance(value, str):
@@ -152,10 +153,11 @@ def number(name: str, value: Number) -> str:
 
 
 def label(name: str) -> str:
-    """Turn the name of a figure into words; the unit goes with the value."""
+    """Turn the name of a figure, ``route_lost_ms.namesrv-1``, into words; the unit goes with the value."""
+    name, _, of = name.partition(".")
     for unit in ("_ms", "_s"):
         name = name.removesuffix(unit)
-    return name.replace("_", " ").replace(".", " ")
+    return ", ".join(filter(None, (name.replace("_", " "), of)))
 
 
 def length(result: Result) -> float | None:
