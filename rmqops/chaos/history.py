@@ -231,8 +231,8 @@ class History:
 
 
 @contextmanager
-def open_history(path: Path) -> Iterator[History]:
-    """Load a history into tables for as long as the block runs.
+def open_history(path: Path, range_bits: int = tables.RANGE_BITS) -> Iterator[History]:
+    """Load a history into tables for as long as the block runs; ``range_bits`` changes its cost, never its content.
 
     Raises:
         UsageError: there is no such file, or it is empty.
@@ -250,7 +250,7 @@ def open_history(path: Path) -> Iterator[History]:
         source = _without_tail(path, torn, place)
         connection = _connect(path.stat().st_size, place)
         try:
-            others = _load(connection, source, place, path)
+            others = _load(connection, source, place, path, range_bits)
             notes = (f"the last line was cut short and left out ({torn} bytes)",) if torn else ()
             yield History(connection, others, notes)
         except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
@@ -288,7 +288,7 @@ def _connect(size: int, place: Path) -> DuckDBPyConnection:
     )
 
 
-def _load(connection: DuckDBPyConnection, source: Path, place: Path, path: Path) -> tuple[Event, ...]:
+def _load(connection: DuckDBPyConnection, source: Path, place: Path, path: Path, bits: int) -> tuple[Event, ...]:
     """Make every table; return the single events."""
     import duckdb
 
@@ -308,7 +308,7 @@ def _load(connection: DuckDBPyConnection, source: Path, place: Path, path: Path)
     events = tuple(_single(t, rest) for _, _, _, _, t, rest in rows)
     _name(connection, [(p, q, event) for (_, _, p, q, _, _), event in zip(rows, events, strict=True)])
     connection.execute(tables.MESSAGES)
-    connection.execute(tables.RANGES)
+    connection.execute(tables.RANGES.format(bits=bits))
     return events
 
 

@@ -106,11 +106,14 @@ create view complete as
     from drain left join read_upto using (p, q) left join last using (q);
 create view retried as
     select k from event where code in ({ACKNOWLEDGED}, {REFUSED}, {INDETERMINATE}) and rest is not null
-        and try_cast(rest::json ->> '$.value.attempts' as integer) > 1;
+        and try_cast((rest ->> '$.value') ->> '$.attempts' as integer) > 1;
 create view unknown as
     select k, rest ->> '$.key' as key, rest ->> '$.process' as process, rest ->> '$.topic' as topic,
         rest ->> '$.error' as error from event where code = {INDETERMINATE};
 """  # noqa: S608 - constants of this module
+
+RANGE_BITS = 10
+"""A range has two to this many offsets."""
 
 _SENDS = f"code in ({INVOKED}, {ACKNOWLEDGED}, {REFUSED}, {INDETERMINATE})"
 _PLAIN = f"lines = 2 and first = {INVOKED} and last <> {INVOKED}"
@@ -146,32 +149,32 @@ drop table pair;
 
 RANGES = f"""
 create table chunk as
-    select code, case when code = {ACKNOWLEDGED} then 0 else p end as p, q, o >> 10 as r, count(*) as n,
+    select code, case when code = {ACKNOWLEDGED} then 0 else p end as p, q, o >> {{bits}} as r, count(*) as n,
         sum(hash(o)) as offsets, sum(hash(k, o)) as content
     from event where code in ({ACKNOWLEDGED}, {CONSUMED}, {DRAINED}) group by all;
 create table settled as
     with whole as (
-        select r, sum(hash(((r::ubigint << 10) + i)::uinteger)) as offsets
-        from (select distinct r from chunk where n = 1024), range(1024) as one(i) group by r
+        select r, sum(hash(((r::ubigint << {{bits}}) + i)::uinteger)) as offsets
+        from (select distinct r from chunk where n = 1 << {{bits}}), range(1 << {{bits}}) as one(i) group by r
     ),
     members as (select q, count(distinct p) as n from drain group by q)
     select chunk.q, chunk.r from chunk join whole using (r) join members on chunk.q = members.q
     group by chunk.q, chunk.r
-    having bool_and(chunk.n = 1024 and chunk.offsets = whole.offsets) and min(content) = max(content)
+    having bool_and(chunk.n = 1 << {{bits}} and chunk.offsets = whole.offsets) and min(content) = max(content)
         and count(*) filter (code = {ACKNOWLEDGED}) = 1
         and count(*) filter (code = {DRAINED}) = any_value(members.n);
 create table claimed as
-    select line, t, p, q, o, k from acknowledged a anti join settled s on a.q = s.q and a.o >> 10 = s.r;
+    select line, t, p, q, o, k from acknowledged a anti join settled s on a.q = s.q and a.o >> {{bits}} = s.r;
 create table doubtful as
     select * from message m where m.outcome <> 'acknowledged' or m.acks > 1
     union all
-    select m.* from message m anti join settled s on m.q = s.q and m.o >> 10 = s.r
+    select m.* from message m anti join settled s on m.q = s.q and m.o >> {{bits}} = s.r
     where m.outcome = 'acknowledged' and m.acks = 1;
 create table stored as
-    select d.p, d.q, d.o, d.k from drained d anti join settled s on d.q = s.q and d.o >> 10 = s.r;
+    select d.p, d.q, d.o, d.k from drained d anti join settled s on d.q = s.q and d.o >> {{bits}} = s.r;
 insert into stored select d.p, d.q, d.o, d.k from drained d
     semi join (select k from message where acks > 1) twice using (k)
-    semi join settled s on d.q = s.q and d.o >> 10 = s.r;
+    semi join settled s on d.q = s.q and d.o >> {{bits}} = s.r;
 create table seen as
-    select c.line, c.t, c.p, c.q, c.o, c.k from consumed c anti join settled s on c.q = s.q and c.o >> 10 = s.r;
+    select c.line, c.t, c.p, c.q, c.o, c.k from consumed c anti join settled s on c.q = s.q and c.o >> {{bits}} = s.r;
 """  # noqa: S608 - constants of this module

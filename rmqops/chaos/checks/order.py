@@ -30,7 +30,8 @@ SUSPECTS = """
 OVERTAKEN = """
     with message_of as (
         select m.k, m.p, m.q, coalesce(v.o, m.o) as o, m.invoked, m.ended
-        from message m semi join suspect using (p, q) left join moved v on m.k = v.k where m.acks = 1
+        from message m semi join suspect using (p, q) left join moved v on m.k = v.k
+        where m.acks = 1 and m.k not in (select k from doubtful anti join stored using (k))
     )
     select k from (
         select k, ended, max(invoked) over (

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 def command(run: Run, json: Json = False) -> int:
     """Judge a drill again, by its history alone, and compare with its result.json.
 
-    The exit code is that of the verdict: 0 pass, 1 fail, 6 inconclusive, 7 when a heal failed; and 1 when result.json
-    says anything else than the history does.
+    The exit code is that of the verdict: 0 pass, 1 fail, 6 inconclusive, 7 when a heal failed; and 1 when
+    result.json says anything else than the history does.
     """
     from rmqops.chaos.evaluate import evaluate
     from rmqops.chaos.history import FILE as HISTORY

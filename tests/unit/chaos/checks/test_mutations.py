@@ -1,0 +1,292 @@
+"""One event of a good history is changed; the right check notices, and only that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from rmqops.chaos import nemesis
+from rmqops.chaos.verdict import Verdict
+from rmqops.model.history import Event
+from tests.unit.chaos.checks.recorded import acknowledged, drained, end_of, good, is_read, judge, longer
+
+Events = tuple[Event, ...]
+FAIL, INCONCLUSIVE = Verdict.FAIL, Verdict.INCONCLUSIVE
+ADDRESS = "127.0.0.1:20921"
+
+
+def _settled(events: Events, number: int = 3) -> Event:
+    """Return an acknowledgement long before the fault."""
+    return acknowledged(events)[number]
+
+
+def _unknown(events: Events, *, stored: bool) -> Event:
+    keys = {event.key for event in events if drained(event)}
+    return next(
+        event for event in events if event.op == "send" and event.type == "info" and (event.key in keys) is stored
+    )
+
+
+def lose_everywhere(events: Events) -> list[Event]:
+    key = _settled(events).key
+    return [event for event in events if not (drained(event) and event.key == key)]
+
+
+def lose_in_one_member(events: Events) -> list[Event]:
+    key = _settled(events).key
+    return [event for event in events if not (is_read(event, key) and event.process == "drain-broker-a-n2")]
+
+
+def lose_the_end_of_one_member(events: Events) -> list[Event]:
+    return list(events[:-1])
+
+
+def store_twice(events: Events) -> list[Event]:
+    message = _settled(events)
+    return longer(events, message, message.key)
+
+
+def swap_in_order(events: Events) -> list[Event]:
+    """Two messages of one producer and queue change places, everywhere and consistently."""
+    first = _settled(events, 0)
+    second = next(
+        event
+        for event in acknowledged(events)
+        if (event.process, event.queue) == (first.process, first.queue) and event.t > first.t + 2
+    )
+    other = {first.offset: second.offset, second.offset: first.offset}
+    keys = {first.offset: second.key, second.offset: first.key}
+    changed = []
+    for event in events:
+        if event.op == "send" and event.type == "ok" and event.key in (first.key, second.key):
+            changed.append(replace(event, offset=other[event.offset]))
+        elif event.op == "receive" and event.type == "ok" and event.queue == first.queue and event.offset in keys:
+            changed.append(replace(event, key=keys[event.offset]))
+        else:
+            changed.append(event)
+    return changed
+
+
+def swap_in_one_member(events: Events) -> list[Event]:
+    first, second = _settled(events, 0), None
+    second = next(event for event in acknowledged(events)[1:] if event.queue == first.queue)
+    keys = {first.offset: second.key, second.offset: first.key}
+    return [
+        replace(event, key=keys[event.offset])
+        if event.process == "drain-broker-a-n2" and event.queue == first.queue and event.offset in keys
+        and event.type == "ok" else event
+        for event in events
+    ]  # fmt: skip
+
+
+def forge_an_offset(events: Events) -> list[Event]:
+    message = _settled(events)
+    return [replace(event, offset=(event.offset or 0) + 1) if event is message else event for event in events]
+
+
+def forge_a_message(events: Events) -> list[Event]:
+    return longer(events, _settled(events), "nobody-sent-this")
+
+
+def forge_a_read(events: Events) -> list[Event]:
+    read = next(event for event in events if event.process == "consumer-0")
+    last = max(
+        event.offset or 0 for event in events if event.process == "consumer-0" and event.queue == read.queue
+    )
+    return [*events, replace(read, t=events[-1].t, offset=last + 1, key="nobody-sent-this")]
+
+
+def forge_an_acknowledgement(events: Events) -> list[Event]:
+    message = _unknown(events, stored=False)
+    offset = end_of(events, message)
+    return [
+        replace(event, type="ok", offset=offset, error=None) if event is message else event for event in events
+    ]
+
+
+def acknowledge_to_unknown(events: Events) -> list[Event]:
+    message = _settled(events)
+    return [replace(event, type="info", offset=None) if event is message else event for event in events]
+
+
+def unknown_to_acknowledged(events: Events) -> list[Event]:
+    message = _unknown(events, stored=True)
+    read = next(event for event in events if is_read(event, message.key))
+    return [
+        replace(event, type="ok", offset=read.offset, error=None) if event is message else event
+        for event in events
+    ]
+
+
+def acknowledge_to_refused(events: Events) -> list[Event]:
+    message = _settled(events)
+    return [replace(event, type="fail", offset=None) if event is message else event for event in events]
+
+
+def consume_twice(events: Events) -> list[Event]:
+    read = next(event for event in events if event.process == "consumer-0")
+    place = events.index(read)
+    return [*events[: place + 1], *events[place:]]
+
+
+def send_from_nowhere(events: Events) -> list[Event]:
+    key = _settled(events).key
+    return [event for event in events if not (event.op == "send" and event.type == "invoke" and event.key == key)]
+
+
+def acknowledge_twice(events: Events) -> list[Event]:
+    place = events.index(_settled(events))
+    return [*events[: place + 1], *events[place:]]
+
+
+def doubt_the_fault(events: Events) -> list[Event]:
+    return [
+        replace(event, type="info") if (event.op, event.type) == ("fault", "ok") else event for event in events
+    ]
+
+
+def fail_the_heal(events: Events) -> list[Event]:
+    return [
+        replace(event, type="fail") if (event.op, event.type, event.key) == ("heal", "ok", "kill") else event
+        for event in events
+    ]
+
+
+def never_recover(events: Events) -> list[Event]:
+    return [
+        replace(event, type="fail") if (event.type, event.key) == ("ok", nemesis.RECOVERED) else event
+        for event in events
+    ]
+
+
+def forget_recovery(events: Events) -> list[Event]:
+    return [event for event in events if event.key != nemesis.RECOVERED]
+
+
+def drop_the_master(events: Events) -> list[Event]:
+    """After the heal one NameServer has no master for a while: the rejoin window of apache/rocketmq#1464."""
+    heal = next(event.t for event in events if event.op == "heal")
+    return [
+        replace(event, value={"2": ADDRESS})
+        if event.op == "route" and event.process == "namesrv-2" and heal < event.t < heal + 4
+        else event
+        for event in events
+    ]
+
+
+def make_two_faced(events: Events) -> list[Event]:
+    place = next(number for number, event in enumerate(events) if event.op == "route")
+    answer = replace(events[place], value={**(events[place].value or {}), "9": (events[place].value or {})["0"]})
+    return [*events[:place], answer, *events[place + 1 :]]
+
+
+def refuse_now_and_then(events: Events) -> list[Event]:
+    fault = next(event.t for event in events if event.op == "fault")
+    refused = []
+    for number in range(int(events[-1].t - fault) + 1):
+        t = fault + number + 0.5
+        sent = Event(t, "producer-9", "send", "invoke", topic="t", key=f"x-{number}")
+        refused += [sent, replace(sent, t=t + 0.001, type="fail")]
+    return sorted([*events, *refused], key=lambda event: event.t)
+
+
+def stop_reading_a_queue(events: Events) -> list[Event]:
+    """No member is read back to the end of queue 0."""
+    end = end_of(events, next(event for event in events if event.queue == 0)) - 1
+    return [event for event in events if not (drained(event) and event.queue == 0 and event.offset == end)]
+
+
+CASES: list[tuple[Callable[[Events], list[Event]], dict[str, Verdict]]] = [
+    (lose_everywhere, {"lost": FAIL}),
+    (lose_in_one_member, {"replicas": FAIL}),
+    (lose_the_end_of_one_member, {"replicas": INCONCLUSIVE}),
+    (store_twice, {"duplicated": FAIL}),
+    (swap_in_order, {"order": FAIL}),
+    (swap_in_one_member, {"offsets": FAIL, "replicas": FAIL}),
+    (forge_an_offset, {"offsets": FAIL}),
+    (forge_a_message, {"unexpected": FAIL}),
+    (forge_a_read, {"unexpected": FAIL}),
+    (forge_an_acknowledgement, {"lost": FAIL}),
+    (acknowledge_to_unknown, {}),
+    (unknown_to_acknowledged, {}),
+    (acknowledge_to_refused, {"unexpected": FAIL}),
+    (consume_twice, {"order": FAIL}),
+    (send_from_nowhere, {"history": INCONCLUSIVE}),
+    (acknowledge_twice, {"history": INCONCLUSIVE}),
+    (doubt_the_fault, {"faults": INCONCLUSIVE}),
+    (fail_the_heal, {"recovery": INCONCLUSIVE}),
+    (never_recover, {"recovery": FAIL}),
+    (forget_recovery, {"recovery": INCONCLUSIVE}),
+    (drop_the_master, {"routes": FAIL}),
+    (make_two_faced, {"routes": FAIL}),
+    (refuse_now_and_then, {"availability": FAIL}),
+    (
+        stop_reading_a_queue,
+        dict.fromkeys(("lost", "recovered", "duplicated", "unexpected", "replicas"), INCONCLUSIVE),
+    ),
+]
+
+
+@pytest.mark.parametrize(("mutate", "expected"), CASES, ids=[mutate.__name__ for mutate, _ in CASES])
+def test_a_mutation_flips_the_right_check_and_only_that(
+    mutate: Callable[[Events], list[Event]], expected: dict[str, Verdict], tmp_path: Path
+) -> None:
+    mutated = mutate(good())
+    assert mutated != list(good())
+
+    results = judge(mutated, tmp_path)
+
+    flipped = {name: result.verdict for name, result in results.items() if result.verdict is not Verdict.PASS}
+    assert flipped == expected, {name: results[name].summary for name in flipped | expected}
+
+
+def test_the_good_history_passes_every_check(tmp_path: Path) -> None:
+    results = judge(good(), tmp_path)
+
+    assert {result.verdict for result in results.values()} == {Verdict.PASS}, results
+    assert results["recovered"].numbers["recovered"] == 3
+
+
+@pytest.mark.parametrize(("mutate", "change"), [(acknowledge_to_unknown, 1), (unknown_to_acknowledged, -1)])
+def test_a_reclassified_send_changes_the_count_of_recovered(
+    mutate: Callable[[Events], list[Event]], change: int, tmp_path: Path
+) -> None:
+    before = judge(good(), tmp_path)["recovered"].numbers["recovered"]
+    after = judge(mutate(good()), tmp_path)["recovered"].numbers["recovered"]
+
+    assert isinstance(before, int)
+    assert after == before + change
+
+
+def test_a_message_stored_twice_is_excused_when_nobody_knew_its_outcome(tmp_path: Path) -> None:
+    message = _unknown(good(), stored=True)
+
+    result = judge(longer(good(), message, message.key), tmp_path)["duplicated"]
+
+    assert (result.verdict, result.numbers["duplicated"]) == (Verdict.PASS, 1)
+
+
+def test_a_message_stored_twice_is_excused_when_its_client_tried_again_inside(tmp_path: Path) -> None:
+    message = _settled(good())
+    events = [replace(event, value={"attempts": "2"}) if event is message else event for event in good()]
+
+    result = judge(longer(events, message, message.key), tmp_path)["duplicated"]
+
+    assert (result.verdict, result.numbers["excused"]) == (Verdict.PASS, 1)
+
+
+def test_the_evidence_tells_a_lost_message_s_story(tmp_path: Path) -> None:
+    message = _settled(good())
+
+    (item,) = judge(lose_everywhere(good()), tmp_path)["lost"].evidence
+
+    assert (item.key, item.process, item.broker, item.queue, item.offset) == (
+        message.key, message.process, message.broker, message.queue, message.offset,
+    )  # fmt: skip
+    assert item.address == message.address
+    assert item.ended == pytest.approx(message.t)
+    assert item.found == (f"consumer-0 at {message.broker}/{message.queue}@{message.offset}",)
+    assert item.missing == ("drain-broker-a-n0", "drain-broker-a-n1", "drain-broker-a-n2")
