@@ -178,7 +178,7 @@ class Picture {
     for (const lane of group.lanes) {
       this.label(lane.nameserver, NAMESERVER);
       this.add("rect", { x: this.left, y: this.y, width: this.inner, height: NAMESERVER, class: "track" });
-      for (const segment of lane.segments) {
+      for (const segment of byMaster(lane.segments)) {
         const master = segment[2].indexOf("m");
         const silent = segment[2] === NO_ANSWER;
         const kind = silent ? "noanswer" : master < 0 ? "nomaster" : `m${master % 5}`;

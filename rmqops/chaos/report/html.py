@@ -104,7 +104,7 @@ def _digest(text: str) -> str:
 def _headline(result: Result) -> Iterator[str]:
     if result.version:
         yield f"RocketMQ {result.version}"
-    yield result.started
+    yield words.clock(result.started)
     seconds = words.length(result)
     if seconds is not None:
         yield words.duration(seconds * 1000)
@@ -119,8 +119,8 @@ def _particulars(result: Result, timeline: Timeline) -> Iterator[tuple[str, str]
     yield "RocketMQ", result.version or words.UNKNOWN
     yield "rmqops", __version__
     yield "seed", str(result.seed)
-    yield "started", result.started
-    yield "ended", result.ended
+    yield "started", words.clock(result.started)
+    yield "ended", words.clock(result.ended)
     for name, value in result.settings.items():
         yield f"setting {words.label(name)}", f"{value:g} s"
     for group in timeline.groups:
@@ -205,7 +205,8 @@ def _place(item: Evidence) -> str:
 
 
 def _joined(values: Sequence[str]) -> str:
-    return ", ".join(values)
+    """Name readers; a read-back by the member that it read from."""
+    return ", ".join(value.removeprefix("drain-") for value in values)
 
 
 COLUMNS = (
@@ -216,8 +217,8 @@ COLUMNS = (
     Column("topic", lambda item: item.topic or "", "short"),
     Column("where", _place, "short"),
     Column("acknowledged by", lambda item: item.address or "", "code"),
-    Column("read by", lambda item: _joined(item.found)),
-    Column("missing from", lambda item: _joined(item.missing)),
+    Column("read by", lambda item: _joined(item.found), "list"),
+    Column("missing from", lambda item: _joined(item.missing), "list"),
 )
 
 

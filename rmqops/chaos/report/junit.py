@@ -39,7 +39,9 @@ def render(result: Result) -> str:
         for name, total in totals.items():
             element.set(name, str(total))
     suite.set("skipped", "0")
-    suite.set("timestamp", _text(result.started.removesuffix("Z").removesuffix("+00:00")))
+    started = words.utc(result.started)
+    # The schema's pattern has neither a zone nor a fraction.
+    suite.set("timestamp", f"{started:%Y-%m-%dT%H:%M:%S}" if started else _text(result.started))
     suite.set("hostname", "localhost")
     indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + tostring(root, encoding="unicode") + "\n"

@@ -71,6 +71,18 @@ function decades(level, first, last) {
   return [bottom, Math.max(bottom + 1, Math.ceil(Math.log10(Math.max(high, 0.01)) - 1e-9))];
 }
 
+// Segments that differ in their slaves only are one where only the master is shown.
+function byMaster(segments) {
+  const joined = [];
+  for (const [start, end, state] of segments) {
+    const last = joined[joined.length - 1];
+    const same = last && last[1] === start && last[2] !== NO_ANSWER && state !== NO_ANSWER;
+    if (same && last[2].indexOf("m") === state.indexOf("m")) last[1] = end;
+    else joined.push([start, end, state]);
+  }
+  return joined;
+}
+
 function stateAt(segments, t) {
   const found = segments.find(([start, end]) => start <= t && t < end);
   return found ? found[2] : null;

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from rmqops.chaos.result import Result
 from rmqops.chaos.verdict import CheckResult, Number, Verdict
@@ -74,7 +74,7 @@ def _success(result: Result) -> str:
         kept = f"All {counts.acknowledged:,} acknowledged messages were read back"
     if counts.rto_ms is None:
         return f"{kept}."
-    return f"{kept}; sends were acknowledged again, and stayed so, {duration(counts.rto_ms)} after the fault."
+    return f"{kept}; sends worked again for good {duration(counts.rto_ms)} after the fault."
 
 
 def _others(checks: Iterable[CheckResult]) -> str:
@@ -125,7 +125,7 @@ def duration(milliseconds: float | None) -> str:
     if milliseconds < 999.5:
         return f"{milliseconds:.0f} ms"
     if milliseconds < 59_950:
-        return f"{milliseconds / 1000:.3g} s"
+        return f"{milliseconds / 1000:.{2 if milliseconds < 9995 else 1}f} s"
     minutes, seconds = divmod(round(milliseconds / 1000), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s"
@@ -162,7 +162,20 @@ def label(name: str) -> str:
 
 def length(result: Result) -> float | None:
     """Return how long the drill took in seconds, None when its times are not ISO 8601."""
+    started, ended = utc(result.started), utc(result.ended)
+    return None if started is None or ended is None else (ended - started).total_seconds()
+
+
+def utc(text: str) -> datetime | None:
+    """Read a time of ``result.json``, which is UTC; None when it is not ISO 8601."""
     try:
-        return (datetime.fromisoformat(result.ended) - datetime.fromisoformat(result.started)).total_seconds()
-    except (ValueError, TypeError):
+        read = datetime.fromisoformat(text)
+    except ValueError:
         return None
+    return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
+
+
+def clock(text: str) -> str:
+    """Write a time of ``result.json`` for people, to the second; as it is when it is not ISO 8601."""
+    read = utc(text)
+    return text if read is None else f"{read:%Y-%m-%d %H:%M:%S} UTC"

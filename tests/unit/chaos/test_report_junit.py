@@ -82,7 +82,7 @@ def test_the_suite_says_what_was_run() -> None:
     properties = {each.attrib["name"]: each.attrib["value"] for each in suite.iter("property")}
     wanted = {"seed": "7", "inventory": "local", "verdict": "pass", "acknowledged": "300", "version": "4.5.2"}
     assert properties.items() >= wanted.items()
-    assert suite.attrib["timestamp"] == "2026-01-02T03:04:05", "the schema's pattern has no zone"
+    assert suite.attrib["timestamp"] == "2026-01-02T03:04:05"
     assert suite.attrib["time"] == "61.000"
 
 

@@ -25,7 +25,8 @@ PATHS = ReportPaths(Path("/runs/1/report.html"), Path("/runs/1/junit.xml"))
         (0, "0 ms"),
         (61.4, "61 ms"),
         (999.4, "999 ms"),
-        (999.7, "1 s"),
+        (999.7, "1.00 s"),
+        (6201, "6.20 s"),
         (5421.4, "5.42 s"),
         (59_949, "59.9 s"),
         (59_999, "1 min 0 s"),
@@ -69,7 +70,12 @@ def test_a_drill_without_times_has_no_length() -> None:
     judged = result(Verdict.PASS)
     assert words.length(judged) == 61
     assert words.length(replace(judged, ended="")) is None
-    assert words.length(replace(judged, started="2026-01-02T03:04:05")) is None, "one with a zone, one without"
+    assert words.length(replace(judged, started="2026-01-02T03:04:05")) == 61, "a time without a zone is UTC"
+
+
+def test_a_time_is_written_in_utc() -> None:
+    assert words.clock("2026-01-02T03:04:05.678+02:00") == "2026-01-02 01:04:05 UTC"
+    assert words.clock("yesterday") == "yesterday"
 
 
 def test_off_a_terminal_the_verdict_is_plain_and_uncut() -> None:
