@@ -146,11 +146,12 @@ class _Parser:
         return depths
 
     def members(self, name: str) -> Iterator[str]:
-        """Yield the hosts of a group and of its child groups."""
-        group = self.groups[name]
-        yield from group.hosts
-        for child in group.children:
-            yield from self.members(child)
+        """Yield the hosts of a group, then those of its child groups, then of theirs: Ansible's order."""
+        level = [name]
+        while level:
+            for group in level:
+                yield from self.groups[group].hosts
+            level = [child for group in level for child in self.groups[group].children]
 
 
 def parse(path: str, files: Mapping[str, str], directory: str | None = None) -> RawInventory:
@@ -243,8 +244,8 @@ def _merged(
         if not any(host in body.hosts for name, body in groups.items() if name != "all")
     ]
     groups.setdefault("ungrouped", _Group()).hosts += loose
-    if "ungrouped" not in groups["all"].children:
-        groups["all"].children.append("ungrouped")
+    top = [name for name in groups["all"].children if name != "ungrouped"]
+    groups["all"].children = ["ungrouped", *top]
     members = {name: tuple(dict.fromkeys(parser.members(name))) for name in groups}
     depths = parser.depths()
     order = sorted(groups, key=lambda name: (depths[name], _priority(groups[name]), name))

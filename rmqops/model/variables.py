@@ -7,10 +7,11 @@ an inventory must be complete before the first connection.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, cast
 
-from jinja2 import Environment, StrictUndefined, TemplateError, nodes
+from jinja2 import Environment, StrictUndefined, Template, TemplateError
+from jinja2.nativetypes import NativeCodeGenerator
 from jinja2.runtime import Context
 
 from rmqops.model.inventory import RawHost, RawInventory
@@ -44,45 +45,52 @@ class _Environment(Environment):
     context_class = _LazyContext
 
 
-def environment() -> Environment:
-    """Return Jinja set as Ansible's ``template`` sets it: strict, block ends trimmed, last newline kept."""
-    return _Environment(undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=True, autoescape=False)
+class _ValueGenerator(NativeCodeGenerator):
+    """Keeps a constant's type where it is all that a template says, as Ansible's own generator does."""
+
+    def _output_const_repr(self, group: Iterable[Any]) -> str:
+        constants = list(group)
+        return repr(constants[0] if len(constants) == 1 else "".join(str(constant) for constant in constants))
+
+
+class _ValueEnvironment(_Environment):
+    code_generator_class = _ValueGenerator
+
+
+def _shown(part: object) -> object:
+    """Return what stands for a part of a text; null stands for nothing, as in Ansible."""
+    return "" if part is None else part
 
 
 class _Templates:
     """Templates, each compiled once however many hosts and inventories share it: compiling is what costs."""
 
     def __init__(self) -> None:
-        self._jinja = environment()
-        self._texts: dict[str, Callable[[Mapping[str, object]], object]] = {}
-        self._values: dict[str, Callable[[Mapping[str, object]], object]] = {}
+        options: dict[str, Any] = {
+            "undefined": StrictUndefined,
+            "trim_blocks": True,
+            "keep_trailing_newline": True,
+        }
+        self._text_environment = _Environment(autoescape=False, finalize=_shown, **options)
+        self._value_environment = _ValueEnvironment(autoescape=False, **options)
+        self._texts: dict[str, Template] = {}
+        self._values: dict[str, Template] = {}
 
-    def text(self, template: str) -> Callable[[Mapping[str, object]], object]:
-        """Return what renders a template to text."""
+    def text(self, template: str, variables: Mapping[str, object]) -> str:
+        """Return the text of a template, as Ansible's ``template`` writes it."""
         if template not in self._texts:
-            self._texts[template] = self._jinja.from_string(template).render
-        return self._texts[template]
+            self._texts[template] = self._text_environment.from_string(template)
+        return self._texts[template].render(variables)
 
-    def value(self, template: str) -> Callable[[Mapping[str, object]], object]:
-        """Return what gives a template's value: an expression that stands alone keeps its type, as in Ansible."""
+    def value(self, template: str, variables: Mapping[str, object]) -> object:
+        """Return the value of a template: one part keeps its type, several are text, and none is None."""
         if template not in self._values:
-            expression = self._alone(template)
-            if expression is None:
-                self._values[template] = self.text(template)
-            else:
-                self._values[template] = self._jinja.compile_expression(expression, undefined_to_none=False)
-        return self._values[template]
-
-    def _alone(self, template: str) -> str | None:
-        """Return the expression of a template that is nothing but one, else None."""
-        if not (template.startswith("{{") and template.endswith("}}")):
-            return None
-        inner = template[2:-2].strip("-+")
-        if "}}" in inner:
-            body = self._jinja.parse(template).body
-            if len(body) != 1 or not isinstance(body[0], nodes.Output) or len(body[0].nodes) != 1:
-                return None
-        return inner.strip()
+            self._values[template] = self._value_environment.from_string(template)
+        compiled = self._values[template]
+        parts = list(compiled.root_render_func(compiled.new_context(dict(variables))))
+        if len(parts) > 1:
+            return "".join(str(_shown(part)) for part in parts)
+        return parts[0] if parts else None
 
 
 _TEMPLATES: Final = _Templates()
@@ -126,7 +134,7 @@ class HostVariables(Mapping[str, Value]):
         Raises:
             Unresolvable: it uses what is not there, or is not a template.
         """
-        return str(self._evaluate(lambda: _TEMPLATES.text(template)))
+        return str(self._evaluated(_TEMPLATES.text, template))
 
     def _resolve(self, value: object) -> Value:
         if isinstance(value, list):
@@ -138,11 +146,11 @@ class HostVariables(Mapping[str, Value]):
             raise Unresolvable(f"is {what}, and only Ansible can read it")
         if not isinstance(value, str) or ("{{" not in value and "{%" not in value):
             return cast("Value", value)
-        return self._evaluate(lambda: _TEMPLATES.value(value))
+        return self._evaluated(_TEMPLATES.value, value)
 
-    def _evaluate(self, compiled: Callable[[], Callable[[Mapping[str, object]], object]]) -> Value:
+    def _evaluated(self, evaluate: Callable[[str, Mapping[str, object]], object], template: str) -> Value:
         try:
-            result = compiled()(self._globals)
+            result = evaluate(template, self._globals)
             if isinstance(result, StrictUndefined):
                 str(result)  # raises, and says what is undefined
             return cast("Value", list(result) if isinstance(result, Iterator) else result)

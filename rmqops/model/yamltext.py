@@ -84,14 +84,13 @@ def read(file: str, text: str) -> tuple[Mapped, list[Problem]]:
         return EMPTY, [Problem(file, None, None, "", what, "Save it as UTF-8 text")]
     except _Refused as error:
         return EMPTY, [Problem(file, None, None, "", str(error), "Write the values out")]
-    except RecursionError:
-        return EMPTY, [Problem(file, None, None, "", "is nested too deeply", "Write it flat")]
     except ValueError as error:
         what = f"holds a value that cannot be read: {error}"
         return EMPTY, [Problem(file, None, None, "", what, "Put the value in quotes")]
 
 
 def _read(file: str, text: str) -> tuple[Mapped, list[Problem]]:
+    _refuse_depth(text)
     loader = _Loader(text)
     try:
         node = loader.get_single_node()
@@ -109,22 +108,34 @@ def _read(file: str, text: str) -> tuple[Mapped, list[Problem]]:
         loader.dispose()
 
 
-def _measure(node: yaml.Node, known: dict[int, int], within: tuple[int, ...]) -> int:
-    """Return the number of nodes below one, aliases written out, before anything is unfolded."""
+def _refuse_depth(text: str) -> None:
+    """Refuse a text that is nested too deeply, before libyaml's composer recurses into it and ends the process."""
+    depth = 0
+    for event in yaml.parse(text, _Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise _Refused(f"is nested more than {MAX_DEPTH} levels deep")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+
+
+def _measure(node: yaml.Node, known: dict[int, tuple[int, int]], within: tuple[int, ...]) -> tuple[int, int]:
+    """Return the nodes and levels below one, aliases written out, before anything is unfolded."""
     if id(node) in within:
         raise _Refused("refers to itself by an alias")
-    if len(within) > MAX_DEPTH:
-        raise _Refused(f"is nested more than {MAX_DEPTH} levels deep")
     if id(node) not in known:
         children: list[yaml.Node] = []
         if isinstance(node, yaml.SequenceNode):
             children = node.value
         elif isinstance(node, yaml.MappingNode):
             children = [part for pair in node.value for part in pair]
-        inside = (*within, id(node))
-        known[id(node)] = 1 + sum(_measure(child, known, inside) for child in children)
-        if known[id(node)] > MAX_NODES:
-            raise _Refused(f"has more than {MAX_NODES} values once its aliases are written out")
+        measured = [_measure(child, known, (*within, id(node))) for child in children]
+        size = 1 + sum(size for size, _ in measured)
+        depth = 1 + max((depth for _, depth in measured), default=0)
+        if size > MAX_NODES or depth > MAX_DEPTH:
+            raise _Refused(f"has more than {MAX_NODES} values or {MAX_DEPTH} levels with its aliases written out")
+        known[id(node)] = size, depth
     return known[id(node)]
 
 
@@ -158,6 +169,8 @@ def _doubled(file: str, node: yaml.MappingNode, loader: SafeLoader) -> list[Prob
     for key_node, _ in node.value:
         if key_node.tag == _MERGE:
             continue
+        if not isinstance(key_node, yaml.ScalarNode):
+            raise yaml.constructor.ConstructorError(None, None, "a key is a list or mapping", key_node.start_mark)
         key = str(loader.construct_object(key_node, deep=True))
         line = key_node.start_mark.line + 1
         if key in lines:

@@ -1,0 +1,125 @@
+"""YAML with lines: what is read, what is refused, and that no text does anything else."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from rmqops.errors import InventoryError
+from rmqops.model import yamltext
+from rmqops.model.yamltext import Opaque
+from tests.unit.model.conftest import FLEET, load
+
+
+def test_every_key_has_its_line() -> None:
+    mapped, problems = yamltext.read("f.yml", "# c\na: 1\nb:\n  c: x\n  d: [1, 2]\n")
+    assert problems == []
+    assert mapped.plain() == {"a": 1, "b": {"c": "x", "d": [1, 2]}}
+    assert {key: str(origin) for key, origin in mapped.places().items()} == {
+        "a": "f.yml:2",
+        "b": "f.yml:3",
+        "b.c": "f.yml:4",
+        "b.d": "f.yml:5",
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "file", "says"),
+    [
+        ("a: 1\nb: [1,\n", "f.yml:3", "is not YAML"),
+        ("a: 1\n\tb: 2\n", "f.yml:2", "is not YAML"),
+        ("a: b: c\n", "f.yml:1", "is not YAML"),
+        ("- a\n- b\n", "f.yml", "not a mapping"),
+        ("just words", "f.yml", "not a mapping"),
+        ("a: \x07", "f.yml", "is not YAML"),
+        ("a: 1\nb: 2\na: 3\n", "f.yml:3", "first in line 1"),
+        ("a:\n  b: 1\n  b: 2\n", "f.yml:3", "first in line 2"),
+        ("a: 1\n---\nb: 2\n", "f.yml:2", "is not YAML"),
+        ("a: &x\n  b: *x\n", "f.yml", "refers to itself"),
+        ("a: &x [*x]\n", "f.yml", "refers to itself"),
+        ("a: " + "[" * 90 + "]" * 90, "f.yml", "levels deep"),
+        ("a: " + "[" * 100_000, "f.yml", "levels deep"),
+        ("- " * 100_000, "f.yml", "levels deep"),
+        ("a: 2020-13-45\n", "f.yml:1", "cannot be read"),
+        ("2020-13-45: a\n", "f.yml", "cannot be read"),
+        ("? [a]\n: b\n", "f.yml:1", "a key is a list"),
+    ],
+)
+def test_what_is_refused(text: str, file: str, says: str) -> None:
+    problems = yamltext.read("f.yml", text)[1]
+    assert [problem.file for problem in problems] == [file]
+    assert says in problems[0].message
+
+
+def test_aliases_that_would_fill_the_memory_are_refused() -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12)]
+    [problem] = yamltext.read("f.yml", "\n".join(lines))[1]
+    assert "aliases" in problem.message
+
+
+def test_aliases_that_would_nest_without_end_are_refused() -> None:
+    lines = ["a0: &a0 [x]", *(f"a{n}: &a{n} [*a{n - 1}]" for n in range(1, 2000))]
+    [problem] = yamltext.read("f.yml", "\n".join(lines))[1]
+    assert "aliases" in problem.message
+
+
+def test_a_merge_key_may_be_set_again() -> None:
+    mapped, problems = yamltext.read("f.yml", "base: &b {x: 1, y: 2}\nmine:\n  <<: *b\n  x: 3\n")
+    assert problems == []
+    assert mapped.plain()["mine"] == {"x": 3, "y": 2}
+
+
+def test_tags_are_left_to_ansible_and_dates_are_text() -> None:
+    mapped, problems = yamltext.read("f.yml", "a: !vault |\n  xyz\nb: [!vault x]\nc: 2020-01-02\nd: !!set {x}\n")
+    assert problems == []
+    assert mapped.plain() == {
+        "a": Opaque("!vault"),
+        "b": Opaque("tag:yaml.org,2002:seq"),
+        "c": "2020-01-02",
+        "d": {"x": None},
+    }
+
+
+FRAGMENTS = [
+    *(
+        "all:",
+        "\n  ",
+        "\n",
+        " ",
+        "hosts:",
+        "vars:",
+        "children:",
+        "namesrv",
+        "brokers",
+        "rocketmq_heap: ",
+        "a",
+        "- ",
+    ),
+    *("{{ a }}", "{% if %}", "{{ 1/0 }}", "'", '"', "&x ", "*x", "!vault ", "[", "]", "{", "}", ": ", "1e9", "0x"),
+]
+YAML_LIKE = st.lists(st.sampled_from(FRAGMENTS), max_size=60).map("".join)
+
+
+@given(st.one_of(st.text(max_size=200), YAML_LIKE))
+@example("all: {children: {a: {children: {a: }}}}")
+@example("\ud800")
+@example("all: {children: {all: }}")
+@example("plugin: x")
+def test_any_text_is_an_inventory_or_an_inventory_error(text: str) -> None:
+    with pytest.raises(InventoryError) as caught:
+        load(text)
+    assert caught.value.problems
+    assert all(problem.message and problem.remedy for problem in caught.value.problems)
+
+
+@given(st.data())
+def test_a_good_inventory_with_anything_in_it_loads_or_is_an_inventory_error(data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(FLEET)))
+    end = data.draw(st.integers(start, min(len(FLEET), start + 40)))
+    broken = FLEET[:start] + data.draw(st.one_of(st.text(max_size=20), YAML_LIKE)) + FLEET[end:]
+    with contextlib.suppress(InventoryError):
+        load(broken)
