@@ -6,13 +6,14 @@ after ``kill -9`` of rmqops at any moment the journal names everything that may 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, Self, TextIO, get_args
+from typing import Literal, Self, get_args
 
 from rmqops.errors import OperationFailed, UsageError
 
@@ -52,7 +53,7 @@ class Journal:
         self.path = run / FILE
         self._now = now
         _drop_torn_line(self.path)
-        self._file: TextIO = self.path.open("a", encoding="utf-8")
+        self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         _sync_directory(run)
 
     def __enter__(self) -> Self:
@@ -69,18 +70,22 @@ class Journal:
         """
         document = {key: value for key, value in asdict(entry).items() if value is not None}
         document["time"] = self._now().isoformat()
+        line = memoryview(f"{json.dumps(document, ensure_ascii=False)}\n".encode())
+        before = os.fstat(self._descriptor).st_size
         try:
-            self._file.write(json.dumps(document, ensure_ascii=False) + "\n")
-            self._file.flush()
-            os.fsync(self._file.fileno())
+            while line:
+                line = line[os.write(self._descriptor, line) :]
+            os.fsync(self._descriptor)
         except OSError as error:
+            with contextlib.suppress(OSError):  # the half of a line would spoil the next one
+                os.ftruncate(self._descriptor, before)
             raise OperationFailed(
                 f"{self.path} cannot be written: {error}", remedy="make room on its disk"
             ) from error
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        os.close(self._descriptor)
 
 
 def read(run: Path) -> tuple[Entry, ...]:
@@ -122,7 +127,7 @@ def _parse(line: str) -> Entry:
 
 def _drop_torn_line(path: Path) -> None:
     """Cut off what a sudden death left half written, so that the next entry begins a line."""
-    if not path.exists():
+    if not path.is_file():
         return
     content = path.read_bytes()
     whole = content.rfind(b"\n") + 1

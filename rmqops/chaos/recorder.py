@@ -6,7 +6,7 @@ import heapq
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import Self
 
 from rmqops.errors import OperationFailed
 from rmqops.model.history import Event
@@ -36,9 +36,11 @@ class Recorder:
         self._clock = clock
         self.epoch = clock()
         """The moment that ``t`` counts from, by the clock."""
-        self._file: BinaryIO = self.path.open("ab", buffering=1 << 16)
+        self._file = self.path.open("ab", buffering=0)
         self._held: list[tuple[float, int, bytes]] = []
         self._count = 0
+        self._failed = False
+        """A line may be torn, and must stay the last one."""
 
     def __enter__(self) -> Self:
         return self
@@ -69,18 +71,21 @@ class Recorder:
         lines = []
         while self._held and self._held[0][0] <= ripe:
             lines.append(heapq.heappop(self._held)[2])
-        if not lines:
+        if not lines or self._failed:
             return
-        lines.append(b"")
+        data = memoryview(b"\n".join([*lines, b""]))
         try:
-            self._file.write(b"\n".join(lines))
-            self._file.flush()
+            while data:
+                data = data[self._file.write(data) or 0 :]
         except OSError as error:
+            self._failed = True
             raise OperationFailed(
                 f"{self.path} cannot be written: {error}", remedy="make room on its disk"
             ) from error
 
     def close(self) -> None:
         """Write all that is left and close."""
-        self.flush(everything=True)
-        self._file.close()
+        try:
+            self.flush(everything=True)
+        finally:
+            self._file.close()

@@ -31,12 +31,13 @@ kill -KILL "$2"
 
 # The command line of a process that is dead and not yet collected is empty, so a zombie counts as dead.
 _VERIFY = """
+ours() { tr '\\0' '\\n' < "/proc/$2/cmdline" | grep -Fqx -e "-Drmqops.instance=$1"; } 2>/dev/null
 tries=0
-while tr '\\0' '\\n' 2>/dev/null < "/proc/$2/cmdline" | grep -Fqx -e "-Drmqops.instance=$1"; do
+while ours "$1" "$2"; do
   [ "$tries" -lt "$3" ] || { echo "process $2 of $1 is still alive" >&2; exit 1; }
   tries=$((tries + 1))
   sleep 0.01
-done 2>/dev/null
+done
 """
 
 _HEALED = '"$1/current/bin/pid.sh"'
