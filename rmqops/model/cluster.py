@@ -73,7 +73,7 @@ class Host:
         if self.text("ansible_connection") == "local":
             return LOCAL
         port = self.text("ansible_port")
-        return f"{self.machine} (ssh port {port})" if port else self.machine
+        return f"{self.machine} (ssh port {port})" if port not in {"", "22"} else self.machine
 
     def text(self, key: str) -> str:
         """Return a variable as text; empty when it is missing or is no single value."""

@@ -118,6 +118,11 @@ def test_containers_behind_one_address_are_machines_of_their_own() -> None:
     assert problems(edited("fleet", edits)) == ()
 
 
+def test_the_usual_ssh_port_makes_no_other_machine() -> None:
+    text = edited("fleet", {"pair.hosts.p1.ansible_host": "10.0.2.0", "pair.hosts.p1.ansible_port": 22})
+    assert any("on the same machine" in problem.message for problem in problems(text))
+
+
 def test_a_collision_names_both_sides() -> None:
     text = edited("laptop", {"alpha.hosts.a1.rocketmq_dledger_port": 40910})
     [problem] = [problem for problem in problems(text) if problem.severity == "error"]
