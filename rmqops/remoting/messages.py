@@ -6,7 +6,6 @@ an IPv4 address of four bytes for each host, the body as it was sent, and the CR
 
 from __future__ import annotations
 
-import socket
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
@@ -187,9 +186,9 @@ def _decode_one(data: bytes, start: int) -> tuple[StoredMessage, int]:
         body=_unfold(body, where) if sys_flag & MessageFlag.COMPRESSED and body else body,
         properties=decode_properties(text),
         msg_id=f"{store_ip.hex()}{store_port & 0xFFFFFFFF:08x}{log_offset & 0xFFFFFFFFFFFFFFFF:016x}".upper(),
-        born_host=f"{socket.inet_ntoa(born_ip)}:{born_port}",
+        born_host=f"{'.'.join(map(str, born_ip))}:{born_port}",
         born_ms=born_ms,
-        store_host=f"{socket.inet_ntoa(store_ip)}:{store_port}",
+        store_host=f"{'.'.join(map(str, store_ip))}:{store_port}",
         store_ms=store_ms,
         log_offset=log_offset,
         size=size,

@@ -77,7 +77,12 @@ class Lab:
         self.namesrv.stop()
 
     async def topic(self, client: Client, name: str = "", queues: int = 4) -> str:
-        """Create a topic of this test's own on every master and wait until it is in the route."""
+        """Create a topic of this test's own on every master; wait until the route and every member have it.
+
+        A slave takes over its master's topics every 10 s (``BrokerController.handleSlaveSynchronize``), and
+        learns who its master is when it registers (``registerNameServerPeriod``). One that becomes master before
+        that does not know the topic: it answers sends and pulls with 17.
+        """
         topic = name or f"topic-{next(self._topics)}"
         admin = Admin(client)
         groups = (await admin.cluster_info(self.nameserver)).groups
@@ -87,9 +92,10 @@ class Lab:
 
         async def routed() -> bool:
             route = await admin.route(self.nameserver, topic)
-            return route is not None and len(route.queues) == len(groups)
+            known = [topic in await admin.topic_configs(broker) for broker in self.brokers]
+            return route is not None and len(route.queues) == len(groups) and all(known)
 
-        await wait_until(routed, 10, f"{topic} in the route")
+        await wait_until(routed, 90, f"{topic} in the route and on every member")
         return topic
 
 
@@ -125,7 +131,7 @@ def start_lab(distribution: Path, directory: Path, *, members: int = 1, groups: 
                 f"brokerClusterName=Test\nbrokerName=group-{group}\nnamesrvAddr={nameserver}\nbrokerIP1=127.0.0.1\n"
                 f"listenPort={listen}\nstorePathRootDir={home}/store\nstorePathCommitLog={home}/store/commitlog\n"
                 f"mapedFileSizeCommitLog=67108864\nmappedFileSizeCommitLog=67108864\n"
-                f"sendMessageThreadPoolNums=16\nautoCreateTopicEnable=false\n{extra}"
+                f"sendMessageThreadPoolNums=16\nregisterNameServerPeriod=10000\nautoCreateTopicEnable=false\n{extra}"
             )
             if members > 1:
                 config += (

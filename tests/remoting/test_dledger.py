@@ -14,7 +14,7 @@ from rmqops.remoting.client import Client
 from rmqops.remoting.consumer import Consumer, PullStatus
 from rmqops.remoting.messages import Message
 from rmqops.remoting.outcomes import Acknowledged, Indeterminate, Outcome, Refused
-from rmqops.remoting.producer import Producer
+from rmqops.remoting.producer import Producer, RetryPolicy
 from rmqops.remoting.routes import WriteQueue, level
 from tests.remoting.lab import Jvm, Lab, healthy, wait_until
 
@@ -52,10 +52,14 @@ async def held(client: Client, address: str, topic: str) -> dict[tuple[int, int]
 
 async def test_every_member_holds_the_same_messages(dledger: Lab, client: Client) -> None:
     topic = await dledger.topic(client, queues=QUEUES)
-    async with Producer(client, dledger.nameserver) as producer:
-        outcomes = await asyncio.gather(*(producer.send(topic, Message(b"%d" % n)) for n in range(400)))
+    async with Producer(client, dledger.nameserver, retry=RetryPolicy(attempts=50)) as producer:
+        outcomes = [
+            outcome
+            for batch in range(20)
+            for outcome in await asyncio.gather(*(producer.send(topic, Message(b"%d" % batch)) for _ in range(16)))
+        ]
     places = {(each.queue, each.offset) for each in outcomes if isinstance(each, Acknowledged)}
-    assert len(places) == 400
+    assert len(places) == 320, [each for each in outcomes if not isinstance(each, Acknowledged)]
     await levelled(dledger, client)
     master, slaves = await members(dledger, client)
     on_master = await held(client, master, topic)
@@ -77,11 +81,6 @@ async def test_a_slave_refuses_a_send(dledger: Lab, client: Client) -> None:
     topic = await dledger.topic(client, queues=1)
     _, slaves = await members(dledger, client)
     slave = slaves[0]
-
-    async def knows_the_topic() -> bool:
-        return topic in await Admin(client).topic_configs(slave)
-
-    await wait_until(knows_the_topic, 20, "the slave took over its master's topics")
     async with Producer(
         client, dledger.nameserver, choice=lambda _queues, _message: WriteQueue("group-0", 0, slave)
     ) as producer:
