@@ -41,12 +41,12 @@ def heal(topology: Topology, run: Path | None, transports: Transports = transpor
         UsageError: ``run`` has no journal.
         OperationFailed: a host could not be asked, or the journal is no journal.
     """
-    mended: list[Mended] = []
-    for instance, fault in armed(topology, transports):
-        fire = deadman.fire(instance, fault, TIMEOUT)
-        mended.append(_cure(instance, fault, fire, transports))
+    entries = _entries(run, topology) if run is not None else ()
+    mended = [
+        _cure(instance, fault, deadman.fire(instance, fault, TIMEOUT), transports)
+        for instance, fault in armed(topology, transports)
+    ]
     if run is not None:
-        entries = _entries(run, topology)
         with Journal(run) as log:
             for item in mended:
                 _write(log, item, "healed")

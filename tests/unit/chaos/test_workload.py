@@ -1,0 +1,184 @@
+"""The load: what its processes are told and say, and that they end with the run."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from array import array
+from pathlib import Path
+
+import pytest
+
+from rmqops.chaos import crew
+from rmqops.chaos.drill import Load as LoadSettings
+from rmqops.chaos.history import parse_line
+from rmqops.chaos.load import Count, Load, Worker
+from rmqops.chaos.recorder import FILE, Recorder
+from rmqops.chaos.workload import settings
+from rmqops.chaos.workload.producer import _event, _quantile
+from rmqops.chaos.workload.settings import ConsumerSettings, ProducerSettings, Summary
+from rmqops.errors import Inconclusive
+from rmqops.model.history import Event
+from rmqops.remoting.outcomes import Acknowledged, Indeterminate, Outcome, Position, Refused
+from tests.support.instances import topology
+
+NOBODY = ("127.0.0.1:1",)
+PRODUCER = ProducerSettings("producer-1", "p1", 0.0, "drill", NOBODY, rate=200, size=64)
+CONSUMER = ConsumerSettings("consumer-1", 0.0, "drill", NOBODY, ("broker-a",), 4)
+
+
+@pytest.mark.parametrize("told", [PRODUCER, CONSUMER])
+def test_settings_travel_whole(told: ProducerSettings | ConsumerSettings) -> None:
+    assert settings.read(settings.write(told)) == told
+
+
+def test_a_summary_travels_whole() -> None:
+    summary = Summary("producer-1", 5, 1, 0, 0.1, 0.2, 0.3)
+    assert settings.read_summary(summary.line()) == summary
+
+
+@pytest.mark.parametrize("size", [32, 33, 4096])
+def test_a_body_has_its_size_and_begins_with_its_key(size: int) -> None:
+    key = settings.key("p12", 42)
+    body = settings.body(key, size)
+    assert key == "p12-00000042"
+    assert len(body) == size
+    assert body.startswith(key.encode())
+    assert settings.key_of(body) == key
+
+
+def test_a_body_of_somebody_else_has_a_key_too() -> None:
+    assert settings.key_of(b"") == ""
+    assert settings.key_of(b"\xff") == "�"
+
+
+def test_the_producers_of_a_crew_send_different_keys_at_different_moments() -> None:
+    made = crew.crew(topology(groups=2), LoadSettings(producers=3, consumers=2, rate=10), "drill", 1.0)
+    producers = [one for one in made if isinstance(one, ProducerSettings)]
+    consumers = [one for one in made if isinstance(one, ConsumerSettings)]
+    assert len({one.prefix for one in producers}) == 3
+    assert len({round(one.lead % 0.1, 6) for one in producers}) == 3
+    assert {one.groups for one in consumers} == {("broker-a", "broker-b")}
+    assert all(one.name.startswith("consumer-") for one in consumers), "the checks know them by that"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "kind", "place", "error"),
+    [
+        (Acknowledged("a", 1, 7, "id", "h:1"), "ok", ("a", 1, 7), None),
+        (Refused(None, "no route", None), "fail", (None, None, None), "no route"),
+        (Refused(2, "busy", "h:1", "a", 1), "fail", ("a", 1, None), "code 2: busy"),
+        (Indeterminate("lost", "h:1", None, "a", 1), "info", ("a", 1, None), "lost"),
+        (
+            Indeterminate("slow", "h:1", 10, "a", 1, Position("a", 1, 9, "id")),
+            "info",
+            ("a", 1, 9),
+            "code 10: slow",
+        ),
+    ],
+)
+def test_an_outcome_is_told_as_it_is(
+    outcome: Outcome, kind: str, place: tuple[object, ...], error: str | None
+) -> None:
+    event = _event(1.0, PRODUCER, "p1-0", outcome)
+    assert (event.type, event.error, event.key, event.op) == (kind, error, "p1-0", "send")
+    assert (event.broker, event.queue, event.offset) == place
+
+
+def test_the_quantiles_of_lateness() -> None:
+    values = array("d", range(100, 0, -1))
+    assert [_quantile(values, share) for share in (0.5, 0.99, 1.0)] == [51, 100, 100]
+    assert _quantile(array("d"), 0.5) == 0
+
+
+def count(*outcomes: tuple[float, bytes]) -> Count:
+    made = Count()
+    for t, kind in outcomes:
+        made.take(t, b"send", kind)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "sustained"),
+    [
+        ([], False),
+        ([(1, b"ok"), (9.9, b"ok")], True),
+        ([(1, b"ok"), (5, b"fail"), (9.9, b"ok")], False),
+        ([(1, b"ok"), (5, b"info"), (9.9, b"ok")], False),
+        ([(4, b"fail"), (5, b"ok"), (9.9, b"ok")], True),
+        ([(1, b"ok"), (8.9, b"ok")], False),
+        ([(1, b"invoke"), (9.9, b"invoke")], False),
+    ],
+)
+def test_successes_are_sustained_when_nothing_else_came_for_long_enough(
+    tmp_path: Path, outcomes: list[tuple[float, bytes]], sustained: bool
+) -> None:
+    with Recorder(tmp_path) as recorder:
+        load = Load(recorder)
+        load.workers = [Worker(PRODUCER, None, count(*outcomes)), Worker(CONSUMER, None)]  # type: ignore[arg-type]
+        assert load.sustained(5, now=10) is sustained
+
+
+async def flowing(load: Load) -> Worker:
+    """Start a producer that reaches nobody, and wait until it has said so."""
+    await load.start([PRODUCER])
+    (worker,) = load.workers
+    end = time.monotonic() + 20
+    while worker.count.refused < 20:
+        assert time.monotonic() < end, worker.complaints
+        await asyncio.sleep(0.01)
+    return worker
+
+
+async def test_a_process_writes_the_history_and_ends_in_order(tmp_path: Path) -> None:
+    with Recorder(tmp_path) as recorder:
+        load = Load(recorder)
+        try:
+            worker = await flowing(load)
+            load.alive()
+            await load.stop(load.workers, 10)
+        finally:
+            await load.close()
+    assert worker.summary is not None
+    assert worker.summary.skipped == 0
+    events = [parse_line(line) for line in (tmp_path / FILE).read_text().splitlines()]
+    sent = [event.key for event in events if event.type == "invoke"]
+    assert len(sent) == worker.summary.sends == len(set(sent))
+    assert sorted(str(event.key) for event in events if event.type == "fail") == sorted(map(str, sent))
+    assert [event.t for event in events] == sorted(event.t for event in events)
+
+
+async def test_a_process_ends_when_the_run_is_gone(tmp_path: Path) -> None:
+    with Recorder(tmp_path) as recorder:
+        load = Load(recorder)
+        try:
+            worker = await flowing(load)
+            assert worker.process.stdin is not None
+            worker.process.stdin.close()
+            async with asyncio.timeout(5):
+                assert await worker.process.wait() == 1
+            with pytest.raises(Inconclusive, match="producer-1 ended with 1"):
+                load.alive()
+        finally:
+            await load.close()
+
+
+async def test_a_killed_process_makes_the_run_inconclusive(tmp_path: Path) -> None:
+    with Recorder(tmp_path) as recorder:
+        load = Load(recorder)
+        try:
+            worker = await flowing(load)
+            worker.process.kill()
+            with pytest.raises(Inconclusive, match="-9"):
+                await load.stop(load.workers, 10)
+        finally:
+            await load.close()
+    assert all(isinstance(parse_line(line), Event) for line in (tmp_path / FILE).read_text().splitlines())
+
+
+async def test_closing_ends_whatever_is_left(tmp_path: Path) -> None:
+    with Recorder(tmp_path) as recorder:
+        load = Load(recorder)
+        worker = await flowing(load)
+        await load.close()
+        assert worker.process.returncode == -9
