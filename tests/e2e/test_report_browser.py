@@ -16,7 +16,7 @@ from tests.support.drill import END, FAULT, NAMESERVERS, NEW_MASTER, events, res
 pytestmark = pytest.mark.e2e
 
 ATTACK = (
-    "</script><script>document.title='broken'</script><img src=x onerror=\"document.title='broken'\">"
+    "<!--<script ></script><script>document.title='broken'</script><img src=x onerror=\"document.title='broken'\">"
     "<svg onload=\"document.title='broken'\"><a href=\"javascript:document.title='broken'\">"
 )
 BOX = "(({left, top}) => [left, top])(document.getElementById('chart').getBoundingClientRect())"
@@ -182,7 +182,7 @@ def test_an_attack_in_keys_and_errors_is_inert(browser: Page, tmp_path: Path) ->
     run = write_run(tmp_path / "run", result(Verdict.FAIL, text=ATTACK), told)
     browser.open(write_reports(run).html)
     browser.value("chart.show(7)")
-    assert ATTACK.split("<", maxsplit=1)[0] in browser.value("document.querySelector('.tip').innerText")
+    assert ATTACK in browser.value("document.querySelector('.tip').innerText")
     assert browser.value("document.title") == "fail: kill-master on local"
     assert browser.value("document.querySelectorAll('script').length") == 2
     assert browser.value("document.querySelectorAll('img, a[href^=javascript]').length") == 0

@@ -106,11 +106,6 @@ class Page:
         self._call("Input.dispatchKeyEvent", {"type": "keyDown", "key": key, **text})
         self._call("Input.dispatchKeyEvent", {"type": "keyUp", "key": key})
 
-    def screenshot(self, target: Path) -> None:
-        """Write a picture of the whole page."""
-        answer = self._call("Page.captureScreenshot", {"captureBeyondViewport": True})
-        target.write_bytes(base64.b64decode(answer["data"]))
-
     def pdf(self) -> bytes:
         """Print the page."""
         return base64.b64decode(self._call("Page.printToPDF", {"printBackground": True})["data"])

@@ -55,7 +55,7 @@ class Figure:
 
 
 def reason(result: Result) -> str:
-    """Say in one sentence why the verdict is what it is."""
+    """Say in one sentence why the verdict is what it is: the checks that decided it, else the drill's own note."""
     word = result.verdict
     if word is Verdict.PASS:
         return _success(result)
@@ -63,7 +63,8 @@ def reason(result: Result) -> str:
         return "A fault may still be in force: the cluster was not seen to be healthy again."
     deciding = [check for check in result.verdicts.results if check.verdict is word]
     if not deciding:
-        return "Nothing was judged, so nothing is proven."
+        notes = result.verdicts.notes
+        return sentence(notes[-1]) if notes else "Nothing was judged, so nothing is proven."
     return sentence(deciding[0].summary) + _others(deciding[1:])
 
 

@@ -36,7 +36,7 @@ def timeline(directory: Path, told: list[Event] | None = None) -> Timeline:
 
 
 def test_every_level_counts_every_send(tmp_path: Path) -> None:
-    drawn = timeline(tmp_path)
+    drawn = timeline(tmp_path, [*events(), Event(12.0, "consumer-1", "receive", "fail", error="time-out")])
     sends = int(END * PER_SECOND)
     bad = int((NEW_MASTER - FAULT) * PER_SECOND)
     assert [level.width for level in drawn.levels] == [0.05, 0.1, 0.2]

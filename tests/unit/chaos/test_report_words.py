@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from rmqops.chaos.report import ReportPaths, words
+from rmqops.chaos.report import ReportPaths, junit, words
 from rmqops.chaos.verdict import Verdict
 from rmqops.cli import app, verdicts
 from tests.support.drill import result, write_run
@@ -64,6 +64,14 @@ def test_the_parts_of_an_rto_follow_each_other() -> None:
         ("sustained", 5100.0, None),
     ]
     assert words.rto_steps(result()) == ()
+
+
+def test_a_drill_that_was_cut_short_says_so() -> None:
+    judged = result(Verdict.PASS)
+    notes = ("a torn line", "the drill was cut short: interrupted")
+    cut = replace(judged, verdicts=replace(judged.verdicts, overall=Verdict.INCONCLUSIVE, notes=notes))
+    assert words.reason(cut) == "The drill was cut short: interrupted."
+    assert 'message="The drill was cut short: interrupted."' in junit.render(cut)
 
 
 def test_a_drill_without_times_has_no_length() -> None:
