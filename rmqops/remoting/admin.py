@@ -111,7 +111,11 @@ class Admin:
         return routes.parse_topic_configs(answer.body)
 
     async def runtime_info(self, broker: str) -> RuntimeInfo:
-        """Return what a broker says about itself."""
+        """Return what a broker says about itself.
+
+        In its first seconds, before it has taken its first sample of itself, a broker answers with code 1 and
+        ``NoSuchElementException`` (``StoreStatsService``); seen with 4.4.0.
+        """
         answer = await self._call(broker, RequestCode.GET_BROKER_RUNTIME_INFO)
         return routes.parse_runtime_info(answer.body)
 

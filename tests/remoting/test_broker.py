@@ -83,6 +83,7 @@ async def test_a_consumer_groups_offsets(plain: Lab, broker: str, client: Client
 
 
 async def test_runtime_info(plain: Lab, broker: str, client: Client) -> None:
+    await dispatched(client, broker)
     info = await Admin(client).runtime_info(broker)
     assert info.version.startswith("V4_")
     assert info.log_max >= info.log_min >= 0
