@@ -139,6 +139,8 @@ class Fetcher:
                     done += len(chunk)
                     self.report(Progress("fetch", url, done, total))
         except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
+            if isinstance(error, urllib.error.HTTPError):
+                error.close()
             raise SourceError(
                 f"{url} could not be fetched: {getattr(error, 'reason', None) or error}",
                 remedy="check the network and https_proxy, or give the zip with --source ZIP",

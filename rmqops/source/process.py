@@ -7,21 +7,26 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 STOP_SECONDS: Final = 10.0
 """How long a child may take to end after SIGTERM before it is killed."""
 
-# PR_SET_PDEATHSIG (1): the kernel kills the child when its parent dies, even by SIGKILL. It survives exec.
-# A fresh interpreter sets it, not preexec_fn, which may deadlock in a program with threads.
-_BOUND: Final = """
+# A small parent of its own, in the group that it ends. PR_SET_PDEATHSIG (1) makes the kernel send it SIGUSR1 when
+# rmqops dies, even by SIGKILL; a program that starts others without exec is ended with them.
+_SUPERVISOR: Final = """
 import ctypes, os, signal, sys
-parent = int(sys.argv[1])
-ctypes.CDLL(None).prctl(1, signal.SIGKILL)
-if os.getppid() != parent:
+rmqops = int(sys.argv[1])
+signal.signal(signal.SIGUSR1, lambda *_: os.killpg(0, signal.SIGKILL))
+signal.signal(signal.SIGTERM, lambda *_: None)
+ctypes.CDLL(None).prctl(1, signal.SIGUSR1)
+if os.getppid() != rmqops:
     sys.exit(1)
-os.execv(sys.argv[2], sys.argv[2:])
+child = os.posix_spawn(sys.argv[2], sys.argv[2:], os.environ)
+code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+sys.exit(code if code >= 0 else 128 - code)
 """
 
 
@@ -37,7 +42,7 @@ def run_logged(
     """Run a program to its end and return its exit code.
 
     It runs in a process group of its own, so that Ctrl-C reaches rmqops alone, which then ends the whole
-    group. When rmqops is killed, the kernel kills the program.
+    group. When rmqops is killed, the group is killed, too. A program killed by a signal gives 128 and its number.
 
     Args:
         argv: the program, by its absolute path, and its arguments.
@@ -51,7 +56,7 @@ def run_logged(
         kept.write(f"$ {' '.join(argv)}\n")
         kept.flush()
         child = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", _BOUND, str(os.getpid()), *argv],
+            [sys.executable, "-I", "-S", "-c", _SUPERVISOR, str(os.getpid()), *argv],
             cwd=directory,
             env=dict(environ),
             stdin=subprocess.DEVNULL,
@@ -76,17 +81,14 @@ def run_logged(
 def _end(child: subprocess.Popen[str]) -> None:
     if child.poll() is None:
         _signal_group(child, signal.SIGTERM)
-        try:
+        with suppress(subprocess.TimeoutExpired):
             child.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            _signal_group(child, signal.SIGKILL)
-            child.wait()
+        _signal_group(child, signal.SIGKILL)
+        child.wait()
     if child.stdout:
         child.stdout.close()
 
 
 def _signal_group(child: subprocess.Popen[str], number: signal.Signals) -> None:
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(child.pid, number)
-    except ProcessLookupError:
-        return

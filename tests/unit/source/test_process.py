@@ -19,7 +19,8 @@ KILLED = """
 import sys
 from pathlib import Path
 from rmqops.source.process import run_logged
-run_logged(["/bin/sh", "-c", "echo $$; sleep 1000"], directory=Path("/"), environ={}, log=Path(sys.argv[1]),
+script = "echo $$; sleep 1000 & echo $!; wait"
+run_logged(["/bin/sh", "-c", script], directory=Path("/"), environ={}, log=Path(sys.argv[1]),
            on_line=lambda line: print(line, flush=True))
 """
 
@@ -56,8 +57,9 @@ def test_bytes_that_are_no_text_do_no_harm(tmp_path: Path) -> None:
 
 
 def test_it_has_a_process_group_of_its_own(tmp_path: Path) -> None:
-    _, lines = run(tmp_path, "ps -o pgid= -p $$; echo $$")
-    assert lines[0].strip() == lines[1] != str(os.getpgrp())
+    _, lines = run(tmp_path, "cut -d' ' -f4,5 /proc/$$/stat")
+    parent, group = lines[0].split()
+    assert parent == group != str(os.getpgrp())
 
 
 def test_an_interrupt_ends_the_whole_group(tmp_path: Path) -> None:
@@ -80,12 +82,24 @@ def test_an_interrupt_ends_the_whole_group(tmp_path: Path) -> None:
         wait_gone(pid)
 
 
-def test_a_child_dies_with_a_killed_rmqops(tmp_path: Path) -> None:
+def test_all_children_die_with_a_killed_rmqops(tmp_path: Path) -> None:
     killed = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path / "log")], stdout=subprocess.PIPE)
     assert killed.stdout is not None
-    child = int(killed.stdout.readline())
-    assert not gone(child)
+    pids = [int(killed.stdout.readline()), int(killed.stdout.readline())]
+    assert not any(map(gone, pids))
     killed.send_signal(signal.SIGKILL)
     killed.wait(10)
     killed.stdout.close()
-    wait_gone(child)
+    for pid in pids:
+        wait_gone(pid)
+
+
+def test_a_program_that_a_signal_ends_gives_128_and_its_number(tmp_path: Path) -> None:
+    assert run(tmp_path, "kill -KILL $$")[0] == 128 + signal.SIGKILL
+
+
+def test_a_program_that_is_not_there_fails(tmp_path: Path) -> None:
+    code = run_logged(
+        ["/no/such/program"], directory=tmp_path, environ=ENVIRON, log=tmp_path / "log", on_line=lambda _line: None
+    )
+    assert code != 0
