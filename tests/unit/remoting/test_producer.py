@@ -81,7 +81,7 @@ async def world() -> AsyncIterator[World]:
 
 @pytest.fixture
 async def client() -> AsyncIterator[Client]:
-    async with Client(request_timeout=0.2) as opened:
+    async with Client(request_timeout=5.0) as opened:
         yield opened
 
 
@@ -227,7 +227,7 @@ async def test_an_old_route_is_refreshed_without_holding_up_a_send(world: World,
 
 
 async def test_no_answer_and_a_lost_connection_are_indeterminate(world: World, client: Client) -> None:
-    async with Producer(client, world.namesrv) as producer:
+    async with Producer(client, world.namesrv, timeout=0.2) as producer:
         world.send_answers = [None, ConnectionAbortedError, b"\xff\xff\xff\xff"]
         silent, lost, garbage = [await producer.send("t", Message(b"x")) for _ in range(3)]
     for outcome, says in (
