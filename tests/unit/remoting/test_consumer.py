@@ -55,7 +55,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def drained(
-    client: Client, running: Peer, end: int, *, begin: int | None = None, stall: float = 2
+    client: Client, running: Peer, end: int, *, begin: int | None = None, stall: float = 10
 ) -> list[int]:
     consumer = Consumer(client)
     return [
@@ -81,7 +81,7 @@ async def test_a_long_poll_waits_longer_than_the_broker(client: Client) -> None:
     client.request_timeout = 0.05
 
     async def slow(request: Frame) -> Answer:
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.2)
         return Queue(0).answer(request)
 
     async with peer(slow) as running:
