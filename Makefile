@@ -42,6 +42,7 @@ format: setup  ## Format the code.
 
 docs: setup  ## Draw again what is drawn: the inventory reference and the commands.
 	$(BIN)/python scripts/draw_inventory_reference.py
+	$(BIN)/python scripts/draw_commands.py
 
 wheel: setup  ## Build the wheel into dist/.
 	$(BIN)/python -m build --wheel
