@@ -13,15 +13,16 @@ INTRODUCTION = """\
 
 Drawn from `rmqops --help` by `scripts/draw_commands.py` (`make docs`).
 
-Exit codes, the same for every command: 0 done or pass; 1 failed or verdict fail; 2 usage; 3 bad inventory or config; 4
-preflight failed; 5 refused as unsafe; 6 inconclusive; 7 heal failed; 130 interrupted. With `--json` the result stands
-alone on standard output; messages and progress go to standard error.
+Exit codes, the same for every command: 0 done or pass; 1 failed or verdict fail; 2 usage; 3 bad inventory or
+config; 4 preflight failed; 5 refused as unsafe; 6 inconclusive; 7 heal failed; 130 interrupted. With `--json` the
+result stands alone on standard output; messages and progress go to standard error.
 """
 
 
 def help_of(*command: str) -> str:
     """Return the help of a command as plain text of 110 columns."""
-    environment = {**os.environ, "COLUMNS": "110", "TERM": "dumb", "NO_COLOR": "1", "_TYPER_FORCE_DISABLE_TERMINAL": "1"}
+    plain = {"COLUMNS": "110", "TERM": "dumb", "NO_COLOR": "1", "_TYPER_FORCE_DISABLE_TERMINAL": "1"}
+    environment = {**os.environ, **plain}
     argv = [sys.executable, "-m", "rmqops", *command, "--help"]
     done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=True)
     lines = [line.rstrip() for line in done.stdout.strip().splitlines()]
@@ -48,7 +49,7 @@ def page() -> str:
 def main() -> int:
     """Write the page, or with --check say whether it is up to date."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 if the page is out of date")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 if the page is old")
     target = Path(__file__).parents[1] / "docs" / "commands.md"
     drawn = page()
     if parser.parse_args().check:
