@@ -134,7 +134,7 @@ async def test_topics_up_to_127_bytes_are_stored_and_read(
 
 async def test_thousands_in_flight_are_each_acknowledged_once(plain: Lab, broker: str, client: Client) -> None:
     topic = await plain.topic(client, queues=4)
-    async with Producer(client, plain.nameserver, choice=by_key) as producer:
+    async with Producer(client, plain.nameserver, choice=by_key, timeout=60) as producer:
         messages = [Message(b"%d" % number, key=str(number)) for number in range(3000)]
         outcomes = await asyncio.gather(*(producer.send(topic, message) for message in messages))
     stored = {

@@ -35,8 +35,7 @@ def short(distribution: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
 async def test_stored_without_a_slave_is_indeterminate_and_busy_is_refused(short: Lab, client: Client) -> None:
     (broker,) = short.brokers
     topic = await short.topic(client, queues=1)
-    client.request_timeout = 20.0
-    async with Producer(client, short.nameserver) as producer:
+    async with Producer(client, short.nameserver, timeout=60) as producer:
         messages = [Message(b"%d" % number) for number in range(5000)]
         outcomes = await asyncio.gather(*(producer.send(topic, message) for message in messages))
     refused = {each.body for each, outcome in zip(messages, outcomes, strict=True) if isinstance(outcome, Refused)}
