@@ -39,108 +39,122 @@ def _place(event: Event) -> Place:
     return (event.topic, event.broker, event.queue, event.offset)
 
 
-def find(events: Iterable[Event]) -> Findings:
-    """Judge every message of a history."""
-    everything = list(events)
-    sends: dict[str, list[Event]] = defaultdict(list)
-    drained: list[Event] = []
-    consumed: list[Event] = []
-    ends: dict[tuple[str, Place], Event] = {}
-    failed: set[tuple[str, Place]] = set()
-    for event in everything:
-        if event.op == "send":
-            sends[str(event.key)].append(event)
-        elif event.op == "receive":
-            queue = (event.process, (event.topic, event.broker, event.queue, None))
-            if event.type == "invoke":
-                ends[queue] = event
-            elif event.type != "ok":
-                failed.add(queue)
-            elif event.process.startswith("drain-"):
-                drained.append(event)
-            else:
-                consumed.append(event)
-    reached: dict[tuple[str, Place], int] = defaultdict(int)
-    for read in drained:
-        queue = (read.process, (read.topic, read.broker, read.queue, None))
-        reached[queue] = max(reached[queue], int(read.offset or 0) + 1)
-    oks = [event for group in sends.values() for event in group if event.type == "ok"]
-    last: dict[Place, float] = defaultdict(float)
-    for event in oks:
-        queue_of = (event.topic, event.broker, event.queue, None)
-        last[queue_of] = max(last[queue_of], event.t)
-    complete = {
-        queue: queue not in failed and reached[queue] >= int(event.offset or 0) and last[queue[1]] <= event.t
-        for queue, event in ends.items()
-    }
+def _queue(event: Event) -> Place:
+    return (event.topic, event.broker, event.queue, None)
 
-    def outcome(group: list[Event]) -> str:
-        types = [event.type for event in group]
+
+class Sorted:
+    """The events of a history by what they are."""
+
+    def __init__(self, events: Iterable[Event]) -> None:
+        self.sends: dict[str, list[Event]] = defaultdict(list)
+        self.drained: list[Event] = []
+        self.consumed: list[Event] = []
+        self.ends: dict[tuple[str, Place], Event] = {}
+        self.failed: set[tuple[str, Place]] = set()
+        for event in events:
+            if event.op == "send":
+                self.sends[str(event.key)].append(event)
+            elif event.op == "receive":
+                self._receive(event)
+        self.oks = [event for group in self.sends.values() for event in group if event.type == "ok"]
+        self.stored: dict[str, set[tuple[str, Place]]] = defaultdict(set)
+        for read in self.drained:
+            self.stored[str(read.key)].add((read.process, _place(read)))
+
+    def _receive(self, event: Event) -> None:
+        if event.type == "invoke":
+            self.ends[event.process, _queue(event)] = event
+        elif event.type != "ok":
+            self.failed.add((event.process, _queue(event)))
+        elif event.process.startswith("drain-"):
+            self.drained.append(event)
+        else:
+            self.consumed.append(event)
+
+    def complete(self) -> dict[tuple[str, Place], bool]:
+        """Say of each member and queue whether it was drained to the end."""
+        reached: dict[tuple[str, Place], int] = defaultdict(int)
+        for read in self.drained:
+            at = read.process, _queue(read)
+            reached[at] = max(reached[at], int(read.offset or 0) + 1)
+        last: dict[Place, float] = defaultdict(float)
+        for event in self.oks:
+            last[_queue(event)] = max(last[_queue(event)], event.t)
+        return {
+            at: at not in self.failed and reached[at] >= int(event.offset or 0) and last[at[1]] <= event.t
+            for at, event in self.ends.items()
+        }
+
+    def outcome(self, key: str) -> str:
+        """Say how a message's sends ended, taken together."""
+        types = [event.type for event in self.sends[key]]
         if "ok" in types:
             return "acknowledged"
         if "info" in types or types.count("invoke") > len(types) - types.count("invoke"):
             return "indeterminate"
         return "refused"
 
-    def decided(queue: Place) -> bool:
-        mine = [whole for (_, other), whole in complete.items() if other == queue]
-        return bool(mine) and all(mine)
-
-    stored: dict[str, set[tuple[str, Place]]] = defaultdict(set)
-    for read in drained:
-        stored[str(read.key)].add((read.process, _place(read)))
-    acknowledged = {key for key, group in sends.items() if outcome(group) == "acknowledged"}
-    first_ok = {str(event.key): event for event in reversed(oks)}
-    absent = acknowledged - stored.keys()
-    lost = {key for key in absent if decided((*_place(first_ok[key])[:3], None))}
-    gone = {
-        str(event.key): event
-        for event in consumed
-        if str(event.key) in sends and str(event.key) not in acknowledged and str(event.key) not in stored
-    }
-    vanished = {key for key, event in gone.items() if decided((*_place(event)[:3], None))}
-    read_keys = stored.keys() | {str(event.key) for event in consumed}
-
-    copies: dict[str, int] = {}
-    for key, places in stored.items():
-        by_group: dict[str | None, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-        for process, place in places:
-            by_group[place[1]][process] += 1
-        copies[key] = sum(max(counts.values()) for counts in by_group.values())
-    twice = {key for key, number in copies.items() if number > 1}
-
-    def excused(key: str) -> bool:
-        group = sends.get(key, [])
+    def excused(self, key: str) -> bool:
+        """Tell whether a message may be stored twice."""
+        group = self.sends.get(key, [])
         attempts = sum(event.type == "invoke" for event in group)
         inside = any(event.value and int(event.value.get("attempts", "1")) > 1 for event in group)
-        return not group or attempts > 1 or inside or outcome(group) == "indeterminate"
+        return not group or attempts > 1 or inside or self.outcome(key) == "indeterminate"
 
+    def copies(self, key: str) -> int:
+        """Count the places of a message, those of one group's members once."""
+        by_group: dict[str | None, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+        for process, place in self.stored[key]:
+            by_group[place[1]][process] += 1
+        return sum(max(counts.values()) for counts in by_group.values())
+
+
+def find(events: Iterable[Event]) -> Findings:
+    """Judge every message of a history."""
+    told = Sorted(events)
+    complete = told.complete()
+    whole: dict[Place, list[bool]] = defaultdict(list)
+    for (_, queue), reached in complete.items():
+        whole[queue].append(reached)
+
+    def decided(queue: Place) -> bool:
+        return bool(whole[queue]) and all(whole[queue])
+
+    acknowledged = {key for key in told.sends if told.outcome(key) == "acknowledged"}
+    first_ok = {str(event.key): event for event in reversed(told.oks)}
+    absent = acknowledged - told.stored.keys()
+    lost = {key for key in absent if decided(_queue(first_ok[key]))}
+    elsewhere = told.sends.keys() - acknowledged - told.stored.keys()
+    gone = {str(event.key): event for event in told.consumed if str(event.key) in elsewhere}
+    vanished = {key for key, event in gone.items() if decided(_queue(event))}
+    read = told.stored.keys() | {str(event.key) for event in told.consumed}
+    twice = {key for key in told.stored if told.copies(key) > 1}
     holders: dict[Place, set[str]] = defaultdict(set)
-    for event in (*oks, *drained, *consumed):
+    for event in (*told.oks, *told.drained, *told.consumed):
         holders[_place(event)].add(str(event.key))
-    sharing = {key for keys in holders.values() if len(keys) > 1 for key in keys}
-    displaced = {
-        str(event.key)
-        for event in oks
-        if str(event.key) in stored and _place(event) not in {place for _, place in stored[str(event.key)]}
-    }
+    places = {key: {place for _, place in stored} for key, stored in told.stored.items()}
     return Findings(
         acknowledged=frozenset(acknowledged),
         lost=frozenset(lost),
         vanished=frozenset(vanished),
         undecided=frozenset((absent - lost) | (gone.keys() - vanished)),
-        recovered=frozenset(key for key in stored if key in sends and outcome(sends[key]) == "indeterminate"),
-        excused=frozenset(key for key in twice if excused(key)),
-        unexcused=frozenset(key for key in twice if not excused(key)),
-        unsent=frozenset(read_keys - sends.keys()),
-        refused_but_stored=frozenset(
-            key for key in read_keys if key in sends and outcome(sends[key]) == "refused"
+        recovered=frozenset(
+            key for key in told.stored if key in told.sends and told.outcome(key) == "indeterminate"
         ),
-        sharing=frozenset(sharing),
-        displaced=frozenset(displaced),
-        overtaken=_overtaken(sends, stored),
-        backwards=_backwards(consumed),
-        differing=_differing(stored, complete),
+        excused=frozenset(key for key in twice if told.excused(key)),
+        unexcused=frozenset(key for key in twice if not told.excused(key)),
+        unsent=frozenset(read - told.sends.keys()),
+        refused_but_stored=frozenset(key for key in read & told.sends.keys() if told.outcome(key) == "refused"),
+        sharing=frozenset(key for keys in holders.values() if len(keys) > 1 for key in keys),
+        displaced=frozenset(
+            str(event.key)
+            for event in told.oks
+            if str(event.key) in places and _place(event) not in places[str(event.key)]
+        ),
+        overtaken=_overtaken(told.sends, told.stored),
+        backwards=_backwards(told.consumed),
+        differing=_differing(told.stored, complete),
     )
 
 
@@ -156,12 +170,17 @@ def _overtaken(sends: dict[str, list[Event]], stored: dict[str, set[tuple[str, P
         mine = [place for _, place in stored.get(key, set()) if place[:3] == _place(ok)[:3]]
         offset = min((int(place[3] or 0) for place in mine), default=int(ok.offset or 0))
         ended = max(event.t for event in group if event.type != "invoke")
-        queues[ok.process, (*_place(ok)[:3], None)].append((offset, min(invoked), ended, key))
+        queues[ok.process, _queue(ok)].append((offset, min(invoked), ended, key))
     found = set()
     for mine in queues.values():
-        for offset, _, ended, key in mine:
-            if any(other < offset and sent > ended for other, sent, _, _ in mine):
+        latest = before = 0.0
+        at = -1
+        for offset, sent, ended, key in sorted(mine):
+            if offset > at:
+                at, before = offset, latest
+            if before > ended:
                 found.add(key)
+            latest = max(latest, sent)
     return frozenset(found)
 
 
@@ -169,7 +188,7 @@ def _backwards(consumed: list[Event]) -> int:
     before: dict[tuple[str, Place], int] = {}
     times = 0
     for event in consumed:
-        queue = (event.process, (*_place(event)[:3], None))
+        queue = (event.process, _queue(event))
         times += before.get(queue, -1) >= int(event.offset or 0)
         before[queue] = int(event.offset or 0)
     return times

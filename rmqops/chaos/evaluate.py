@@ -15,10 +15,10 @@ from rmqops.chaos.verdict import CheckResult, Counts, FaultRecord, Number, Verdi
 def evaluate(history_path: Path, settings: Settings | None = None) -> Verdicts:
     """Judge a drill by its history alone.
 
-    A malformed line makes the whole history inconclusive; faults that were not healed are still told.
+    An empty history or a malformed line makes the whole inconclusive; faults that were not healed are still told.
 
     Raises:
-        UsageError: there is no history, or it is empty.
+        UsageError: there is no history.
         OperationFailed: the machine ran out of memory or room.
     """
     chosen = settings or Settings()
@@ -28,7 +28,7 @@ def evaluate(history_path: Path, settings: Settings | None = None) -> Verdicts:
             counts = _counts(history, results)
             return _verdicts(results, counts, nemesis.faults(history.of("fault", "heal")), history.notes)
     except MalformedHistory as error:
-        result = CheckResult("history", Verdict.INCONCLUSIVE, str(error), {"malformed_line": error.line})
+        result = CheckResult("history", Verdict.INCONCLUSIVE, error.message, {"malformed_line": error.line})
         struck = nemesis.faults(event for event in readable(history_path) if event.op in ("fault", "heal"))
         return _verdicts((result,), Counts(), struck, ())
 

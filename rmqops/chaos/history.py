@@ -232,21 +232,24 @@ class History:
 
 @contextmanager
 def open_history(path: Path, range_bits: int = tables.RANGE_BITS) -> Iterator[History]:
-    """Load a history into tables for as long as the block runs; ``range_bits`` changes its cost, never its content.
+    """Load a history into tables for as long as the block runs; ``range_bits`` changes the cost, not the content.
 
     Raises:
-        UsageError: there is no such file, or it is empty.
-        MalformedHistory: a line in it is not an event; the message has its number.
+        UsageError: there is no such file.
+        MalformedHistory: it is empty, or a line in it is not an event; the message has the line's number.
         OperationFailed: the machine ran out of memory or of room in its temporary directory.
     """
     import duckdb
 
-    if not path.is_file() or path.stat().st_size == 0:
-        missing = "is empty" if path.is_file() else "does not exist"
-        raise UsageError(f"{path} {missing}", remedy=f"name a run: a directory with a {FILE} that a drill wrote")
+    if not path.is_file():
+        raise UsageError(
+            f"{path} does not exist", remedy=f"name a run: a directory with a {FILE} that a drill wrote"
+        )
     with tempfile.TemporaryDirectory(prefix="rmqops-checks-") as private:
         place = Path(private)
         torn = _torn(path)
+        if path.stat().st_size == torn:
+            raise MalformedHistory(path, 1, "there is not one whole event: the drill ended before it began")
         source = _without_tail(path, torn, place)
         connection = _connect(path.stat().st_size, place)
         try:

@@ -16,6 +16,9 @@ SILENCE = 3.0
 MASTER = "0"
 """The id that a master registers with (``MixAll.MASTER_ID``)."""
 
+MAJORITIES = frozenset({"majority", "all"})
+"""Targets without which a group has no master, whoever that was."""
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -54,8 +57,8 @@ def spans(events: Iterable[Event]) -> list[Span]:
 def elections(found: Iterable[Span], injected: Iterable[FaultRecord]) -> list[tuple[str, float, float]]:
     """Return group, start and end of each election that a fault explains.
 
-    It runs from the fault until every NameServer that changed its answer has named a master again, and only if the
-    answer changed before the fault's heal began: what comes after that is the heal's doing.
+    A fault explains the loss of a master when it struck that master, or a majority. The election runs from the
+    fault until the NameServer has named a master again. What is lost after the heal is lost to something else.
     """
     spans_of: dict[tuple[str, str], list[Span]] = {}
     for span in found:
@@ -66,8 +69,11 @@ def elections(found: Iterable[Span], injected: Iterable[FaultRecord]) -> list[tu
             continue
         for (broker, _), mine in spans_of.items():
             later = [span for span in mine if span.end > fault.injected_at]
-            changed = later[1:] if later and later[0].master is not None else later
-            if not changed or changed[0].start >= (fault.heal_started_at or math.inf):
+            if not later or not (later[0].master == fault.address or fault.target in MAJORITIES):
+                continue
+            changed = later[1:]
+            healed = fault.healed_at if fault.healed_at is not None else math.inf
+            if not changed or changed[0].start >= healed:
                 continue
             named = [span.start for span in changed if span.master is not None]
             windows.append((broker, fault.injected_at, named[0] if named else math.inf))

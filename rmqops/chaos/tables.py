@@ -176,5 +176,6 @@ insert into stored select d.p, d.q, d.o, d.k from drained d
     semi join (select k from message where acks > 1) twice using (k)
     semi join settled s on d.q = s.q and d.o >> {{bits}} = s.r;
 create table seen as
-    select c.line, c.t, c.p, c.q, c.o, c.k from consumed c anti join settled s on c.q = s.q and c.o >> {{bits}} = s.r;
+    select c.line, c.t, c.p, c.q, c.o, c.k
+    from consumed c anti join settled s on c.q = s.q and c.o >> {{bits}} = s.r;
 """  # noqa: S608 - constants of this module

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 
 from rmqops.chaos.history import History
 from rmqops.chaos.nemesis import faults
-from rmqops.chaos.outage import Bin, Sustained, bins, breaks, first_sustained, next_ok, windows
+from rmqops.chaos.outage import GAP, Bin, Sustained, bins, breaks, first_sustained, next_ok, windows
 from rmqops.chaos.routes import Span, spans
 from rmqops.chaos.settings import Settings
 from rmqops.chaos.verdict import EVIDENCE_LIMIT, CheckResult, Evidence, FaultRecord, Number, Verdict
@@ -83,6 +83,8 @@ def _blind(history: History, outcomes: Sequence[Bin], found: Sequence[FaultRecor
     start = min(fault.injected_at or 0 for fault in found)
     if not any(one.first_ok is not None and one.first_ok < start for one in outcomes):
         return "no send was acknowledged before the fault: there was no service to lose"
+    if any(one.start < start and one.end > start - GAP for one in breaks(outcomes)):
+        return f"sends went wrong in the last {GAP:g} s before the fault already"
     for fault in found:
         begin, end = fault.injected_at or 0, fault.heal_started_at
         sql = "select count(*) from message where invoked >= $1::double * 1e6 and invoked < $2::double * 1e6"

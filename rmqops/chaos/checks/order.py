@@ -29,13 +29,13 @@ SUSPECTS = """
 """
 OVERTAKEN = """
     with message_of as (
-        select m.k, m.p, m.q, coalesce(v.o, m.o) as o, m.invoked, m.ended
+        select m.k, m.p, m.q, coalesce(v.o, m.o)::bigint as o, m.invoked, m.ended
         from message m semi join suspect using (p, q) left join moved v on m.k = v.k
         where m.acks = 1 and m.k not in (select k from doubtful anti join stored using (k))
     )
     select k from (
         select k, ended, max(invoked) over (
-            partition by p, q order by o rows between unbounded preceding and 1 preceding) as later
+            partition by p, q order by o range between unbounded preceding and 1 preceding) as later
         from message_of
     ) where later > ended order by ended
 """
