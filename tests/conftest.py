@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 import yaml
 
+from rmqops.source.build import ensure_artifact
+from rmqops.source.cache import unpacked
 from tests.support.clusters import Cluster, dledger_inventory, free_port_base
+
+
+@pytest.fixture(scope="session")
+def rocketmq_home() -> Path:
+    """A distribution of the default release, built from source by rmqops itself."""
+    return unpacked(ensure_artifact())
 
 
 @pytest.fixture(scope="module")
