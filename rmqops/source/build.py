@@ -210,10 +210,12 @@ class _Job:
         assert self.options.keyring is not None
         archive = self.source()
         kept = archive.with_name(archive.name + ".asc")
-        signature = kept if kept.is_file() and self.options.source is None else self.fetcher.get(".asc")[0]
+        local = self.options.source is not None
+        signature = kept if kept.is_file() and not local else self.fetcher.get(".asc")[0]
         self.report(Progress("verify", f"signature of {self.fetcher.zip_name}"))
         signer = check_signature(archive, signature, self.options.keyring, self.environ)
-        if signature != kept:
+        if signature != kept and not local:
+            # Only the publisher's: whoever else signed a local zip must not stand in for it later.
             signature.replace(kept)
         return signer
 
