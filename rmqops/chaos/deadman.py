@@ -37,6 +37,7 @@ until [ ! -f "$1.sh" ] || /bin/sh "$1.sh"; do
   sleep 5
 done
 rm -f "$1.sh" "$1.log"
+rmdir "$(dirname "$1")" 2>/dev/null
 """
 
 # $1 path without .sh, $2 seconds, $3 tries, $4 the heal, $5 the sleeper

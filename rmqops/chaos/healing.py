@@ -72,7 +72,7 @@ def armed(topology: Topology, transports: Transports = transport_for) -> tuple[t
 
 def _entries(run: Path, topology: Topology) -> tuple[Entry, ...]:
     entries = journal.read(run)
-    clusters = {entry.note for entry in entries if entry.step == "run"}
+    clusters = {entry.note for entry in entries if entry.step == "run" and entry.state == "intent"}
     if not clusters <= {topology.cluster}:
         raise UsageError(
             f"{run} is a run against {', '.join(sorted(map(str, clusters)))}, not {topology.cluster}",

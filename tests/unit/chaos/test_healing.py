@@ -44,6 +44,7 @@ def write(run: Path, *steps: tuple[Step, State], cluster: str = "trial") -> None
         log.write(Entry("run", "intent", note=cluster))
         for step, state in steps:
             log.write(Entry(step, state, "f-1", "kill", "broker-a-1", ("cure", step)))
+        log.write(Entry("run", "failed", note="what went wrong"))
 
 
 def test_a_clean_cluster_has_nothing_to_heal() -> None:

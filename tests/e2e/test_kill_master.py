@@ -1,0 +1,300 @@
+"""The drill kill-master against a real cluster: its verdict, and that nothing is left behind whatever happens."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from rmqops.chaos import drill as drills
+from rmqops.chaos import healing, journal, runner, topics
+from rmqops.chaos.settings import Settings
+from rmqops.chaos.verdict import Verdict
+from rmqops.errors import HealFailed
+from rmqops.model.commands import Command, Result
+from rmqops.model.topology import Instance
+from rmqops.operations import health
+from rmqops.remoting.admin import Admin
+from rmqops.remoting.client import Client
+from rmqops.transport.local import LocalTransport
+from tests.support.clusters import Cluster
+
+pytestmark = pytest.mark.e2e
+
+SHORT = ("--rate", "30", "--duration", "6", "--seed", "7")
+STRUCK = "verified after"
+DEADLINE = 15
+
+
+@pytest.fixture(autouse=True)
+def _healthy(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Begin each test with a healthy cluster, and end it with one in which nothing is armed."""
+    used = request.getfixturevalue("cluster") if "cluster" in request.fixturenames else None
+    if used is not None:
+        health.wait(used.topology)
+    yield
+    if used is not None:
+        health.wait(used.topology)
+        assert traces(used) == []
+
+
+def traces(cluster: Cluster) -> list[str]:
+    """Return what a drill has left behind: armed heals, their processes, processes of the load."""
+    found = [f"{instance.name}: {fault} armed" for instance, fault in healing.armed(cluster.topology)]
+    found += [str(path) for path in cluster.base.glob("instances/*/run/heals")]
+    marks = (f"-Drmqops.heal={cluster.base}".encode(), b"rmqops.chaos.workload.native")
+    mine = cluster.topology.nameservers[0].address.encode()
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = path.read_bytes()
+        except OSError:
+            continue
+        if marks[0] in line or (marks[1] in line and mine in line):
+            found.append(line.replace(b"\0", b" ").decode()[:200])
+    return found
+
+
+def drill_topics(cluster: Cluster) -> set[str]:
+    """Return every topic of a drill that a NameServer or a broker still has."""
+    return asyncio.run(_drill_topics(cluster))
+
+
+async def _drill_topics(cluster: Cluster) -> set[str]:
+    found: set[str] = set()
+    async with Client() as client:
+        admin = Admin(client)
+        for server in cluster.topology.nameservers:
+            found |= await admin.topics(server.address)
+        for broker in cluster.topology.brokers:
+            found |= set(await admin.topic_configs(broker.address))
+    return {topic for topic in found if topic.startswith(topics.PREFIX)}
+
+
+def until(condition: Callable[[], object], what: str, seconds: float) -> float:
+    """Wait for a condition and return how long that took."""
+    started = time.monotonic()
+    while not condition():
+        assert time.monotonic() - started < seconds, f"{what}: not within {seconds:g} s"
+        time.sleep(0.05)
+    return time.monotonic() - started
+
+
+def the_run(runs: Path) -> Path:
+    (found,) = runs.iterdir()
+    return found
+
+
+def victim(run: Path) -> str:
+    """Return the instance that a run has struck."""
+    return next(str(entry.instance) for entry in journal.read(run) if entry.step == "inject")
+
+
+@dataclass
+class Drill:
+    """A drill under way, as a process."""
+
+    process: subprocess.Popen[str]
+    told: list[str]
+
+    def wait_for(self, text: str) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.told.append(line)
+            if text in line:
+                return
+        raise AssertionError(f"it never said {text!r}: {''.join(self.told)}")
+
+    def end(self) -> tuple[int, str]:
+        assert self.process.stderr is not None
+        self.told += self.process.stderr
+        return self.process.wait(60), "".join(self.told)
+
+
+@contextmanager
+def drill(cluster: Cluster, runs: Path, *options: str) -> Iterator[Drill]:
+    argv = [sys.executable, "-m", "rmqops", "chaos", "run", "kill-master", "--inventory", str(cluster.inventory)]
+    with subprocess.Popen(
+        [*argv, "--runs", str(runs), *SHORT, *options],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            yield Drill(process, [])
+        finally:
+            process.kill()
+
+
+def test_drills_in_a_row_pass_and_their_histories_agree(cluster: Cluster, tmp_path: Path) -> None:
+    for number in (1, 2):
+        runs = tmp_path / str(number)
+        done = cluster.rmqops("chaos", "run", "kill-master", "--runs", str(runs), "--json", *SHORT)
+        assert done.code == 0, done
+        run = the_run(runs)
+        assert {path.name for path in run.iterdir()} == {
+            "history.jsonl", "journal.jsonl", "result.json", "report.html", "junit.xml"
+        }  # fmt: skip
+        result = json.loads((run / "result.json").read_text())
+        assert json.loads(done.stdout) == {"run": str(run), **result}
+        assert (result["verdict"], result["lost"], result["seed"]) == ("pass", 0, 7)
+        assert result["acknowledged"] > 300
+        assert result["rto_ms"] > 0
+        (fault,) = result["faults"]
+        assert fault["instance"] == victim(run)
+        assert fault["injected_at"] < fault["verified_at"] < fault["healed_at"]
+        assert cluster.rmqops("chaos", "heal", str(run)).stdout.endswith("nothing to heal\n")
+        checked = cluster_free("chaos", "check", str(run))
+        assert checked.returncode == 0, checked
+    assert drill_topics(cluster) == set()
+
+
+def cluster_free(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command that needs no cluster."""
+    return subprocess.run(
+        [sys.executable, "-m", "rmqops", *arguments], capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_drill_heals_and_cleans_up(
+    cluster: Cluster, tmp_path: Path, number: signal.Signals
+) -> None:
+    with drill(cluster, tmp_path / "runs") as under_way:
+        under_way.wait_for(STRUCK)
+        under_way.process.send_signal(number)
+        code, told = under_way.end()
+    assert code == 130, told
+    run = the_run(tmp_path / "runs")
+    assert cluster.pid(victim(run)) is not None
+    assert traces(cluster) == []
+    assert drill_topics(cluster) == set()
+    result = json.loads((run / "result.json").read_text())
+    assert result["verdict"] == "inconclusive"
+    assert result["notes"] == ["the drill was cut short: interrupted"]
+    assert result["faults"][0]["healed"]
+
+
+def test_a_killed_drill_is_healed_by_the_host_itself(cluster: Cluster, tmp_path: Path) -> None:
+    with drill(cluster, tmp_path / "runs", "--deadline", str(DEADLINE)) as under_way:
+        under_way.wait_for(STRUCK)
+        under_way.process.kill()
+        started = time.monotonic()
+        run = the_run(tmp_path / "runs")
+        struck = victim(run)
+        assert cluster.pid(struck) is None
+        until(lambda: cluster.pid(struck), f"{struck} alive again", DEADLINE + 5)
+        assert time.monotonic() - started > DEADLINE / 2, "not before its time"
+    until(lambda: not traces(cluster), "no traces", 30)
+    assert len(drill_topics(cluster)) == 1, "nobody was left to delete it"
+    health.wait(cluster.topology)
+    assert "rmqops-drill" in cluster.must("chaos", "heal", str(run)).stdout
+    assert drill_topics(cluster) == set()
+
+
+@pytest.mark.parametrize("with_journal", [True, False])
+def test_a_killed_drill_is_healed_at_once_on_request(cluster: Cluster, tmp_path: Path, with_journal: bool) -> None:
+    with drill(cluster, tmp_path / "runs") as under_way:
+        under_way.wait_for(STRUCK)
+        under_way.process.kill()
+    run = the_run(tmp_path / "runs")
+    refused = cluster.rmqops("chaos", "run", "kill-master", "--runs", str(tmp_path / "more"), *SHORT)
+    assert refused.code == 4, refused
+    struck = victim(run)
+    assert cluster.pid(struck) is None
+    healed = cluster.must("chaos", "heal", *([str(run)] if with_journal else []))
+    assert f"healed {run.name}-1 on {struck}" in healed.stdout
+    assert cluster.pid(struck) is not None
+    assert traces(cluster) == []
+    assert "nothing to heal" in cluster.must("chaos", "heal").stdout
+    health.wait(cluster.topology)
+    cluster.must("chaos", "heal", str(run))
+
+
+class Impaired(LocalTransport):
+    """This machine, on which some commands do nothing and end with a certain code."""
+
+    def __init__(self, impaired: Callable[[Command], bool], code: int) -> None:
+        self.impaired = impaired
+        self.code = code
+
+    def run(self, command: Command) -> Result:
+        return Result(command, self.code, "", "impaired") if self.impaired(command) else super().run(command)
+
+
+def attempt(
+    cluster: Cluster, runs: Path, impaired: Callable[[Command], bool], code: int
+) -> tuple[runner.Finished, list[str]]:
+    """Run the drill with an impaired transport."""
+    told: list[str] = []
+    shipped = drills.find("kill-master")
+    short = drills.Drill(
+        **{
+            **vars(shipped),
+            "load": drills.Load(rate=30),
+            "times": drills.Times(before=1, hold=1, after=1, fail_over=20),
+        }
+    )
+    request = runner.Request(cluster.topology, short, runs, seed=7, settings=Settings())
+
+    def transports(_: Instance) -> LocalTransport:
+        return Impaired(impaired, code)
+
+    return runner.run(request, told.append, transports), told
+
+
+def test_a_kill_that_does_not_bite_proves_nothing(cluster: Cluster, tmp_path: Path) -> None:
+    done, told = attempt(cluster, tmp_path, lambda command: "kill -KILL" in str(command), 0)
+    assert done.result.verdict is Verdict.INCONCLUSIVE, told
+    assert done.exit_code == 6
+    assert "did not bite" in str(done.problem)
+    assert not done.result.verdicts.faults[0].verified
+    assert drill_topics(cluster) == set()
+
+
+def test_a_heal_that_fails_is_told_and_its_dead_man_stays(cluster: Cluster, tmp_path: Path) -> None:
+    done, told = attempt(cluster, tmp_path, lambda command: command.argv[0].endswith("start.sh"), 1)
+    assert isinstance(done.problem, HealFailed), told
+    assert done.exit_code == 7
+    assert done.result.verdicts.heal_failed
+    assert [fault for _, fault in healing.armed(cluster.topology)] == [f"{done.run.name}-1"]
+    cluster.must("chaos", "heal", str(done.run))
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        (["--target", "majority"], 5),
+        (["--target", "namesrv-1,namesrv-2,namesrv-3"], 5),
+        (["--confirm", "another"], 5),
+        (["--target", "nobody"], 2),
+        (["--rate", "0"], 2),
+    ],
+)
+def test_a_drill_that_goes_too_far_is_refused(
+    cluster: Cluster, tmp_path: Path, options: Sequence[str], code: int
+) -> None:
+    pids = {instance.name: cluster.pid(instance.name) for instance in cluster.topology.instances}
+    runs = tmp_path / "runs"
+    done = cluster.rmqops("chaos", "run", "kill-master", "--runs", str(runs), *options)
+    assert done.code == code, done
+    assert not runs.exists()
+    assert pids == {instance.name: cluster.pid(instance.name) for instance in cluster.topology.instances}
+
+
+def test_a_cluster_that_is_down_is_not_touched(make_cluster: Callable[..., Cluster], tmp_path: Path) -> None:
+    down = make_cluster()
+    done = down.rmqops("chaos", "run", "kill-master", "--runs", str(tmp_path / "runs"))
+    assert done.code == 4, done
+    assert "does not answer" in done.stderr
+    assert not (tmp_path / "runs").exists()
+    assert not down.base.exists()
