@@ -199,10 +199,42 @@ def stop_reading_a_queue(events: Events) -> list[Event]:
     return [event for event in events if not (drained(event) and event.queue == 0 and event.offset == end)]
 
 
+def lose_a_whole_range_in_one_member(events: Events) -> list[Event]:
+    return [
+        event
+        for event in events
+        if not (
+            event.process == "drain-broker-a-n2"
+            and (event.queue, event.type) == (0, "ok")
+            and 16 <= (event.offset or 0) < 32
+        )
+    ]
+
+
+def ask_one_member_too_early(events: Events) -> list[Event]:
+    """The end offset was asked for while sends went on, so it is not the end."""
+    return [
+        replace(event, t=1.0)
+        if (event.process, event.queue, event.type) == ("drain-broker-a-n2", 0, "invoke")
+        else event
+        for event in events
+    ]
+
+
+def give_up_on_one_member(events: Events) -> list[Event]:
+    return [
+        *events,
+        Event(events[-1].t, "drain-broker-a-n2", "receive", "fail", "drill-kill-master", "broker-a", 0),
+    ]
+
+
 CASES: list[tuple[Callable[[Events], list[Event]], dict[str, Verdict]]] = [
     (lose_everywhere, {"lost": FAIL}),
     (lose_in_one_member, {"replicas": FAIL}),
     (lose_the_end_of_one_member, {"replicas": INCONCLUSIVE}),
+    (lose_a_whole_range_in_one_member, {"replicas": FAIL}),
+    (ask_one_member_too_early, {"replicas": INCONCLUSIVE}),
+    (give_up_on_one_member, {"replicas": INCONCLUSIVE}),
     (store_twice, {"duplicated": FAIL}),
     (swap_in_order, {"order": FAIL}),
     (swap_in_one_member, {"offsets": FAIL, "replicas": FAIL}),
@@ -259,6 +291,30 @@ def test_a_reclassified_send_changes_the_count_of_recovered(
 
     assert isinstance(before, int)
     assert after == before + change
+
+
+def test_a_send_that_nothing_followed_is_indeterminate(tmp_path: Path) -> None:
+    """Its first attempt was refused; the process died during the second."""
+    refused = next(event for event in good() if event.op == "send" and event.type == "fail")
+    sent = next(event for event in good() if event.key == refused.key)
+    at = good().index(refused)
+    events = [*good()[: at + 1], replace(sent, t=refused.t), *good()[at + 1 :]]
+
+    before, after = judge(good(), tmp_path), judge(events, tmp_path)
+
+    counts = [results["recovered"].numbers["indeterminate"] for results in (before, after)]
+    assert isinstance(counts[0], int)
+    assert counts[1] == counts[0] + 1
+    assert {result.verdict for result in after.values()} == {Verdict.PASS}
+
+
+def test_what_one_member_lacks_is_undecided_while_another_was_not_read_to_its_end(tmp_path: Path) -> None:
+    key = next(event for event in acknowledged(good()) if event.queue == 0).key
+    events = [event for event in ask_one_member_too_early(good()) if not (drained(event) and event.key == key)]
+
+    result = judge(events, tmp_path)["lost"]
+
+    assert (result.verdict, result.numbers["undecided"]) == (Verdict.INCONCLUSIVE, 1)
 
 
 def test_a_message_stored_twice_is_excused_when_nobody_knew_its_outcome(tmp_path: Path) -> None:
