@@ -49,14 +49,43 @@ def store_twice(events: Events) -> list[Event]:
     return longer(events, message, message.key)
 
 
-def swap_in_order(events: Events) -> list[Event]:
-    """Two messages of one producer and queue change places, everywhere and consistently."""
+def _two_of_one_producer(events: Events) -> tuple[Event, Event]:
     first = _settled(events, 0)
     second = next(
         event
         for event in acknowledged(events)
         if (event.process, event.queue) == (first.process, first.queue) and event.t > first.t + 2
     )
+    return first, second
+
+
+def swap_where_stored(events: Events) -> list[Event]:
+    """Two messages of one producer stand in each other's places, and were acknowledged in their own."""
+    first, second = _two_of_one_producer(events)
+    keys = {first.offset: second.key, second.offset: first.key}
+    return [
+        replace(event, key=keys[event.offset])
+        if (event.op, event.type, event.queue) == ("receive", "ok", first.queue) and event.offset in keys
+        else event
+        for event in events
+    ]
+
+
+def share_a_place(events: Events) -> list[Event]:
+    """All agree that a message stands where another stands as well, and that its own place is empty."""
+    message = next(event for event in acknowledged(events) if event.offset == 4)
+    return [
+        replace(event, offset=5)
+        if event.key == message.key and event.offset == 4 and not event.process.startswith("consumer-")
+        else event
+        for event in events
+        if not (event.key == message.key and event.process.startswith("consumer-"))
+    ]
+
+
+def swap_in_order(events: Events) -> list[Event]:
+    """Two messages of one producer and queue change places, everywhere and consistently."""
+    first, second = _two_of_one_producer(events)
     other = {first.offset: second.offset, second.offset: first.offset}
     keys = {first.offset: second.key, second.offset: first.key}
     changed = []
@@ -237,6 +266,8 @@ CASES: list[tuple[Callable[[Events], list[Event]], dict[str, Verdict]]] = [
     (give_up_on_one_member, {"replicas": INCONCLUSIVE}),
     (store_twice, {"duplicated": FAIL}),
     (swap_in_order, {"order": FAIL}),
+    (swap_where_stored, {"offsets": FAIL, "order": FAIL}),
+    (share_a_place, {"offsets": FAIL}),
     (swap_in_one_member, {"offsets": FAIL, "replicas": FAIL}),
     (forge_an_offset, {"offsets": FAIL}),
     (forge_a_message, {"unexpected": FAIL}),
