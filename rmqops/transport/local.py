@@ -24,6 +24,7 @@ class LocalTransport:
                 errors="replace",
                 timeout=command.timeout,
                 check=False,
+                start_new_session=True,  # Ctrl-C on a terminal must not cut off a heal that is under way
             )
         except FileNotFoundError as error:
             raise OperationFailed(f"{self.host}: there is no program {command.argv[0]}") from error

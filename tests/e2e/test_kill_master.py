@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -93,6 +94,17 @@ def the_run(runs: Path) -> Path:
     return found
 
 
+def findings(runs: Path) -> list[str]:
+    """Return what did not pass in the only run of a directory, if there is one."""
+    results = [json.loads(path.read_text()) for path in runs.glob("*/result.json")]
+    return [
+        f"{name}: {check['verdict']}: {check['summary']}"
+        for result in results
+        for name, check in result["checks"].items()
+        if check["verdict"] != "pass"
+    ]
+
+
 def victim(run: Path) -> str:
     """Return the instance that a run has struck."""
     return next(str(entry.instance) for entry in journal.read(run) if entry.step == "inject")
@@ -139,7 +151,7 @@ def test_drills_in_a_row_pass_and_their_histories_agree(cluster: Cluster, tmp_pa
     for number in (1, 2):
         runs = tmp_path / str(number)
         done = cluster.rmqops("chaos", "run", "kill-master", "--runs", str(runs), "--json", *SHORT)
-        assert done.code == 0, done
+        assert done.code == 0, f"{findings(runs)}\n{done.stderr}"
         run = the_run(runs)
         assert {path.name for path in run.iterdir()} == {
             "history.jsonl", "journal.jsonl", "result.json", "report.html", "junit.xml"
@@ -171,7 +183,12 @@ def test_an_interrupted_drill_heals_and_cleans_up(
 ) -> None:
     with drill(cluster, tmp_path / "runs") as under_way:
         under_way.wait_for(STRUCK)
-        under_way.process.send_signal(number)
+        # As a terminal does, to the commands that it runs as well; and once more while they heal.
+        os.killpg(under_way.process.pid, number)
+        under_way.wait_for("interrupted")
+        journalled = the_run(tmp_path / "runs") / journal.FILE
+        until(lambda: '"step": "heal", "state": "intent"' in journalled.read_text(), "a heal under way", 30)
+        os.killpg(under_way.process.pid, number)
         code, told = under_way.end()
     assert code == 130, told
     run = the_run(tmp_path / "runs")
