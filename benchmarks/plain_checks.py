@@ -167,8 +167,9 @@ def _overtaken(sends: dict[str, list[Event]], stored: dict[str, set[tuple[str, P
         if len(answers) != 1 or not invoked or key not in stored:
             continue
         ok = answers[0]
-        mine = [place for _, place in stored.get(key, set()) if place[:3] == _place(ok)[:3]]
-        offset = min((int(place[3] or 0) for place in mine), default=int(ok.offset or 0))
+        mine = {int(place[3] or 0) for _, place in stored[key] if place[:3] == _place(ok)[:3]}
+        acknowledged = int(ok.offset or 0)
+        offset = acknowledged if acknowledged in mine else min(mine, default=acknowledged)
         ended = max(event.t for event in group if event.type != "invoke")
         queues[ok.process, _queue(ok)].append((offset, min(invoked), ended, key))
     found = set()

@@ -55,8 +55,8 @@ class MalformedHistory(Inconclusive):
 class Drain:
     """One member's read-back of one queue.
 
-    ``end`` is the offset to be reached (exclusive) and ``reached`` how far the reading came; ``late`` says that a
-    send to this queue ended after the end offset had been asked for, so that the end is not the queue's end.
+    It is complete when it reached ``end`` (exclusive), did not give up, and no send to this queue ended after the
+    end offset had been asked for.
     """
 
     process: str
@@ -64,14 +64,7 @@ class Drain:
     broker: str
     queue: int
     end: int
-    reached: int
-    failed: bool
-    late: bool
-
-    @property
-    def complete(self) -> bool:
-        """Tell whether the queue was drained to its end."""
-        return self.reached >= self.end and not self.failed and not self.late
+    complete: bool
 
     @property
     def place(self) -> str:
@@ -200,7 +193,7 @@ class History:
     def drains(self) -> tuple[Drain, ...]:
         """Say for each member and queue whether it was drained to its end."""
         rows = self.query("""
-            select process, topic, broker, queue, ended, reached, failed, late
+            select process, topic, broker, queue, ended, complete
             from drain join name using (p) join complete using (p, q) order by broker, queue, process
         """)
         return tuple(Drain(*row) for row in rows)  # type: ignore[arg-type]

@@ -101,8 +101,8 @@ create type outcome as enum ('acknowledged', 'refused', 'indeterminate');
 create view complete as
     with read_upto as (select p, q, max(o)::bigint + 1 as upto from drained group by p, q),
         last as (select q, max(t) as t from acknowledged group by q)
-    select drain.p, drain.q, coalesce(upto, 0) as reached, coalesce(last.t > drain.t, false) as late,
-        not failed and not late and reached >= drain.ended as complete
+    select drain.p, drain.q,
+        not failed and coalesce(upto, 0) >= drain.ended and coalesce(last.t <= drain.t, true) as complete
     from drain left join read_upto using (p, q) left join last using (q);
 create view retried as
     select k from event where code in ({ACKNOWLEDGED}, {REFUSED}, {INDETERMINATE}) and rest is not null

@@ -2,8 +2,8 @@
 
 A producer with several sends under way promises no order among them, so the rule is that of real time: when
 one process had A acknowledged before it sent B to the same queue, A stands before B. apache/rocketmq#1397
-(4.5.1) is said to break it. The place is where the message is stored; whether that is where it was
-acknowledged is for ``offsets``.
+(4.5.1) is said to break it. A message's place is where it was acknowledged if a member holds it there, else where
+it is stored; that the two differ is for ``offsets``, and that members differ for ``replicas``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ MOVED = """
     create or replace temp table moved as
         select k, any_value(c.p) as p, any_value(c.q) as q, min(s.o) as o
         from claimed c join stored s using (k, q) where c.k in (select k from doubtful where acks = 1)
-        group by k having min(s.o) <> any_value(c.o)
+        group by k having not bool_or(s.o = c.o)
 """
 # A pair out of order needs a descent in the acknowledgements of its process and queue, or a message that moved.
 SUSPECTS = """

@@ -9,18 +9,31 @@ from pathlib import Path
 import pytest
 
 from rmqops.chaos import nemesis
+from rmqops.chaos.history import open_history
 from rmqops.chaos.verdict import Verdict
 from rmqops.model.history import Event
-from tests.unit.chaos.checks.recorded import acknowledged, drained, end_of, good, is_read, judge, longer
+from tests.unit.chaos.checks.recorded import (
+    SMALL_RANGES,
+    acknowledged,
+    drained,
+    end_of,
+    good,
+    is_read,
+    judge,
+    longer,
+    write,
+)
 
 Events = tuple[Event, ...]
 FAIL, INCONCLUSIVE = Verdict.FAIL, Verdict.INCONCLUSIVE
 ADDRESS = "127.0.0.1:20921"
+SETTLED = 32
+"""No indeterminate send was stored at this offset or beyond."""
 
 
 def _settled(events: Events, number: int = 3) -> Event:
-    """Return an acknowledgement long before the fault."""
-    return acknowledged(events)[number]
+    """Return an acknowledgement in a range that is settled while nothing is changed."""
+    return [event for event in acknowledged(events) if (event.offset or 0) >= SETTLED][number]
 
 
 def _unknown(events: Events, *, stored: bool) -> Event:
@@ -73,13 +86,10 @@ def swap_where_stored(events: Events) -> list[Event]:
 
 def share_a_place(events: Events) -> list[Event]:
     """All agree that a message stands where another stands as well, and that its own place is empty."""
-    message = next(event for event in acknowledged(events) if event.offset == 4)
+    message = next(event for event in acknowledged(events) if event.offset == SETTLED + 4)
     return [
-        replace(event, offset=5)
-        if event.key == message.key and event.offset == 4 and not event.process.startswith("consumer-")
-        else event
+        replace(event, offset=SETTLED + 5) if event.key == message.key and event.offset is not None else event
         for event in events
-        if not (event.key == message.key and event.process.startswith("consumer-"))
     ]
 
 
@@ -100,8 +110,7 @@ def swap_in_order(events: Events) -> list[Event]:
 
 
 def swap_in_one_member(events: Events) -> list[Event]:
-    first, second = _settled(events, 0), None
-    second = next(event for event in acknowledged(events)[1:] if event.queue == first.queue)
+    first, second = _two_of_one_producer(events)
     keys = {first.offset: second.key, second.offset: first.key}
     return [
         replace(event, key=keys[event.offset])
@@ -267,7 +276,7 @@ CASES: list[tuple[Callable[[Events], list[Event]], dict[str, Verdict]]] = [
     (store_twice, {"duplicated": FAIL}),
     (swap_in_order, {"order": FAIL}),
     (swap_where_stored, {"offsets": FAIL, "order": FAIL}),
-    (share_a_place, {"offsets": FAIL}),
+    (share_a_place, {"offsets": FAIL, "order": FAIL}),
     (swap_in_one_member, {"offsets": FAIL, "replicas": FAIL}),
     (forge_an_offset, {"offsets": FAIL}),
     (forge_a_message, {"unexpected": FAIL}),
@@ -306,6 +315,13 @@ def test_a_mutation_flips_the_right_check_and_only_that(
     assert flipped == expected, {name: results[name].summary for name in flipped | expected}
 
 
+def test_the_messages_that_are_changed_are_in_settled_ranges(tmp_path: Path) -> None:
+    with open_history(write(good(), tmp_path), SMALL_RANGES) as history:
+        settled = history.query("select r from settled where r = ?", [SETTLED >> SMALL_RANGES])
+
+    assert len(settled) == 2, "both queues"
+
+
 def test_the_good_history_passes_every_check(tmp_path: Path) -> None:
     results = judge(good(), tmp_path)
 
@@ -340,7 +356,7 @@ def test_a_send_that_nothing_followed_is_indeterminate(tmp_path: Path) -> None:
 
 
 def test_what_one_member_lacks_is_undecided_while_another_was_not_read_to_its_end(tmp_path: Path) -> None:
-    key = next(event for event in acknowledged(good()) if event.queue == 0).key
+    key = next(event for event in acknowledged(good()) if event.queue == 0 and event.offset == SETTLED).key
     events = [event for event in ask_one_member_too_early(good()) if not (drained(event) and event.key == key)]
 
     result = judge(events, tmp_path)["lost"]
