@@ -20,7 +20,7 @@ import pytest
 from rmqops.model.releases import RELEASES
 from rmqops.source.cache import Cache, find_artifact, unpacked
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
 
 VERSION = "4.5.2"
 PINNED = RELEASES[VERSION].sha512
@@ -95,7 +95,6 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     return Built(Cache(root), json.loads(done.stdout), done.stderr)
 
 
-@pytest.mark.timeout(900)
 def test_a_fresh_build_says_what_it_made(built: Built) -> None:
     answer = built.answer
     assert answer["compiled"] is True
@@ -175,7 +174,6 @@ def test_a_name_server_runs_on_the_runtime(built: Built, tmp_path: Path) -> None
         server.wait(30)
 
 
-@pytest.mark.timeout(900)
 def test_a_killed_build_then_two_at_once_offline(built: Built, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     killed = start(cache, "--offline", "--json")
@@ -266,7 +264,6 @@ def fill(path: Path) -> None:
     assert shutil.disk_usage(path.parent).free == 0
 
 
-@pytest.mark.timeout(900)
 def test_a_disk_that_fills_up_is_said(built: Built, tmp_path: Path) -> None:
     with small_disk(tmp_path, "135m") as inside:
         process = subprocess.Popen(
