@@ -8,7 +8,8 @@ names a master again (``new_master``), the first acknowledgement of a send sent 
 (``first_acknowledged``), and ``sustained``.
 
 These are the client's figures with the workload's own settings; the broker's part ends with ``new_master``.
-Fails when service never came back, or took longer than ``settings.rto_limit`` if that is set.
+Fails when service never came back, or took longer than ``settings.rto_limit`` if that is set. A drill that was
+ended before it waited for recovery gave service no chance to come back, so that is inconclusive.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rmqops.chaos.history import History
-from rmqops.chaos.nemesis import faults
+from rmqops.chaos.nemesis import RECOVERED, faults
 from rmqops.chaos.outage import GAP, Bin, Sustained, bins, breaks, first_sustained, next_ok, windows
 from rmqops.chaos.routes import Span, spans
 from rmqops.chaos.settings import Settings
@@ -60,14 +61,17 @@ def check(history: History, settings: Settings) -> CheckResult:
             for window in errors
         ),
     )[:EVIDENCE_LIMIT]
-    verdict, text = _judge(rtos[worst], sustained[worst], settings)
+    waited = any(event.key == RECOVERED and event.type != "invoke" for event in history.of("heal"))
+    verdict, text = _judge(rtos[worst], sustained[worst], settings, waited=waited)
     return CheckResult("availability", verdict, text, numbers, evidence)
 
 
-def _judge(rto: float | None, sustained: Sustained, settings: Settings) -> tuple[Verdict, str]:
+def _judge(rto: float | None, sustained: Sustained, settings: Settings, *, waited: bool) -> tuple[Verdict, str]:
     if rto is None and sustained.cut_short:
         text = f"sends worked again, but the workload ended before {settings.sustained:g} s had shown it"
         return Verdict.INCONCLUSIVE, text
+    if rto is None and not waited:
+        return Verdict.INCONCLUSIVE, "the drill was ended before sends could work again"
     if rto is None:
         return Verdict.FAIL, f"sends never worked again for {settings.sustained:g} s after a fault"
     text = f"first sustained success {rto:,.0f} ms after the fault"

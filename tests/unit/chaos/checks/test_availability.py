@@ -77,11 +77,20 @@ def test_a_send_from_before_the_fault_is_no_success_after_it(tmp_path: Path) -> 
 
 
 def test_service_that_never_comes_back_fails(tmp_path: Path) -> None:
-    events = [*_sends(_every(5, 10)), *_sends(_every(10.1, 40), "fail"), *_fault()]
+    waited = Event(39, "nemesis", "heal", "fail", key="recovered", error="no master")
+    events = [*_sends(_every(5, 10)), *_sends(_every(10.1, 40), "fail"), *_fault(), waited]
 
     result = _check(events, tmp_path)
 
     assert (result.verdict, result.numbers["rto_ms"]) == (Verdict.FAIL, None)
+
+
+def test_a_drill_that_was_ended_early_gave_service_no_chance(tmp_path: Path) -> None:
+    events = [*_sends(_every(5, 10)), *_sends(_every(10.1, 12), "fail"), *_fault(heal=12)]
+
+    result = _check(events, tmp_path)
+
+    assert (result.verdict, result.numbers["rto_ms"]) == (Verdict.INCONCLUSIVE, None)
 
 
 def test_a_workload_that_ends_too_early_proves_nothing(tmp_path: Path) -> None:
