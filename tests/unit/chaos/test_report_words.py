@@ -102,7 +102,7 @@ def test_control_characters_of_a_broker_are_shown_not_obeyed() -> None:
 
 @pytest.mark.parametrize("width", [40, 80, 160])
 def test_on_a_terminal_the_verdict_fits_and_markup_is_text(width: int) -> None:
-    console = Console(file=io.StringIO(), force_terminal=True, width=width, color_system=None)
+    console = Console(file=io.StringIO(), force_terminal=True, width=width, color_system=None, _environ={})
     judged = result(Verdict.PASS, Verdict.FAIL, text="[bold]x[/nothing] \x1b[2J", heal_failed=True)
     verdicts.draw(console, judged, PATHS)
     drawn = console.file.getvalue()  # type: ignore[attr-defined]
