@@ -80,7 +80,7 @@ copy (
             else {MALFORMED} end)::utinyint as code
         from raw
     )
-) to '{{parquet}}' (format parquet, compression uncompressed)
+) to '{{parquet}}' (format parquet, compression uncompressed, dictionary_size_limit 1)
 """  # noqa: S608 - constants of this module
 
 VIEWS = f"""

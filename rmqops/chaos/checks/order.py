@@ -23,7 +23,7 @@ MOVED = """
 SUSPECTS = """
     create or replace temp table suspect as
         select distinct p, q from (
-            select p, q, o, lag(o) over (partition by p, q order by t, o desc) as earlier from acknowledged
+            select p, q, o, lag(o) over (partition by p, q order by t, o) as earlier from acknowledged
         ) where earlier > o
         union select p, q from moved
 """
