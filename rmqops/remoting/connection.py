@@ -88,7 +88,8 @@ class Connection(asyncio.Protocol):
     async def exchange(self, opaque: int, frame: bytes, code: int, *, timeout: float) -> Frame:
         """Send an encoded frame and return its answer; see :meth:`request`."""
         if not self.is_open:
-            raise ConnectFailed(f"the connection to {self.address} is closed; nothing was sent")
+            why = f": {self._failure.message}" if self._failure is not None else ""
+            raise ConnectFailed(f"the connection to {self.address} is closed; nothing was sent{why}")
         answer: asyncio.Future[Frame] = self._loop.create_future()
         self._pending[opaque] = answer
         self.used = self._loop.time()
