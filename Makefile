@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo test unit lint format docs wheel soak bench clean
+.PHONY: help setup demo test unit lint format docs wheel bench clean
 
 help:  ## Say what can be made.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -47,8 +47,8 @@ docs: setup  ## Draw again what is drawn: the inventory reference and the comman
 wheel: setup  ## Build the wheel into dist/.
 	$(BIN)/python -m build --wheel
 
-bench: setup  ## Measure; each script prints ratios against its named baseline.
-	for script in benchmarks/bench_*.py; do $(BIN)/python $$script; done
+bench: setup  ## Measure: every script of benchmarks/, each against its named baseline. Needs the ports of inventory/local.
+	scripts/bench $(BIN)
 
 clean:  ## Remove the virtual environment and caches.
 	rm -rf $(VENV) dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .ansible

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The baseline of bench_deploy.py: start the six JVMs of a cluster that lies ready, and poll until the route is complete.
+# The baseline of deploy_speed.py: start the six JVMs of a cluster that lies ready, and poll until the route is complete.
 # usage: baseline_start.sh BASE PYTHON INVENTORY
 set -eu
 base=$1 python=$2 inventory=$3
