@@ -40,7 +40,7 @@ def start(workshop: Workshop, *arguments: str, stderr: int = subprocess.PIPE) ->
     """Build as a user does, as a process."""
     return subprocess.Popen(
         [*COMMAND, "--source", str(workshop.zip), "--sha512", workshop.sha512, "--json", *arguments],
-        env={**os.environ, **workshop.environ},
+        env={**os.environ, **workshop.environ, "TERM": "xterm"},
         stdout=subprocess.PIPE,
         stderr=stderr,
         text=True,
