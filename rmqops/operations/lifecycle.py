@@ -31,8 +31,8 @@ def chosen(topology: Topology, names: Sequence[str]) -> tuple[Instance, ...]:
     return tuple(item for item in topology.instances if item.name in found) if names else topology.instances
 
 
-def require_deployed(topology: Topology, instances: Sequence[Instance]) -> dict[str, facts.Facts]:
-    """Return the facts of a cluster whose instances were deployed.
+def require_deployed(topology: Topology, instances: Sequence[Instance]) -> None:
+    """Make sure that instances were deployed.
 
     Raises:
         OperationFailed: some were not.
@@ -44,19 +44,18 @@ def require_deployed(topology: Topology, instances: Sequence[Instance]) -> dict[
             f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not deployed",
             remedy=f"rmqops deploy --inventory {topology.inventory}",
         )
-    return found
 
 
 def start(topology: Topology, instances: Sequence[Instance], log: Path, listener: Listener) -> None:
     """Start instances, NameServers first, and wait for health if that is the whole cluster."""
     require_deployed(topology, instances)
-    _play("start", topology, instances, log, listener, restart=False)
+    _play("start", topology, instances, log, listener)
     if len(instances) == len(topology.instances):
         health.wait(topology)
 
 
 def stop(topology: Topology, instances: Sequence[Instance], log: Path, listener: Listener) -> None:
-    """Stop instances, brokers first, the master of a group last of its members."""
+    """Stop instances: all brokers, then the NameServers."""
     require_deployed(topology, instances)
     _play("stop", topology, instances, log, listener)
 
@@ -83,20 +82,12 @@ def roll(topology: Topology, instances: Sequence[Instance], log: Path, listener:
         health.wait(topology)
 
 
-def _play(
-    name: str,
-    topology: Topology,
-    instances: Sequence[Instance],
-    log: Path,
-    listener: Listener,
-    *,
-    restart: bool = True,
-) -> None:
+def _play(name: str, topology: Topology, instances: Sequence[Instance], log: Path, listener: Listener) -> None:
     playbook.run(
         name,
         topology.inventory,
         log=log,
         listener=listener,
-        variables={"rocketmq_restart": restart},
+        variables={"rocketmq_restart": False},  # a start restarts nothing; what must be restarted is rolled
         limit=[instance.name for instance in instances],
     )
