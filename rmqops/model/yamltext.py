@@ -108,16 +108,25 @@ def _read(file: str, text: str) -> tuple[Mapped, list[Problem]]:
         loader.dispose()
 
 
+_TOO_DEEP = f"is nested more than {MAX_DEPTH} levels deep"
+
+
 def _refuse_depth(text: str) -> None:
     """Refuse a text that is nested too deeply, before libyaml's composer recurses into it and ends the process."""
     depth = 0
-    for event in yaml.parse(text, _Loader):
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-            if depth > MAX_DEPTH:
-                raise _Refused(f"is nested more than {MAX_DEPTH} levels deep")
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
+    try:
+        for event in yaml.parse(text, _Loader):
+            if isinstance(event, yaml.CollectionStartEvent):
+                depth += 1
+                if depth > MAX_DEPTH:
+                    raise _Refused(_TOO_DEEP)
+            elif isinstance(event, yaml.CollectionEndEvent):
+                depth -= 1
+    except yaml.MarkedYAMLError as error:
+        # libyaml of PyYAML 6.0.4 has a bound of its own, and its scanner reads ahead of the events.
+        if "maximum nesting depth" in str(error):
+            raise _Refused(_TOO_DEEP) from error
+        raise
 
 
 def _measure(node: yaml.Node, known: dict[int, tuple[int, int]], within: tuple[int, ...]) -> tuple[int, int]:
