@@ -21,9 +21,9 @@ OUT = ROOT / "docs" / "inventory.md"
 ROLE = ROOT / "roles" / "rocketmq"
 SECTIONS: Mapping[str, Sequence[str]] = {
     "The cluster": ("cluster", "version", "supervisor", "drillable", "strict"),
-    "Where things lie on a host": ("base_dir", "instance_dir", "data_dir", "log_dir", "user"),
+    "Where things lie on a host": ("base_dir", "instance_dir", "data_dir", "log_dir", "user", "manage_user"),
     "Addresses and ports": ("address", "replication_address", "listen_port", "dledger_port"),
-    "Java": ("java", "java_home", "heap", "young_generation", "direct_memory", "jvm_options"),
+    "Java": ("java", "java_package", "java_home", "heap", "young_generation", "direct_memory", "jvm_options"),
     "Brokers": (
         *(
             "group",

@@ -1,7 +1,7 @@
 """The dead-man heal: a heal that lies armed on the host before its fault does. PURE: only commands.
 
 A fault must end even if rmqops, its machine or its network dies. So before a fault is put in force, its heal is
-written to ``<instance directory>/run/heals/<fault id>.sh``, and a detached process on the same host sleeps until
+written to ``<instance directory>/heals/<fault id>.sh``, and a detached process on the same host sleeps until
 the deadline and then runs it. That process is a session of its own, and is known by its command line alone
 (``-Drmqops.heal=<that path without .sh>``): a pid is never stored, so a recycled one is never signalled.
 
@@ -70,7 +70,7 @@ rmdir "$(dirname "$1")" 2>/dev/null
 )
 
 _ARMED = """
-for file in "$1"/run/heals/*.sh; do
+for file in "$1"/heals/*.sh; do
   [ -f "$file" ] || continue
   name=${file##*/}
   echo "${name%.sh}"
@@ -79,7 +79,7 @@ done
 
 
 def _path(instance: Instance, fault: str) -> str:
-    return f"{instance.home}/run/heals/{fault}"
+    return f"{instance.home}/heals/{fault}"
 
 
 def arm(instance: Instance, fault: str, cure: Command, seconds: float) -> Command:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, cast
 
 Kind = Literal["namesrv", "broker"]
 Mode = Literal["dledger", "master-slave", "single"]
-Supervisor = Literal["detached", "systemd"]
+Supervisor = Literal["detached", "systemd", "systemd-user"]
 Value = None | bool | int | float | str | list["Value"] | dict[str, "Value"]
 """A resolved inventory variable."""
 
@@ -61,7 +61,7 @@ class Instance:
     @property
     def supervisor(self) -> Supervisor:
         """What keeps the process."""
-        return "systemd" if self.variables["rocketmq_supervisor"] == "systemd" else "detached"
+        return cast("Supervisor", self.text("rocketmq_supervisor"))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rmqops.errors import Unsafe
 from rmqops.model.topology import Instance, Topology, Value
-from rmqops.operations import canary, health, lifecycle, playbook
+from rmqops.operations import canary, health, lifecycle, playbook, trees
 from rmqops.operations.inventories import Loaded
 from rmqops.operations.plan import Plan, plan
 from rmqops.operations.playbook import Listener
@@ -71,6 +71,10 @@ def execute(
             listener=listener,
             variables={"rocketmq_archives": archives(artifact), "rocketmq_restart": False},
             limit=[change.instance.name for change in todo.needed],
+            rendered={
+                change.instance.name: {file.path: file.content for file in trees.tree(change.instance)}
+                for change in todo.needed
+            },
         )
     lifecycle.roll(topology, todo.of("restart"), log, listener, say)
     say("waiting for health")

@@ -47,6 +47,8 @@ def run(
     listener: Listener,
     variables: Mapping[str, Value] | None = None,
     limit: Sequence[str] = (),
+    rendered: Mapping[str, Mapping[str, str]] | None = None,
+    forks: int = FORKS,
 ) -> tuple[Event, ...]:
     """Run a playbook to its end and return the results of the hosts.
 
@@ -57,6 +59,8 @@ def run(
         listener: Told of each event as it happens.
         variables: Extra variables; they travel in a file, so no value stands on a command line.
         limit: Hosts to touch; all when empty.
+        rendered: Text of each file of each host's tree; the role renders them itself when it is not given.
+        forks: How many hosts are worked on at once.
 
     Raises:
         OperationFailed: a host failed or was not reached; names it, its task and what it said.
@@ -64,10 +68,16 @@ def run(
     """
     with tempfile.TemporaryDirectory(prefix="rmqops-") as scratch:
         extra = Path(scratch, "variables.json")
-        extra.write_text(json.dumps(variables or {}), encoding="utf-8")
+        handed = dict(variables or {})
+        if rendered:
+            handed["rocketmq_rendered"] = scratch
+            for host, files in rendered.items():
+                Path(scratch, f"{host}.json").write_text(json.dumps(files), encoding="utf-8")
+        extra.write_text(json.dumps(handed), encoding="utf-8")
         events = Path(scratch, "events.jsonl")
         events.touch()
-        argv = [_program(), "--inventory", inventory, "--extra-vars", f"@{extra}", str(_path(name))]
+        argv = [_program(), "--inventory", inventory, "--extra-vars", f"@{extra}"]
+        argv += [str(_path(name))]
         if limit:
             argv += ["--limit", ",".join(limit)]
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -79,7 +89,7 @@ def run(
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
                 stderr=subprocess.STDOUT,
-                env=_environment(events),
+                env=_environment(events, forks),
                 start_new_session=True,  # Ctrl-C is ours to pass on, once
             )
             seen = _follow(process, events, listener)
@@ -155,11 +165,11 @@ def _program() -> str:
     return str(program)
 
 
-def _environment(events: Path) -> dict[str, str]:
+def _environment(events: Path, forks: int) -> dict[str, str]:
     chosen = {
         "ANSIBLE_CALLBACK_PLUGINS": str(assets.path("playbooks", "callback_plugins")),
         "ANSIBLE_CALLBACKS_ENABLED": "rmqops_events",
-        "ANSIBLE_FORKS": str(FORKS),
+        "ANSIBLE_FORKS": str(forks),
         "ANSIBLE_NOCOLOR": "1",
         "ANSIBLE_PIPELINING": "1",
         "ANSIBLE_PYTHON_INTERPRETER": "auto_silent",

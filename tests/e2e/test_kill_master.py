@@ -51,7 +51,7 @@ def _healthy(request: pytest.FixtureRequest) -> Iterator[None]:
 def traces(cluster: Cluster) -> list[str]:
     """Return what a drill has left behind: armed heals, their processes, processes of the load."""
     found = [f"{instance.name}: {fault} armed" for instance, fault in healing.armed(cluster.topology)]
-    found += [str(path) for path in cluster.base.glob("instances/*/run/heals")]
+    found += [str(path) for path in cluster.base.glob("instances/*/heals")]
     marks = (f"-Drmqops.heal={cluster.base}".encode(), b"rmqops.chaos.workload.native")
     mine = cluster.topology.nameservers[0].address.encode()
     for path in Path("/proc").glob("[0-9]*/cmdline"):

@@ -18,8 +18,8 @@ from tests.remoting.lab import Lab, dispatched, healthy, start_lab
 
 pytestmark = pytest.mark.e2e
 
-# One thread that waits for the disk at each message: the others queue for more than the millisecond they are given,
-# however fast the machine is.
+# One thread that waits for the disk at each message: the other messages queue for more than the millisecond that
+# they are given, however fast the machine is.
 SETTINGS = (
     "brokerRole=SYNC_MASTER\nwaitTimeMillsInSendQueue=1\nsendMessageThreadPoolNums=1\nflushDiskType=SYNC_FLUSH\n"
 )

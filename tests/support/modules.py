@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import importlib.util
+import json
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -17,3 +21,12 @@ def role_module(name: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def run_module(name: str, arguments: dict[str, object], *, check: bool = False, diff: bool = False) -> dict:
+    """Run a module as Ansible does: its arguments put into its text, and that piped to Python."""
+    packed = base64.b64encode(json.dumps(arguments).encode()).decode()
+    given = json.dumps({"packed": packed, "_ansible_check_mode": check, "_ansible_diff": diff})
+    text = (LIBRARY / f"{name}.py").read_text().replace("<<INCLUDE_ANSIBLE_MODULE_JSON_ARGS>>", given)
+    done = subprocess.run([sys.executable, "-"], input=text, capture_output=True, text=True, check=False)
+    return json.loads(done.stdout) if done.stdout else {"failed": True, "msg": done.stderr}

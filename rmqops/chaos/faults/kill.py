@@ -55,12 +55,6 @@ def plan(instance: Instance, found: str) -> Plan:
     return Plan(
         inject=Command.shell(_INJECT, instance.home, pid),
         verify=Command.shell(_VERIFY, instance.home, pid, str(VERIFY_SECONDS * 100), timeout=VERIFY_SECONDS * 4),
-        heal=_start(instance, timeout=seconds + 15.0),
+        heal=Command((f"{instance.home}/current/bin/start.sh",), timeout=seconds + 15.0),
         healed=Command.shell(_HEALED, instance.home),
     )
-
-
-def _start(instance: Instance, timeout: float) -> Command:
-    if instance.supervisor == "systemd":
-        return Command(("systemctl", "start", f"rocketmq-{instance.name}.service"), timeout=timeout)
-    return Command((f"{instance.home}/current/bin/start.sh",), timeout=timeout)

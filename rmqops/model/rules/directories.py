@@ -66,7 +66,7 @@ def _path(host: Host, key: str, path: str) -> Iterator[Problem]:
     if ".." in path.split("/"):
         yield host.problem(key, "goes up by `..`", absolute)
     bad = _BAD.search(path)
-    if bad or (" " in path and host.text("rocketmq_supervisor") == "systemd") or path != path.strip():
+    if bad or (" " in path and host.text("rocketmq_supervisor") != "detached") or path != path.strip():
         character = bad[0] if bad else " "
         what = f"has the character {character!r}, which means something else in the files that it is written to"
         yield host.problem(key, what, "Use letters, digits, `/`, `_`, `.` and `-`")
@@ -116,8 +116,7 @@ def _shared(hosts: tuple[Host, ...]) -> Iterator[Problem]:
 def _claims(host: Host) -> Iterator[_Claim]:
     for key in ("rocketmq_instance_dir", "rocketmq_data_dir", "rocketmq_log_dir"):
         path = _clean(host.text(key))
-        unused = key == "rocketmq_data_dir" and host.kind == "namesrv"
-        if host.text(key).startswith("/") and not unused and not _of_system(path):
+        if host.text(key).startswith("/") and not _of_system(path):
             yield _Claim(host, key, path)
 
 

@@ -1,19 +1,31 @@
 #!/usr/bin/python
 # Apache License 2.0 (see LICENSE)
-"""Unpack a release or runtime on a host, once, under a name of its content, or sweep them all away."""
+"""Unpack releases and runtimes on a host, once, under names of their content, or sweep them all away."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: rocketmq_release
-short_description: Unpacks a release archive on a host, once, and points a link to it
+short_description: Unpacks releases on a host, once, and points links to them
+description:
+  - A release lies in O(dest) under a name of its content; a link with a plain name points to the one in use.
+  - The action of the same name carries archives to the host, if they are not unpacked there.
 options:
   dest: {description: Directory that holds the releases., type: path, required: true}
   state: {type: str, choices: [present, absent], default: present, description: What is wanted.}
-  archive: {description: The tar.gz on the host., type: path}
-  sha256: {description: The digest the archive must have., type: str}
-  name: {description: Directory name of this release; it names the content., type: str}
-  link: {description: Link in O(dest) that points to the release., type: str}
+  archives:
+    description: The releases. Their archives are files of the controller.
+    type: list
+    elements: dict
+    suboptions:
+      archive: {description: The tar.gz., type: path, required: true}
+      sha256: {description: The digest the archive must have., type: str, required: true}
+      name: {description: Directory name of this release; it names the content., type: str, required: true}
+      link: {description: Link in O(dest) that points to the release., type: str, required: true}
+  keep:
+    description: How many releases of each link to keep, for going back; those that a link points to always stay.
+    type: int
+    default: 3
   users:
     description: "With O(state=absent), the directory of the instances; releases stay while one is deployed there."
     type: path
@@ -23,24 +35,35 @@ author: [rmqops]
 EXAMPLES = r"""
 - name: Unpack the release
   rocketmq_release:
-    archive: /tmp/rocketmq-4.5.2-0123456789abcdef.tar.gz
-    sha256: "{{ digest }}"
     dest: /srv/rocketmq/releases
-    name: rocketmq-4.5.2-0123456789abcdef
-    link: rocketmq-4.5.2
+    archives:
+      - archive: /tmp/rocketmq-4.5.2-0123456789abcdef.tar.gz
+        sha256: "{{ digest }}"
+        name: rocketmq-4.5.2-0123456789abcdef
+        link: rocketmq-4.5.2
 """
 
 RETURN = r"""
-path: {description: The unpacked release., returned: always, type: str}
+paths: {description: The unpacked releases., returned: state is present, type: list, elements: str}
+pruned: {description: Releases that were removed., returned: state is present, type: list, elements: str}
 """
 
+import base64  # noqa: E402
 import hashlib  # noqa: E402
+import json  # noqa: E402
 import os  # noqa: E402
+import re  # noqa: E402
 import shutil  # noqa: E402
+import sys  # noqa: E402
 import tarfile  # noqa: E402
 import tempfile  # noqa: E402
 
-from ansible.module_utils.basic import AnsibleModule  # noqa: E402
+# Ansible puts the arguments in here; rocketmq_tree says why it is done so.
+ARGUMENTS = r"""<<INCLUDE_ANSIBLE_MODULE_JSON_ARGS>>"""
+
+
+class Refused(Exception):
+    """What is asked for cannot be done; the message says why and what to do."""
 
 
 def sha256(path):
@@ -52,81 +75,96 @@ def sha256(path):
     return digest.hexdigest()
 
 
-def unpack(module, target):
-    """Unpack the archive beside its place and give it its name at once."""
-    archive, wanted = module.params["archive"], module.params["sha256"]
+def unpack(archive, wanted, target):
+    """Unpack an archive beside its place and give it its name at once."""
     found = sha256(archive)
     if found != wanted:
-        module.fail_json(msg=f"{archive} arrived with SHA-256 {found}, wanted {wanted}; run the deploy again")
-    dest = module.params["dest"]
-    os.makedirs(dest, exist_ok=True)
-    for entry in os.scandir(dest):
-        if entry.name.startswith(".new-"):
-            shutil.rmtree(entry.path, ignore_errors=True)
+        raise Refused(f"{archive} arrived with SHA-256 {found}, wanted {wanted}; run the deploy again")
+    dest = os.path.dirname(target)
     temporary = tempfile.mkdtemp(prefix=".new-", dir=dest)
     with tarfile.open(archive) as tar:
         # Older Pythons lack the filter; the archive is ours, and its digest was right.
         tar.extractall(temporary, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
     tops = os.listdir(temporary)
     if len(tops) != 1:
-        module.fail_json(msg=f"{archive} does not hold one directory but {len(tops)}")
+        raise Refused(f"{archive} does not hold one directory but {len(tops)}")
+    os.utime(os.path.join(temporary, tops[0]))  # its age here is what pruning goes by
     os.rename(os.path.join(temporary, tops[0]), target)
     os.rmdir(temporary)
 
 
-def present(module):
-    """Unpack the release if it is not there, and turn the link to it."""
-    dest, name = module.params["dest"], module.params["name"]
-    target, link = os.path.join(dest, name), os.path.join(dest, module.params["link"])
-    missing = not os.path.isdir(target)
-    turn = not os.path.islink(link) or os.readlink(link) != name
-    if not module.check_mode:
-        if missing:
-            unpack(module, target)
-        if turn:
-            if os.path.isdir(link) and not os.path.islink(link):
-                module.fail_json(msg=f"{link} was unpacked by hand; move it away, and run the deploy again")
-            temporary = f"{link}.{os.getpid()}"
-            os.symlink(name, temporary)
-            os.replace(temporary, link)
-    return {"changed": missing or turn, "path": target}
+def point(link, name):
+    """Turn a link to a release, at once."""
+    if os.path.islink(link) and os.readlink(link) == name:
+        return False
+    if os.path.isdir(link) and not os.path.islink(link):
+        raise Refused(f"{link} was unpacked by hand; move it away, and run the deploy again")
+    temporary = f"{link}.{os.getpid()}"
+    os.symlink(name, temporary)
+    os.replace(temporary, link)
+    return True
 
 
-def absent(module):
+def prune(dest, link, keep):
+    """Remove what interrupted runs left, and of the releases of a link all but the newest and those in use."""
+    entries = [entry for entry in os.scandir(dest) if not entry.is_symlink()]
+    used = {os.readlink(entry.path) for entry in os.scandir(dest) if entry.is_symlink()}
+    ours = [entry for entry in entries if re.fullmatch(re.escape(link) + r"-(?:[\w.]+-)?[0-9a-f]{16}", entry.name)]
+    ours.sort(key=lambda entry: entry.stat().st_mtime, reverse=True)
+    left = [entry for entry in entries if entry.name.startswith(".new-")]
+    old = [entry for entry in ours[keep:] if entry.name not in used]
+    for entry in left + old:
+        shutil.rmtree(entry.path, ignore_errors=True)
+    return [entry.name for entry in old]
+
+
+def present(options, check, _diff):
+    """Unpack the releases that are not there, and turn the links to them."""
+    dest = options["dest"]
+    changed, paths, pruned = False, [], []
+    for item in options["archives"]:
+        target, link = os.path.join(dest, item["name"]), os.path.join(dest, item["link"])
+        missing = not os.path.isdir(target)
+        if not check:
+            os.makedirs(dest, exist_ok=True)
+            if missing:
+                unpack(item["archive"], item["sha256"], target)
+            turned = point(link, item["name"])
+            pruned += prune(dest, item["link"], options["keep"])
+        else:
+            turned = not os.path.islink(link) or os.readlink(link) != item["name"]
+        changed = changed or missing or turned
+        paths.append(target)
+    return {"changed": changed, "paths": paths, "pruned": pruned}
+
+
+def absent(options, check, _diff):
     """Remove every release, unless somebody uses them."""
-    dest, users = module.params["dest"], module.params["users"]
+    dest, users = options["dest"], options["users"]
     instances = os.listdir(users) if os.path.isdir(users) else []
     used = any(os.path.lexists(os.path.join(users, name, "current")) for name in instances)
     changed = os.path.isdir(dest) and not used
-    if changed and not module.check_mode:
+    if changed and not check:
         shutil.rmtree(dest)
         for directory in (users, os.path.dirname(dest)):
             if os.path.isdir(directory) and not os.listdir(directory):
                 os.rmdir(directory)
-    return {"changed": bool(changed), "path": dest}
+    return {"changed": bool(changed)}
 
 
 def main():
     """Run the module."""
-    wanted = ["archive", "sha256", "name", "link"]
-    module = AnsibleModule(
-        argument_spec={
-            "dest": {"type": "path", "required": True},
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "archive": {"type": "path"},
-            "sha256": {"type": "str"},
-            "name": {"type": "str"},
-            "link": {"type": "str"},
-            "users": {"type": "path"},
-        },
-        required_if=[("state", "present", wanted), ("state", "absent", ["users"])],
-        supports_check_mode=True,
-    )
     try:
-        result = present(module) if module.params["state"] == "present" else absent(module)
+        given = json.loads(ARGUMENTS)
+        options = json.loads(base64.b64decode(given["packed"]))
+        check, diff = given.get("_ansible_check_mode", False), given.get("_ansible_diff", False)
+        result = (present if options["state"] == "present" else absent)(options, check, diff)
+    except Refused as error:
+        result = {"failed": True, "msg": str(error)}
     except (OSError, tarfile.TarError) as error:
-        module.fail_json(msg=f"{module.params['dest']}: {error}")
-    module.exit_json(**result)
+        result = {"failed": True, "msg": str(error)}
+    print(json.dumps(result))
+    sys.exit(1 if result.get("failed") else 0)
 
 
 if __name__ == "__main__":

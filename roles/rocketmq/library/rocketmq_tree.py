@@ -23,7 +23,8 @@ options:
     description: Text of each file by its path below the tree. Names that end in C(.sh) are made executable.
     type: dict
     default: {}
-  data: {type: path, description: "With O(state=absent), the data directory to remove as well."}
+  data: {type: path, description: "With O(state=absent), the data directory; it is removed if it is empty."}
+  keep_data: {type: bool, default: true, description: Whether a data directory with something in it stays.}
   logs: {type: path, description: "With O(state=absent), the log directory to remove."}
   keep: {type: int, default: 3, description: How many trees to keep.}
 author: [rmqops]
@@ -42,14 +43,24 @@ tree: {description: Name of the tree in force., returned: state is present, type
 files: {description: Files that changed., returned: always, type: list, elements: str}
 """
 
+import base64  # noqa: E402
 import hashlib  # noqa: E402
+import json  # noqa: E402
 import os  # noqa: E402
 import shutil  # noqa: E402
+import sys  # noqa: E402
 import tempfile  # noqa: E402
 
-from ansible.module_utils.basic import AnsibleModule  # noqa: E402
+# Plain Python and its own arguments instead of Ansible's module_utils: those are compiled anew at each call, which
+# takes a third of a second of the host and the full standard library. The action of the same name checks and packs
+# the options; Ansible puts them in here (its "JSONARGS" kind of module).
+ARGUMENTS = r"""<<INCLUDE_ANSIBLE_MODULE_JSON_ARGS>>"""
 
 MARK = ".rmqops"
+
+
+class Refused(Exception):
+    """What is asked for cannot be done; the message says why and what to do."""
 
 
 def mode_of(path):
@@ -77,19 +88,19 @@ def read_tree(root):
     return found
 
 
-def check_owner(module, home, mark):
-    """Fail when the directory belongs to something else."""
+def check_owner(home, mark, fresh):
+    """Refuse a directory that belongs to something else; a fresh instance needs one that nobody filled."""
     path = os.path.join(home, MARK)
     if os.path.exists(path):
         with open(path, encoding="utf-8") as stream:
             found = stream.read().strip()
         if found != mark:
-            module.fail_json(msg=f"{home} belongs to {found}, not to {mark}; choose another rocketmq_instance_dir")
-    elif os.path.isdir(home) and module.params["state"] == "present":
+            raise Refused(f"{home} belongs to {found}, not to {mark}; choose another rocketmq_instance_dir")
+    elif fresh and os.path.isdir(home):
         foreign = sorted(set(os.listdir(home)) - {"data", "store", "logs", "run", "current"})
         if foreign:
-            module.fail_json(
-                msg=f"{home} exists, was not made by rmqops and holds {', '.join(foreign[:5])}; "
+            raise Refused(
+                f"{home} exists, was not made by rmqops and holds {', '.join(foreign[:5])}; "
                 "choose another rocketmq_instance_dir or remove it"
             )
 
@@ -135,17 +146,17 @@ def prune(home, name, keep):
         shutil.rmtree(entry.path, ignore_errors=True)
 
 
-def present(module):
+def present(options, check, diff):
     """Bring the tree in place."""
-    home, files, mark = (module.params[key] for key in ("path", "files", "owner_mark"))
-    check_owner(module, home, mark)
+    home, files, mark = (options[key] for key in ("path", "files", "owner_mark"))
+    check_owner(home, mark, fresh=True)
     name = digest_of(files)
     current = os.path.join(home, "current")
     before = read_tree(current) if os.path.isdir(current) else {}
     linked = os.path.islink(current) and os.readlink(current) == os.path.join("trees", name)
     changed = [path for path in sorted(set(files) | set(before)) if files.get(path) != before.get(path)]
     result = {"changed": bool(changed) or not linked, "tree": name, "files": changed}
-    if module._diff:
+    if diff:
         result["diff"] = [
             {
                 "before_header": os.path.join(current, path),
@@ -155,7 +166,7 @@ def present(module):
             }
             for path in changed
         ]
-    if result["changed"] and not module.check_mode:
+    if result["changed"] and not check:
         os.makedirs(home, exist_ok=True)
         with open(os.path.join(home, MARK), "w", encoding="utf-8") as stream:
             stream.write(mark + "\n")
@@ -163,54 +174,49 @@ def present(module):
         if not os.path.isdir(target) or read_tree(target) != files:
             write_tree(home, name, files)
         switch(home, name)
-        prune(home, name, module.params["keep"])
+        prune(home, name, options["keep"])
     return result
 
 
-def absent(module):
-    """Remove what :func:`present` and the instance made; data only when it is named."""
-    home, mark = module.params["path"], module.params["owner_mark"]
+def absent(options, check, _diff):
+    """Remove what :func:`present` and the instance made; data only when told so, or when there are none."""
+    home, mark = options["path"], options["owner_mark"]
     if not os.path.exists(os.path.join(home, MARK)):
         return {"changed": False, "files": []}
-    check_owner(module, home, mark)
-    targets = [os.path.join(home, name) for name in ("current", "trees", "run", "store", "logs", MARK)]
-    if not module.params["data"]:
-        targets.remove(os.path.join(home, "store"))
-    targets[-1:-1] = [module.params[key] for key in ("logs", "data") if module.params[key]]
+    check_owner(home, mark, fresh=False)
+    logs, data = options["logs"], options["data"]
+    keep = options["keep_data"] and os.path.isdir(data) and os.listdir(data)
+    targets = [os.path.join(home, name) for name in ("current", "trees", "run", "heals")]
+    targets += [logs] if keep else [logs, data]
+    targets.append(os.path.join(home, MARK))
     removed = []
     for target in targets:  # the mark goes last, so that an interrupted removal can be run again
         if os.path.lexists(target):
             removed.append(target)
-            if module.check_mode:
+            if check:
                 continue
             if os.path.islink(target) or os.path.isfile(target):
                 os.remove(target)
             else:
                 shutil.rmtree(target)
-    if not module.check_mode and os.path.isdir(home) and not os.listdir(home):
+    if not check and os.path.isdir(home) and not os.listdir(home):
         os.rmdir(home)
     return {"changed": bool(removed), "files": removed}
 
 
 def main():
     """Run the module."""
-    module = AnsibleModule(
-        argument_spec={
-            "path": {"type": "path", "required": True},
-            "owner_mark": {"type": "str", "required": True},
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "files": {"type": "dict", "default": {}},
-            "data": {"type": "path"},
-            "logs": {"type": "path"},
-            "keep": {"type": "int", "default": 3},
-        },
-        supports_check_mode=True,
-    )
     try:
-        result = present(module) if module.params["state"] == "present" else absent(module)
+        given = json.loads(ARGUMENTS)
+        options = json.loads(base64.b64decode(given["packed"]))
+        check, diff = given.get("_ansible_check_mode", False), given.get("_ansible_diff", False)
+        result = (present if options["state"] == "present" else absent)(options, check, diff)
+    except Refused as error:
+        result = {"failed": True, "msg": str(error)}
     except OSError as error:
-        module.fail_json(msg=f"{error.filename or module.params['path']}: {error.strerror}")
-    module.exit_json(**result)
+        result = {"failed": True, "msg": f"{error.filename or 'the tree'}: {error.strerror}"}
+    print(json.dumps(result))
+    sys.exit(1 if result.get("failed") else 0)
 
 
 if __name__ == "__main__":

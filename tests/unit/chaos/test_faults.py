@@ -149,7 +149,7 @@ def test_an_armed_heal_fires_at_its_deadline_and_leaves_nothing(victim: Instance
     until(lambda: alive(victim), "alive again")
     until(lambda: not sleepers(victim), "no sleeper")
     assert must(deadman.armed(victim)) == ""
-    assert not Path(victim.home, "run", "heals").exists()
+    assert not Path(victim.home, "heals").exists()
 
 
 def test_a_disarmed_heal_never_fires(victim: Instance) -> None:
@@ -161,7 +161,7 @@ def test_a_disarmed_heal_never_fires(victim: Instance) -> None:
     until(lambda: not sleepers(victim), "no sleeper")
     until(lambda: not living(sleeper), "nobody of its session")
     assert must(deadman.disarm(victim, "f-1")) == "gone"
-    assert not Path(victim.home, "run", "heals").exists()
+    assert not Path(victim.home, "heals").exists()
 
 
 def test_two_heals_of_one_name_are_refused_and_the_first_stays(victim: Instance) -> None:
@@ -192,7 +192,7 @@ def test_an_armed_heal_can_be_run_by_anybody_who_finds_it(victim: Instance) -> N
 
 def test_a_heal_that_fails_stays_armed(victim: Instance) -> None:
     must(deadman.arm(victim, "f-1", Command(("/bin/sh", "-c", "echo no >&2; exit 1")), 0.05))
-    log = Path(victim.home, "run", "heals", "f-1.log")
+    log = Path(victim.home, "heals", "f-1.log")
     until(lambda: "no" in log.read_text(), "the heal was tried")
     assert must(deadman.armed(victim)) == "f-1"
     assert not run(deadman.fire(victim, "f-1", 10)).ok

@@ -30,7 +30,7 @@ class Hosts:
 
     def _answer(self, name: str, command: Command) -> tuple[int, str]:
         script = command.argv[2] if len(command.argv) > 2 else ""
-        if "run/heals/*.sh" in script:
+        if "/heals/*.sh" in script:
             return 0, self.armed.get(name, "")
         if "rmdir" in script:
             self.armed.pop(name, None)

@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support.modules import LIBRARY
+from tests.support.modules import run_module
 
 FILES = {"conf/broker.p": "a=1\n", "bin/start.sh": "#!/bin/sh\n"}
 MARK = "cluster/instance"
 
 
-def run(home: Path, **arguments: object) -> dict:
-    given = {"path": str(home), "owner_mark": MARK, "_ansible_remote_tmp": str(home.parent / "tmp"), **arguments}
-    program = (
-        f"import sys, runpy; sys.path.insert(0, {str(LIBRARY)!r})\n"
-        "from ansible.module_utils import basic\n"
-        f"basic._ANSIBLE_ARGS = {json.dumps({'ANSIBLE_MODULE_ARGS': given}).encode()!r}\n"
-        "basic._ANSIBLE_PROFILE = 'legacy'\n"
-        f"runpy.run_path({str(LIBRARY / 'rocketmq_tree.py')!r}, run_name='__main__')\n"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    return json.loads(done.stdout.splitlines()[-1]) if done.stdout else {"failed": True, "msg": done.stderr}
+def run(home: Path, check: bool = False, diff: bool = False, **arguments: object) -> dict:
+    given = {
+        "path": str(home),
+        "owner_mark": MARK,
+        "state": "present",
+        "files": {},
+        "data": None,
+        "logs": None,
+        "keep": 3,
+    }
+    return run_module("rocketmq_tree", given | arguments, check=check, diff=diff)
 
 
 def test_a_tree_is_put_in_place_and_found_unchanged(tmp_path: Path) -> None:
@@ -42,7 +39,7 @@ def test_a_tree_is_put_in_place_and_found_unchanged(tmp_path: Path) -> None:
 
 def test_check_mode_says_what_would_change_and_does_not(tmp_path: Path) -> None:
     home = tmp_path / "i"
-    predicted = run(home, files=FILES, _ansible_check_mode=True, _ansible_diff=True)
+    predicted = run(home, files=FILES, check=True, diff=True)
     assert predicted["changed"]
     assert [diff["after"] for diff in predicted["diff"]] == [FILES[name] for name in sorted(FILES)]
     assert not home.exists()
@@ -102,7 +99,7 @@ def test_absent_removes_what_was_made_and_data_only_when_told(tmp_path: Path, da
     for name in ("data/commitlog", "logs", "run"):
         (home / name).mkdir(parents=True)
     (home / "notes.txt").write_text("an operator's own")
-    arguments = {"data": str(home / "data")} if data else {}
-    assert run(home, state="absent", logs=str(home / "logs"), **arguments)["changed"]
+    arguments = {"logs": str(home / "logs"), "data": str(home / "data"), "keep_data": not data}
+    assert run(home, state="absent", **arguments)["changed"]
     assert sorted(path.name for path in home.iterdir()) == (["notes.txt"] if data else ["data", "notes.txt"])
-    assert not run(home, state="absent", logs=str(home / "logs"), **arguments)["changed"]
+    assert not run(home, state="absent", **arguments)["changed"]

@@ -23,16 +23,30 @@ def _messages(events: list[Event]) -> list[int]:
     return [number for number, event in enumerate(events) if event.op in ("send", "receive") and event.key]
 
 
+class Damaged(list[Event]):
+    """A history that hypothesis tells by what was done to it, not by thousands of events."""
+
+    def __init__(self, events: list[Event], damage: list[str]) -> None:
+        super().__init__(events)
+        self.damage = damage
+
+    def __repr__(self) -> str:
+        return f"Damaged({', '.join(self.damage)})"
+
+
 @st.composite
-def damaged(draw: st.DrawFn) -> list[Event]:
+def damaged(draw: st.DrawFn) -> Damaged:
     """Take a good history and drop, double, move, rename or reclassify up to six lines."""
-    events = list(good(draw(st.integers(1, 3))))
+    size = draw(st.integers(1, 3))
+    events = list(good(size))
+    damage = [f"good({size})"]
     for _ in range(draw(st.integers(1, 6))):
         places = _messages(events)
         # Half of the damage is near the ends, where the queues' last, open ranges are.
         at = places[draw(st.one_of(st.integers(0, len(places) - 1), st.integers(-SLICE, SLICE)))]
         event = events[at]
         kind = draw(st.sampled_from(["drop", "double", "move", "rename", "reclassify", "drop key"]))
+        damage.append(f"{kind} {event}")
         if kind == "drop":
             del events[at]
         elif kind == "double":
@@ -46,7 +60,7 @@ def damaged(draw: st.DrawFn) -> list[Event]:
             events[at] = replace(event, type=draw(TYPES))
         elif kind == "drop key":
             events = [one for one in events if not (one.op == "receive" and one.key == event.key)]
-    return events
+    return Damaged(events, damage)
 
 
 def _keys(result: CheckResult) -> set[str | None]:
