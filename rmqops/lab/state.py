@@ -67,9 +67,10 @@ class State:
         """The password that sudo asks for, in a lab where it does."""
         return self.root / "sudo_password"
 
-    def seed(self, host: str) -> Path:
-        """Return the directory of what a host is given."""
-        return self.root / "hosts" / host
+    @property
+    def seeds(self) -> Path:
+        """A directory for each host: what it is given."""
+        return self.root / "hosts"
 
     def access(self, addresses: dict[str, str]) -> Access:
         """Return how the hosts are reached."""
@@ -150,7 +151,7 @@ def make_keys(state: State, wanted: Wanted, addresses: dict[str, str]) -> None:
         _write(state.password, secrets.token_urlsafe(12) + "\n", 0o600)
     known = []
     for host in wanted.names:
-        seed = state.seed(host)
+        seed = state.seeds / host
         seed.mkdir(parents=True, exist_ok=True, mode=0o700)
         key = seed / "ssh_host_ed25519_key"
         _make_key(key, host)
