@@ -122,6 +122,14 @@ class Engine:
         labels = [found for name in listed if (found := self.network_labels(name))]
         return {found[LABEL]: found for found in labels if LABEL in found}
 
+    def last_words(self, host: str) -> str | None:
+        """Return why a host will never answer: it has stopped instead of booting; None when it runs."""
+        running = self.ask("container", "inspect", "--format", "{{.State.Running}}", container(host))
+        if running.stdout.strip() == "true":
+            return None
+        said = self.ask("logs", "--tail=12", container(host))
+        return f"it has stopped; its last words: {(said.stdout + said.stderr).strip() or 'none'}"
+
     def count(self) -> int:
         """Return how many hosts all labs have."""
         return len(self.do("ps", "--all", "--quiet", "--filter", f"label={LABEL}").stdout.split())

@@ -91,7 +91,7 @@ class Lab:
     def start(self, host: str) -> None:
         """Start a host that was stopped, and wait until it lets us in."""
         self.engine.do("start", engine.only(self.engine.hosts(self.name), host).container)
-        login.wait(self.access, [host], BOOT_SECONDS)
+        login.wait(self.access, [host], BOOT_SECONDS, self.engine.last_words)
 
     def freeze(self, host: str) -> None:
         """Stop every process of a host; its connections stay open."""

@@ -1,8 +1,8 @@
 """Commands on this machine that are never cut in the middle, and that keep the lab's lock while they run.
 
-A container engine that is killed half-way leaves halves behind. So Ctrl-C waits for the command under way, and when
-rmqops is killed, the command goes on in its own session and keeps the lock: ``lab down`` waits for it, and sees
-what it made.
+A container engine that is killed half-way leaves halves behind. So Ctrl-C waits for the command under way, and
+when rmqops is killed, the command goes on in its own session and keeps the lock: ``lab down`` waits for it, and
+sees what it made.
 """
 
 from __future__ import annotations

@@ -76,7 +76,7 @@ def up(wanted: Wanted, directory: Path, say: Say) -> Up:
         subnet = _network(found, wanted, kept, inventory)
         access = kept.access(addresses.addresses(subnet, wanted.names))
         state.make_keys(kept, wanted, access.addresses)
-        there = {host.name: host for host in present}
+        there = {host.name for host in present}
         missing = [name for name in wanted.names if name not in there]
         stopped = [host for host in present if not host.running]
         if missing or stopped:
@@ -84,19 +84,11 @@ def up(wanted: Wanted, directory: Path, say: Say) -> Up:
             say(f"starting {len(missing) + len(stopped)} of {wanted.hosts} hosts on {subnet}")
         creation = Creation(image, kept.seeds, engine.limits(), wanted.kernel_settings)
         create = partial(_create, found, wanted.name, creation)
-        each(
-            [
-                *(
-                    partial(_create, found, wanted.name, name, access.addresses[name], creation)
-                    for name in missing
-                ),
-                *(partial(_start, found, host) for host in stopped),
-            ],
-            AT_ONCE,
-        )
+        made = [partial(create, name, access.addresses[name]) for name in missing]
+        each([*made, *(partial(_start, found, host) for host in stopped)], AT_ONCE)
         state_of_inventory = inventories.write(wanted.name, inventory, layout.inventory(wanted, access))
         say("waiting until every host answers a login")
-        login.wait(access, wanted.names, LOGIN_SECONDS)
+        login.wait(access, wanted.names, LOGIN_SECONDS, found.last_words)
     return Up(
         wanted,
         access,
