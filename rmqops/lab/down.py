@@ -68,6 +68,7 @@ def down(name: str, directory: Path, say: Say, *, image: bool = False) -> Down:
         if ours and labels and STATE_LABEL in labels:
             State(Path(labels[STATE_LABEL])).remove()
         kept.remove()
+        images.sweep()
         images_gone = images.remove_all(found) if image else ()
         state.forget_lock(name)
     return Down(

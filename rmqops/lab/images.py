@@ -71,12 +71,11 @@ def ensure(engine: Engine, say: Say, cache: Cache | None = None) -> str:
     if engine.ask("image", "inspect", image).ok:
         return image
     cache = cache or default_cache()
-    (cache.root / "lab").mkdir(parents=True, exist_ok=True)
-    cache.logs.mkdir(exist_ok=True)
+    cache.logs.mkdir(parents=True, exist_ok=True)
     holder = f"making the image of lab hosts {image}"
-    with lock.held(cache.root / "lab" / "image.lock", holder, lambda who: say(f"waiting for {who}")) as held:
+    with lock.held(_lock(cache), holder, lambda who: say(f"waiting for {who}")) as held:
         if not engine.ask("image", "inspect", image).ok:
-            work = cache.root / "lab" / "work"
+            work = _work(cache)
             shutil.rmtree(work, ignore_errors=True)
             work.mkdir()
             try:
@@ -84,6 +83,23 @@ def ensure(engine: Engine, say: Say, cache: Cache | None = None) -> str:
             finally:
                 shutil.rmtree(work, ignore_errors=True)
     return image
+
+
+def sweep(cache: Cache | None = None) -> None:
+    """Remove what a build that was killed has left; one that is under way keeps its own."""
+    cache = cache or default_cache()
+    if _work(cache).exists():
+        with lock.held_if_free(_lock(cache), "sweeping up after a killed build") as mine:
+            if mine:
+                shutil.rmtree(_work(cache), ignore_errors=True)
+
+
+def _lock(cache: Cache) -> Path:
+    return cache.root / "lab-image.lock"
+
+
+def _work(cache: Cache) -> Path:
+    return cache.root / "lab-image.work"
 
 
 def remove_all(engine: Engine) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 ::
 
-    <state>/lab/NAME.lock             held while a lab is made or removed
+    /run/rmqops/lab-NAME.lock         held while a lab is made or removed, whatever the state directory
     <state>/lab/NAME/lab.json         what was wanted, and the inventories that were written
                      id_ed25519       the key that logs in, made for this lab
                      known_hosts      the hosts' own keys, made here, so that no first connection is blind
@@ -34,6 +34,7 @@ from rmqops.transport.base import check
 from rmqops.transport.local import LocalTransport
 
 MARKER: Final = "lab.json"
+RUN: Final = Path("/run/rmqops")
 _NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,29}")
 
 
@@ -131,7 +132,8 @@ def forget_lock(name: str) -> None:
 
 
 def _lock_path(name: str) -> Path:
-    return of(name).root.with_suffix(".lock")
+    # Containers are the machine's, so their lock is, too. Who is not root (docker) has a place of their own only.
+    return RUN / f"lab-{name}.lock" if os.geteuid() == 0 else of(name).root.with_suffix(".lock")
 
 
 def make_keys(state: State, wanted: Wanted, addresses: dict[str, str]) -> None:
