@@ -75,9 +75,9 @@ def gather(topology: Topology, transports: Callable[[Instance], Transport] = tra
     Raises:
         OperationFailed: a machine could not be asked.
     """
-    machines: dict[tuple[str, str], list[Instance]] = {}
+    machines: dict[str, list[Instance]] = {}
     for instance in topology.instances:
-        machines.setdefault((instance.connection, instance.host), []).append(instance)
+        machines.setdefault(instance.machine, []).append(instance)
     with ThreadPoolExecutor(max_workers=32) as pool:
         answers = pool.map(lambda instances: _ask(instances, transports(instances[0])), machines.values())
         return {name: facts for answer in answers for name, facts in answer.items()}
