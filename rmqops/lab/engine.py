@@ -17,7 +17,7 @@ from typing import Final, Literal
 
 from rmqops.errors import OperationFailed, PreflightFailed, ToolMissing
 from rmqops.model.commands import Command, Result
-from rmqops.transport.base import Transport, check
+from rmqops.transport.base import Runner, check
 
 LABEL: Final = "rmqops.lab"
 HOST_LABEL: Final = "rmqops.lab.host"
@@ -95,7 +95,7 @@ class Engine:
     """podman or docker."""
 
     name: Literal["podman", "docker"]
-    transport: Transport = field(repr=False)
+    transport: Runner = field(repr=False)
     runtime: str | None = None
     """``runc`` where crun would refuse the machine's cgroups; the engine's own choice when None."""
     capabilities: tuple[str, ...] = CAPABILITIES
@@ -215,7 +215,7 @@ def limits() -> Limits:
     )
 
 
-def find(transport: Transport, path: str | None = None) -> Engine:
+def find(transport: Runner, path: str | None = None) -> Engine:
     """Find the engine of this machine: podman, else docker with a daemon that answers.
 
     Raises:

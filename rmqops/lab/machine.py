@@ -21,7 +21,7 @@ _HOLDER: Final = 'lock=$1; shift; eval "exec 9>&$lock"; eval "exec $lock>&-"; "$
 
 @dataclass(frozen=True)
 class Machine:
-    """A transport to this machine; see :class:`rmqops.transport.base.Transport`."""
+    """Runs commands on this machine; see :class:`rmqops.transport.base.Runner`."""
 
     lock: int | None = None
     """A descriptor that each command keeps open until it ends."""

@@ -67,6 +67,11 @@ class Instance:
         return self.text("rocketmq_instance_dir")
 
     @property
+    def bundles_java(self) -> bool:
+        """Whether it runs on the Java that travels with the release."""
+        return self.variables["rocketmq_java"] == "bundled"
+
+    @property
     def supervisor(self) -> Supervisor:
         """What keeps the process."""
         return cast("Supervisor", self.text("rocketmq_supervisor"))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rmqops.errors import Unsafe
-from rmqops.model.topology import Instance, Topology, Value
+from rmqops.model.topology import Topology, Value
 from rmqops.operations import canary, health, lifecycle, playbook, trees
 from rmqops.operations.inventories import Loaded
 from rmqops.operations.plan import Plan, plan
@@ -41,18 +41,13 @@ def refuse_sample(loaded: Loaded) -> None:
         )
 
 
-def bundles_java(instance: Instance) -> bool:
-    """Tell whether an instance runs on the Java that travels with the release."""
-    return instance.variables["rocketmq_java"] == "bundled"
-
-
 def prepare(topology: Topology, artifact: Artifact) -> Plan:
     """Find out what there is to do, touching nothing.
 
     Raises:
         PreflightFailed: something is in the way.
     """
-    return plan(topology, artifact.name)
+    return plan(topology, artifact.name, artifact.runtime.name if artifact.runtime else None)
 
 
 def execute(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+from rmqops.errors import RmqopsError
 from rmqops.model.commands import Command
 from rmqops.model.topology import Instance, Topology
 from rmqops.transport.base import Transport, check, transport_for
@@ -14,15 +15,24 @@ _SCRIPT = """
 sockets=$(cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == "0A" {printf "%s/%s ", $2, $10}')
 printf 'listening %s\\n' "$sockets"
 while [ $# -gt 0 ]; do
-  dir=$1 link=$2
-  shift 2
+  dir=$1 release=$2 java=$3 unit=$4
+  shift 4
   printf 'instance %s\\n' "$dir"
-  printf 'release %s\\n' "$(readlink "$link")"
+  printf 'release %s\\n' "$(readlink "$release")"
+  [ -z "$java" ] || printf 'java %s\\n' "$(readlink "$java")"
+  case $unit in
+    '') ;;
+    /*) ;;
+    *) unit=${XDG_CONFIG_HOME:-$HOME/.config}/systemd/user/$unit ;;
+  esac
+  [ ! -f "$unit" ] || printf 'unit %s\\n' "$(sha256sum < "$unit" | cut -c 1-64)"
+  for override in "$unit".d/*.conf; do [ ! -f "$override" ] || printf 'override %s\\n' "$override"; done
   [ ! -f "$dir/.rmqops" ] || printf 'mark %s\\n' "$(cat "$dir/.rmqops")"
   cd "$dir/current/" 2>/dev/null || continue
   printf 'tree %s\\n' "$(pwd -P)"
   find . -type f -printf 'mode %m %P\\n'
   find . -type f -exec sha256sum {} + | sed 's/^/content /'
+  sed -n '/^[^#].*=/s/^/setting /p' conf/*.p
   pid=$(bin/pid.sh 2>/dev/null) || continue
   printf 'pid %s\\n' "$pid"
   tr '\\0' '\\n' < "/proc/$pid/cmdline" | sed -n 's,^\\(.*\\)/conf/[a-z]*[.]p$,running \\1,p'
@@ -48,10 +58,18 @@ class Facts:
     """Whose directory it is, ``CLUSTER/INSTANCE``; None when rmqops made nothing there."""
     release: str | None = None
     """Name of the release that its link points to."""
+    java: str | None = None
+    """Name of the bundled runtime that its link points to; None where none is wanted or there."""
     tree: str | None = None
     """Directory of the configuration in force."""
     files: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """Mode and SHA-256 of each file of that tree, by path."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """What RocketMQ's own file of that tree says, by key."""
+    unit: str | None = None
+    """SHA-256 of its systemd unit."""
+    overrides: tuple[str, ...] = ()
+    """Drop-ins that somebody put beside the unit."""
     pid: int | None = None
     running: str | None = None
     """Directory of the configuration that the process was started with."""
@@ -64,9 +82,37 @@ class Facts:
         return self.pid is not None
 
 
-def release_link(instance: Instance) -> str:
-    """Return the link that names the release an instance runs."""
-    return f"{instance.text('rocketmq_base_dir')}/releases/rocketmq-{instance.text('rocketmq_version')}"
+def _arguments(instance: Instance) -> tuple[str, str, str, str]:
+    """Return the directory of an instance, the links to what it runs, and its unit; empty where there is none."""
+    releases = f"{instance.text('rocketmq_base_dir')}/releases"
+    unit = f"rocketmq-{instance.name}.service"
+    units = {"systemd": f"/etc/systemd/system/{unit}", "systemd-user": unit, "detached": ""}
+    return (
+        instance.home,
+        f"{releases}/rocketmq-{instance.text('rocketmq_version')}",
+        f"{releases}/java" if instance.bundles_java else "",
+        units[instance.supervisor],
+    )
+
+
+def survey(
+    topology: Topology, transports: Callable[[Instance], Transport] = transport_for
+) -> tuple[dict[str, Facts], dict[str, str]]:
+    """Return the facts of every instance by name, and why those that are missing could not be had."""
+
+    def ask(instances: list[Instance]) -> tuple[dict[str, Facts], dict[str, str]]:
+        try:
+            return _ask(instances, transports(instances[0])), {}
+        except RmqopsError as error:
+            return {}, {instance.name: str(error) for instance in instances}
+
+    found: dict[str, Facts] = {}
+    errors: dict[str, str] = {}
+    with ThreadPoolExecutor(max_workers=32) as pool:
+        for facts, failed in pool.map(ask, _machines(topology)):
+            found |= facts
+            errors |= failed
+    return found, errors
 
 
 def gather(topology: Topology, transports: Callable[[Instance], Transport] = transport_for) -> dict[str, Facts]:
@@ -75,12 +121,16 @@ def gather(topology: Topology, transports: Callable[[Instance], Transport] = tra
     Raises:
         OperationFailed: a machine could not be asked.
     """
+    with ThreadPoolExecutor(max_workers=32) as pool:
+        answers = pool.map(lambda instances: _ask(instances, transports(instances[0])), _machines(topology))
+        return {name: facts for answer in answers for name, facts in answer.items()}
+
+
+def _machines(topology: Topology) -> list[list[Instance]]:
     machines: dict[str, list[Instance]] = {}
     for instance in topology.instances:
         machines.setdefault(instance.machine, []).append(instance)
-    with ThreadPoolExecutor(max_workers=32) as pool:
-        answers = pool.map(lambda instances: _ask(instances, transports(instances[0])), machines.values())
-        return {name: facts for answer in answers for name, facts in answer.items()}
+    return list(machines.values())
 
 
 def owner(instance: Instance, inode: str, transports: Callable[[Instance], Transport] = transport_for) -> str:
@@ -91,7 +141,7 @@ def owner(instance: Instance, inode: str, transports: Callable[[Instance], Trans
 
 def _ask(instances: Iterable[Instance], transport: Transport) -> dict[str, Facts]:
     chosen = list(instances)
-    arguments = [part for instance in chosen for part in (instance.home, release_link(instance))]
+    arguments = [part for instance in chosen for part in _arguments(instance)]
     output = check(transport.run(Command.shell(_SCRIPT, *arguments)), transport.host).stdout
     head, *blocks = output.split("\ninstance ")
     listening = _listening(head)
@@ -110,6 +160,8 @@ def _parse(lines: Iterable[str], listening: Mapping[int, str]) -> Facts:
     single: dict[str, str] = {}
     modes: dict[str, str] = {}
     contents: dict[str, str] = {}
+    overrides: list[str] = []
+    settings: dict[str, str] = {}
     for line in lines:
         kind, _, rest = line.partition(" ")
         if kind == "mode":
@@ -118,13 +170,22 @@ def _parse(lines: Iterable[str], listening: Mapping[int, str]) -> Facts:
         elif kind == "content":
             digest, _, path = rest.partition("  ")
             contents[path.removeprefix("./")] = digest
+        elif kind == "setting":
+            key, _, value = rest.partition("=")
+            settings[key.strip()] = value.strip()
+        elif kind == "override":
+            overrides.append(rest)
         else:
             single[kind] = rest
     return Facts(
         mark=single.get("mark"),
         release=single.get("release") or None,
+        java=single.get("java") or None,
         tree=single.get("tree"),
         files={path: (modes[path], contents[path]) for path in modes if path in contents},
+        settings=settings,
+        unit=single.get("unit"),
+        overrides=tuple(overrides),
         pid=int(single["pid"]) if "pid" in single else None,
         running=single.get("running"),
         listening=listening,

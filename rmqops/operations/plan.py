@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from rmqops.errors import PreflightFailed
 from rmqops.model.topology import Instance, Topology
-from rmqops.operations import facts, trees
+from rmqops.operations import drift, facts, trees
 from rmqops.operations.facts import Facts
+from rmqops.render import files
 from rmqops.transport.base import Transport, transport_for
 
 Action = Literal["create", "start", "restart", "none"]
@@ -24,13 +24,17 @@ class Change:
     action: Action
     files: tuple[str, ...]
     """Files that are missing, differ or are too many."""
-    release: str | None
-    """The release that must be brought in, if it is not the one there."""
+    carried: tuple[str, ...]
+    """The release and the Java runtime that must be brought in, as far as they are not there."""
+    found: Facts
+    """What is on the host."""
+    drift: tuple[str, ...] = ()
+    """What somebody changed on the host since it was deployed."""
 
     @property
     def needed(self) -> bool:
         """Whether anything is to be done."""
-        return self.action != "none" or bool(self.files) or self.release is not None
+        return self.action != "none" or bool(self.files) or bool(self.carried)
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,7 @@ class Plan:
 def plan(
     topology: Topology,
     release: str | None,
+    java: str | None = None,
     transports: Callable[[Instance], Transport] = transport_for,
 ) -> Plan:
     """Compare the inventory with the hosts.
@@ -59,13 +64,14 @@ def plan(
     Args:
         topology: What is wanted.
         release: Name of the built release; None when it is not built yet.
+        java: Name of the Java runtime that goes with it; None when there is none.
         transports: How hosts are reached.
 
     Raises:
         PreflightFailed: a directory belongs to another cluster, or a port to another process.
     """
     found = facts.gather(topology, transports)
-    changes = tuple(_change(instance, found[instance.name], release) for instance in topology.instances)
+    changes = tuple(_change(instance, found[instance.name], release, java) for instance in topology.instances)
     obstacles = list(_obstacles(topology, changes, found, transports))
     if obstacles:
         raise PreflightFailed(
@@ -76,26 +82,32 @@ def plan(
     return Plan(changes)
 
 
-def _change(instance: Instance, found: Facts, release: str | None) -> Change:
-    wanted = {
-        file.path: ("0755" if file.executable else "0644", hashlib.sha256(file.content.encode()).hexdigest())
-        for file in trees.tree(instance)
-    }
-    differing = tuple(
-        path for path in sorted({*wanted, *found.files}) if wanted.get(path) != found.files.get(path)
-    )
-    missing = release if release is None or found.release != release else None
-    if found.release is None and release is None:
-        missing = f"rocketmq-{instance.text('rocketmq_version')}"
+def _change(instance: Instance, found: Facts, release: str | None, java: str | None) -> Change:
+    tree = trees.tree(instance)
+    wanted = files.fingerprints(tree)
+    differing = tuple(drift.differing(found, wanted))
+    carried = tuple(_missing(instance, found, release, java))
+    unit = wanted[drift.UNIT][1] if instance.supervisor != "detached" else None
     if found.mark is None:
         action: Action = "create"
     elif not found.alive:
         action = "start"
-    elif differing or missing or found.running != found.tree:
+    elif differing or carried or found.running != found.tree or found.unit != unit:
         action = "restart"
     else:
         action = "none"
-    return Change(instance, action, differing, missing)
+    return Change(instance, action, differing, carried, found, tuple(drift.on_host(found, wanted)))
+
+
+def _missing(instance: Instance, found: Facts, release: str | None, java: str | None) -> Iterator[str]:
+    """Yield what an instance needs and its machine lacks; what is not built is only told by its version."""
+    if release is None:
+        if found.release is None:
+            yield f"rocketmq-{instance.text('rocketmq_version')}"
+    elif found.release != release:
+        yield release
+    if instance.bundles_java and (found.java is None or java not in {None, found.java}):
+        yield java or "java"
 
 
 def _obstacles(

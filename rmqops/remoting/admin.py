@@ -119,6 +119,16 @@ class Admin:
         answer = await self._call(broker, RequestCode.GET_BROKER_RUNTIME_INFO)
         return routes.parse_runtime_info(answer.body)
 
+    async def broker_config(self, broker: str) -> Mapping[str, str]:
+        """Return every key that a broker runs with, changed while it runs or not."""
+        answer = await self._call(broker, RequestCode.GET_BROKER_CONFIG)
+        return routes.parse_properties(answer.body)
+
+    async def nameserver_config(self, nameserver: str) -> Mapping[str, str]:
+        """Return every key that a NameServer runs with."""
+        answer = await self._call(nameserver, RequestCode.GET_NAMESRV_CONFIG)
+        return routes.parse_properties(answer.body)
+
     async def min_offset(self, broker: str, topic: str, queue: int) -> int:
         """Return the offset of the first message a queue still has; 0 for a queue that does not exist, too."""
         return await self._offset(broker, RequestCode.GET_MIN_OFFSET, topic, queue)

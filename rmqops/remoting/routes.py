@@ -171,6 +171,19 @@ def parse_topics(body: bytes) -> frozenset[str]:
     return frozenset(text(topic, "a topic") for topic in sequence(topics, "topicList"))
 
 
+def parse_properties(body: bytes) -> Mapping[str, str]:
+    """Return the answer to GET_BROKER_CONFIG and GET_NAMESRV_CONFIG (``MixAll.properties2String``): a key a line.
+
+    Raises:
+        ProtocolError: it is not UTF-8 text.
+    """
+    try:
+        lines = (line.partition("=") for line in body.decode("utf-8").splitlines())
+    except UnicodeDecodeError as error:
+        raise ProtocolError(f"a configuration that is not UTF-8 text: {error}") from error
+    return {key.strip(): value.strip() for key, separator, value in lines if separator}
+
+
 def parse_topic_configs(body: bytes) -> Mapping[str, TopicConfig]:
     """Return the answer to GET_ALL_TOPIC_CONFIG, by topic.
 

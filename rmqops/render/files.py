@@ -7,7 +7,7 @@ use Jinja with strict undefined names, block ends trimmed and core filters, so b
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import cast
 
@@ -60,14 +60,20 @@ def _render(instance: Instance, name: str, template: str) -> str:
         raise OperationFailed(f"templates/{name} for {instance.name}: {error}") from error
 
 
-def tree_digest(files: tuple[File, ...]) -> str:
+def fingerprints(files: Iterable[File]) -> dict[str, tuple[str, str]]:
+    """Return mode, four octal digits, and SHA-256 of each file, by path."""
+    return {
+        file.path: ("0755" if file.executable else "0644", hashlib.sha256(file.content.encode()).hexdigest())
+        for file in files
+    }
+
+
+def tree_name(found: Mapping[str, tuple[str, str]]) -> str:
     """Return the name of a tree: 16 hex digits of the SHA-256 of its paths, modes and contents.
 
     The role's module ``rocketmq_tree`` computes the same on the host.
     """
     digest = hashlib.sha256()
-    for file in sorted(files, key=lambda item: item.path):
-        mode = "0755" if file.executable else "0644"
-        content = hashlib.sha256(file.content.encode()).hexdigest()
-        digest.update(f"{file.path} {mode} {content}\n".encode())
+    for path, (mode, content) in sorted(found.items()):
+        digest.update(f"{path} {mode} {content}\n".encode())
     return digest.hexdigest()[:16]

@@ -35,14 +35,8 @@ class Running(Protocol):
     ) -> None: ...
 
 
-class Transport(Protocol):
-    """Runs commands and moves files on one host; safe to use from several threads.
-
-    Commands and files are those of the user that the inventory says (``ansible_become``), unless a command says
-    otherwise. Every method raises ``HostUnreachable`` when the host does not answer or the connection is lost,
-    ``HostKeyUnknown``, ``HostKeyChanged`` or ``LoginRefused`` when it cannot be logged into, and ``BecomeRefused``
-    when sudo refuses.
-    """
+class Runner(Protocol):
+    """The part of a transport that runs commands."""
 
     @property
     def host(self) -> str:
@@ -54,6 +48,16 @@ class Transport(Protocol):
         Raises:
             OperationFailed: it could not be started, or did not end within its time-out.
         """
+
+
+class Transport(Runner, Protocol):
+    """Runs commands and moves files on one host; safe to use from several threads.
+
+    Commands and files are those of the user that the inventory says (``ansible_become``), unless a command says
+    otherwise. Every method raises ``HostUnreachable`` when the host does not answer or the connection is lost,
+    ``HostKeyUnknown``, ``HostKeyChanged`` or ``LoginRefused`` when it cannot be logged into, and ``BecomeRefused``
+    when sudo refuses.
+    """
 
     def put(self, content: bytes, path: str, mode: int) -> None:
         """Write a file: beside its place, flushed to disk, checked, and only then moved there.

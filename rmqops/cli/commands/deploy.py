@@ -27,7 +27,7 @@ def command(inventory: Inventory, yes: Yes = False, json: Json = False) -> None:
         output.note(f"warning: {warning}")
     topology = loaded.topology
     deploy.refuse_sample(loaded)
-    options = BuildOptions(runtime=any(deploy.bundles_java(item) for item in topology.instances))
+    options = BuildOptions(runtime=any(item.bundles_java for item in topology.instances))
     with progress.shown() as report:
         artifact = ensure_artifact(topology.version, options=options, progress=report)
     todo = deploy.prepare(topology, artifact)
@@ -75,6 +75,5 @@ def _done(change: Change) -> str:
     parts: list[str] = [] if change.action == "none" else [change.action]
     if change.files and change.action != "create":
         parts.append(f"files {', '.join(change.files)}")
-    if change.release:
-        parts.append(f"release {change.release}")
+    parts += [f"brings {name}" for name in change.carried]
     return "; ".join(parts) or "nothing"

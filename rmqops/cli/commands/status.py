@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,24 +21,24 @@ def command(
 ) -> int:
     """Ask every NameServer and broker, and tell who is master, who is there and what is wrong.
 
-    Exits with 0 when the cluster is healthy and 1 when it is not.
+    Exits with 0 when the cluster is healthy and 1 when it is not. Drift is told and is no illness: files, units
+    and settings that somebody changed since they were deployed.
     """
     from rmqops.errors import OperationFailed
-    from rmqops.operations import health, inventories, status
+    from rmqops.operations import health, inspection, inventories
 
     topology = inventories.load(inventory).topology
     if wait:
-        try:
-            seen = health.wait(topology, wait)
-        except OperationFailed:
-            seen = status.observe(topology)
-    else:
-        seen = status.observe(topology)
+        with suppress(OperationFailed):  # what is wrong is told below, as it is then
+            health.wait(topology, wait)
+    seen = inspection.inspect(topology)
     if json:
         output.result_json(seen.json())
     else:
-        _show(seen)
-    return 0 if seen.healthy else 1
+        _show(seen.status)
+        for text in seen.drift:
+            output.result(f"drift: {text}")
+    return 0 if seen.status.healthy else 1
 
 
 def _show(seen: Status) -> None:

@@ -69,7 +69,7 @@ def mode_of(path):
 
 
 def digest_of(files):
-    """Name a tree by its content; ``rmqops.render.files.tree_digest`` computes the same."""
+    """Name a tree by its content; ``rmqops.render.files.tree_name`` computes the same."""
     digest = hashlib.sha256()
     for path in sorted(files):
         content = hashlib.sha256(files[path].encode()).hexdigest()
