@@ -82,7 +82,8 @@ def test_the_role_names_a_tree_as_the_renderer_does(name: str) -> None:
     module = role_module("rocketmq_tree")
     for item in instances(name):
         tree = trees.tree(item)
-        assert module.digest_of({file.path: file.content for file in tree}) == files.tree_name(files.fingerprints(tree))
+        texts = {file.path: file.content for file in tree}
+        assert module.digest_of(texts) == files.tree_name(files.fingerprints(tree))
 
 
 @pytest.mark.parametrize(
