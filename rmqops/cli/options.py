@@ -24,6 +24,10 @@ AcceptNewHostKeys = Annotated[
 AskBecomePass = Annotated[
     bool, typer.Option("--ask-become-pass", "-K", help="Ask for the password that sudo wants on the hosts.")
 ]
+Limit = Annotated[
+    list[str] | None,
+    typer.Option("--limit", metavar="NAME", help="Only this instance or group; may be given again."),
+]
 Instances = Annotated[
     list[str] | None, typer.Argument(help="Instances or groups; the whole cluster when none is named.")
 ]

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final, NoReturn
 
 _STARS: Final = "****"
+_GIVEN: Final = re.compile(
+    r"(?i)((?:password|passwd|passphrase|secret|token|accesskey|apikey)[\w.-]*[=:\s]+)(\S+)"
+)
+
+
+def hide(text: str) -> str:
+    """Return a text with stars for what follows a word such as ``password=``, for logs and diffs."""
+    return _GIVEN.sub(rf"\1{_STARS}", text)
 
 
 class Secret:

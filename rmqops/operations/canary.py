@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from rmqops.errors import OperationFailed, RemotingError
 from rmqops.model.topology import Group, Topology
@@ -24,22 +24,25 @@ DEADLINE = 30.0
 PAUSE = 0.1
 
 
-def sing(topology: Topology, status: Status) -> None:
+def sing(topology: Topology, status: Status, only: Collection[str] = ()) -> None:
     """Send a message to each group's master and read it back from there.
 
     Args:
         topology: The cluster.
         status: Its status, healthy: says who is master.
+        only: Instances; groups without one of them are left out. None is when empty.
 
     Raises:
         OperationFailed: a group did not take or return the message; says which and what its master answered.
     """
-    asyncio.run(_sing(topology, status))
+    asyncio.run(_sing(topology, status, only))
 
 
-async def _sing(topology: Topology, status: Status) -> None:
+async def _sing(topology: Topology, status: Status, only: Collection[str]) -> None:
     async with Client() as client:
         for group, seen in zip(topology.groups, status.groups, strict=True):
+            if only and not any(member.name in only for member in group.members):
+                continue
             if seen.master is None:
                 raise OperationFailed(f"group {group.name} has no master to send to")
             await _sing_to(topology, group, seen.master, client)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rmqops.errors import Unsafe
-from rmqops.model.topology import Topology, Value
+from rmqops.model.topology import Instance, Topology, Value
 from rmqops.operations import canary, health, lifecycle, playbook, trees
 from rmqops.operations.inventories import Loaded
 from rmqops.operations.plan import Plan, plan
@@ -41,23 +41,34 @@ def refuse_sample(loaded: Loaded) -> None:
         )
 
 
-def prepare(topology: Topology, artifact: Artifact) -> Plan:
-    """Find out what there is to do, touching nothing.
+def prepare(topology: Topology, instances: Sequence[Instance], artifact: Artifact) -> Plan:
+    """Find out what there is to do to some instances, touching nothing.
 
     Raises:
         PreflightFailed: something is in the way.
     """
-    return plan(topology, artifact.name, artifact.runtime.name if artifact.runtime else None)
+    return plan(topology, instances, artifact.name, artifact.runtime.name if artifact.runtime else None)
 
 
 def execute(
-    topology: Topology, todo: Plan, artifact: Artifact, *, log: Path, listener: Listener, say: Say
+    topology: Topology,
+    todo: Plan,
+    artifact: Artifact,
+    *,
+    log: Path,
+    listener: Listener,
+    say: Say,
+    forks: int = playbook.FORKS,
 ) -> Deployed:
     """Carry out a plan: files and dead instances first, then restarts one at a time, then health.
+
+    A plan for some instances waits for their health alone.
 
     Raises:
         OperationFailed: a host failed, or the cluster did not become healthy; names which, and why.
     """
+    names = [change.instance.name for change in todo.changes]
+    only = names if len(names) < len(topology.instances) else []
     if todo.needed:
         playbook.run(
             "site",
@@ -70,11 +81,12 @@ def execute(
                 change.instance.name: {file.path: file.content for file in trees.tree(change.instance)}
                 for change in todo.needed
             },
+            forks=forks,
         )
-    lifecycle.roll(topology, todo.of("restart"), log, listener, say)
+    lifecycle.roll(topology, todo.of("restart"), log, listener, say, only)
     say("waiting for health")
-    status = health.wait(topology)
-    canary.sing(topology, status)
+    status = health.wait(topology, only=only)
+    canary.sing(topology, status, only)
     return Deployed(tuple(change.instance.name for change in todo.needed), status)
 
 

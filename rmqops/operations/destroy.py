@@ -28,7 +28,7 @@ def destroy(topology: Topology, *, typed: str, data: bool, log: Path, listener: 
             f"this removes cluster {topology.cluster}, and the name given was {typed!r}",
             remedy=f"type the cluster's name, or give --confirm {topology.cluster}",
         )
-    found = facts.gather(topology)
+    found = facts.gather(topology.instances)
     foreign = {name: state.mark for name, state in found.items() if state.mark not in {None, f"{typed}/{name}"}}
     if foreign:
         raise Unsafe(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 import difflib
-import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from rmqops.model import secret
 from rmqops.model.commands import Command
 from rmqops.model.topology import Instance
 from rmqops.operations import trees
@@ -19,9 +19,6 @@ cd "$1/current" 2>/dev/null || exit 0
 shift
 for file; do [ ! -f "$file" ] || printf '%s %s\\n' "$(base64 < "$file" | tr -d '\\n')" "$file"; done
 """
-
-_SECRET = re.compile(r"(?i)((?:password|passwd|secret|token|accesskey)\w*[=:\s]+)(\S+)")
-HIDDEN = "********"
 
 
 def differences(
@@ -56,7 +53,7 @@ def _diff(path: str, there: Mapping[str, str], wanted: Mapping[str, str]) -> str
     lines = list(difflib.unified_diff(before, after, *names, n=2))
     if not lines:
         return f"{path}: its mode differs\n"
-    return "".join(_SECRET.sub(rf"\1{HIDDEN}", line) for line in lines)
+    return "".join(map(secret.hide, lines))
 
 
 def _lines(text: str) -> list[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from rmqops.errors import RmqopsError
 from rmqops.model.commands import Command
-from rmqops.model.topology import Instance, Topology
+from rmqops.model.topology import Instance
 from rmqops.transport.base import Transport, check, transport_for
 
 _SCRIPT = """
@@ -96,39 +96,41 @@ def _arguments(instance: Instance) -> tuple[str, str, str, str]:
 
 
 def survey(
-    topology: Topology, transports: Callable[[Instance], Transport] = transport_for
+    instances: Iterable[Instance], transports: Callable[[Instance], Transport] = transport_for
 ) -> tuple[dict[str, Facts], dict[str, str]]:
-    """Return the facts of every instance by name, and why those that are missing could not be had."""
+    """Return the facts of instances by name, and why those that are missing could not be had."""
 
-    def ask(instances: list[Instance]) -> tuple[dict[str, Facts], dict[str, str]]:
+    def ask(here: list[Instance]) -> tuple[dict[str, Facts], dict[str, str]]:
         try:
-            return _ask(instances, transports(instances[0])), {}
+            return _ask(here, transports(here[0])), {}
         except RmqopsError as error:
-            return {}, {instance.name: str(error) for instance in instances}
+            return {}, {instance.name: str(error) for instance in here}
 
     found: dict[str, Facts] = {}
     errors: dict[str, str] = {}
     with ThreadPoolExecutor(max_workers=32) as pool:
-        for facts, failed in pool.map(ask, _machines(topology)):
+        for facts, failed in pool.map(ask, _machines(instances)):
             found |= facts
             errors |= failed
     return found, errors
 
 
-def gather(topology: Topology, transports: Callable[[Instance], Transport] = transport_for) -> dict[str, Facts]:
-    """Return the facts of every instance by name.
+def gather(
+    instances: Iterable[Instance], transports: Callable[[Instance], Transport] = transport_for
+) -> dict[str, Facts]:
+    """Return the facts of instances by name.
 
     Raises:
         OperationFailed: a machine could not be asked.
     """
     with ThreadPoolExecutor(max_workers=32) as pool:
-        answers = pool.map(lambda instances: _ask(instances, transports(instances[0])), _machines(topology))
+        answers = pool.map(lambda here: _ask(here, transports(here[0])), _machines(instances))
         return {name: facts for answer in answers for name, facts in answer.items()}
 
 
-def _machines(topology: Topology) -> list[list[Instance]]:
+def _machines(instances: Iterable[Instance]) -> list[list[Instance]]:
     machines: dict[str, list[Instance]] = {}
-    for instance in topology.instances:
+    for instance in instances:
         machines.setdefault(instance.machine, []).append(instance)
     return list(machines.values())
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from rmqops.errors import OperationFailed, RmqopsError
 from rmqops.model.commands import Command
@@ -22,6 +22,7 @@ def wait(
     topology: Topology,
     deadline: float = DEADLINE,
     *,
+    only: Collection[str] = (),
     look: Callable[[Topology], Status] = observe,
     clock: Callable[[], float] = time.monotonic,
     pause: Callable[[float], None] = time.sleep,
@@ -31,6 +32,7 @@ def wait(
     Args:
         topology: The cluster.
         deadline: Seconds to wait.
+        only: Instances; problems that none of them has a part in do not count. All count when empty.
         look: How the cluster is asked; a test hands in its own, and so the clock.
         clock: Seconds, monotonic.
         pause: Waits between two looks.
@@ -41,6 +43,7 @@ def wait(
     end = clock() + deadline
     while True:
         status = look(topology)
+        status = status.about(only) if only else status
         if status.healthy:
             return status
         if clock() >= end:

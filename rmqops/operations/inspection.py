@@ -35,7 +35,7 @@ class Inspection:
 def inspect(topology: Topology) -> Inspection:
     """Ask every process and every host; never raises for a cluster that is down."""
     with ThreadPoolExecutor(max_workers=1) as beside:
-        hosts = beside.submit(facts.survey, topology)
+        hosts = beside.submit(facts.survey, topology.instances)
         seen, live = asyncio.run(_ask(topology))
         found, errors = hosts.result()
     return Inspection(seen, tuple(_drift(topology, found, errors, live)))

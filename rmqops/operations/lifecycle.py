@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from rmqops.errors import OperationFailed, UsageError
@@ -37,7 +37,7 @@ def require_deployed(topology: Topology, instances: Sequence[Instance]) -> None:
     Raises:
         OperationFailed: some were not.
     """
-    found = facts.gather(topology)
+    found = facts.gather(instances)
     missing = [item.name for item in instances if found[item.name].mark != f"{topology.cluster}/{item.name}"]
     if missing:
         raise OperationFailed(
@@ -70,8 +70,15 @@ def restart(topology: Topology, instances: Sequence[Instance], log: Path, listen
     roll(topology, instances, log, listener, say)
 
 
-def roll(topology: Topology, instances: Sequence[Instance], log: Path, listener: Listener, say: Say) -> None:
-    """Restart instances that run, one at a time, with health between."""
+def roll(
+    topology: Topology,
+    instances: Sequence[Instance],
+    log: Path,
+    listener: Listener,
+    say: Say,
+    only: Collection[str] = (),
+) -> None:
+    """Restart instances that run, one at a time, with health between; ``only`` as in :func:`health.wait`."""
     left = list(instances)
     while left:
         masters = health.masters(topology)
@@ -79,7 +86,7 @@ def roll(topology: Topology, instances: Sequence[Instance], log: Path, listener:
         instance = left.pop(0)
         say(f"restarting {instance.name}")
         _play("restart", topology, [instance], log, listener)
-        health.wait(topology)
+        health.wait(topology, only=only)
 
 
 def _play(name: str, topology: Topology, instances: Sequence[Instance], log: Path, listener: Listener) -> None:

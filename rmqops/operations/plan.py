@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -55,6 +55,7 @@ class Plan:
 
 def plan(
     topology: Topology,
+    instances: Sequence[Instance],
     release: str | None,
     java: str | None = None,
     transports: Callable[[Instance], Transport] = transport_for,
@@ -63,6 +64,7 @@ def plan(
 
     Args:
         topology: What is wanted.
+        instances: Those that it is about.
         release: Name of the built release; None when it is not built yet.
         java: Name of the Java runtime that goes with it; None when there is none.
         transports: How hosts are reached.
@@ -70,8 +72,8 @@ def plan(
     Raises:
         PreflightFailed: a directory belongs to another cluster, or a port to another process.
     """
-    found = facts.gather(topology, transports)
-    changes = tuple(_change(instance, found[instance.name], release, java) for instance in topology.instances)
+    found = facts.gather(instances, transports)
+    changes = tuple(_change(instance, found[instance.name], release, java) for instance in instances)
     obstacles = list(_obstacles(topology, changes, found, transports))
     if obstacles:
         raise PreflightFailed(

@@ -7,8 +7,8 @@ with each of them and answering, none far behind.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
 from rmqops.errors import RemotingError
@@ -68,14 +68,27 @@ class Status:
     version: str
     nameservers: tuple[NameServerStatus, ...]
     groups: tuple[GroupStatus, ...]
-    problems: tuple[str, ...]
-    ailing: tuple[str, ...] = field(default=())
-    """Instances that a problem is about."""
+    troubles: tuple[tuple[tuple[str, ...], str], ...]
+    """Each problem, and the instances that it is about."""
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Each problem as a sentence."""
+        return tuple(text for _, text in self.troubles)
+
+    @property
+    def ailing(self) -> tuple[str, ...]:
+        """Instances that a problem is about."""
+        return tuple(dict.fromkeys(name for names, _ in self.troubles for name in names))
 
     @property
     def healthy(self) -> bool:
         """Whether there is no problem."""
-        return not self.problems
+        return not self.troubles
+
+    def about(self, names: Collection[str]) -> Status:
+        """Return the status with only the problems that some instances have a part in."""
+        return replace(self, troubles=tuple(item for item in self.troubles if not set(names).isdisjoint(item[0])))
 
     def json(self) -> dict[str, object]:
         """Return the object that ``rmqops status --json`` prints (docs: the contract)."""
@@ -140,7 +153,6 @@ async def ask(topology: Topology, client: Client) -> Answers:
 
 def assess(topology: Topology, answers: Answers) -> Status:
     """Hold the answers against the topology."""
-    problems = list(_problems(topology, answers))
     return Status(
         cluster=topology.cluster,
         version=topology.version,
@@ -149,8 +161,7 @@ def assess(topology: Topology, answers: Answers) -> Status:
             for server in topology.nameservers
         ),
         groups=tuple(_group(group, answers) for group in topology.groups),
-        problems=tuple(text for _, text in problems),
-        ailing=tuple(dict.fromkeys(name for names, _ in problems for name in names)),
+        troubles=tuple((tuple(names), text) for names, text in _problems(topology, answers)),
     )
 
 

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from rmqops.cli import hosts, output
-from rmqops.cli.options import AcceptNewHostKeys, AskBecomePass, Inventory, Json, Yes
+from rmqops.cli.changes import changing
+from rmqops.cli.options import AcceptNewHostKeys, AskBecomePass, Inventory, Json, Limit, Yes
 from rmqops.errors import Unsafe
 
 if TYPE_CHECKING:
     from rmqops.operations.plan import Change
 
+FORKS = 10
+
 
 def command(
     inventory: Inventory,
     yes: Yes = False,
+    limit: Limit = None,
+    forks: Annotated[int, typer.Option(min=1, help="Hosts that are worked on at once.")] = FORKS,
     json: Json = False,
     accept_new_host_keys: AcceptNewHostKeys = False,
     ask_become_pass: AskBecomePass = False,
@@ -24,8 +32,7 @@ def command(
     Deploying again changes nothing and says so; a dead instance is started again.
     """
     from rmqops.cli import progress
-    from rmqops.cli.steps import steps
-    from rmqops.operations import deploy, inventories, logbook
+    from rmqops.operations import deploy, inventories, lifecycle
     from rmqops.source.build import BuildOptions, ensure_artifact
 
     loaded = inventories.load(inventory)
@@ -37,19 +44,20 @@ def command(
     options = BuildOptions(runtime=any(item.bundles_java for item in topology.instances))
     with progress.shown() as report:
         artifact = ensure_artifact(topology.version, options=options, progress=report)
-    todo = deploy.prepare(topology, artifact)
-    if todo.needed:
-        output.table(
-            f"deploy of {topology.cluster}, RocketMQ {topology.version}",
-            ["instance", "on", "address", "directory", "data", "what is done"],
-            [_row(change) for change in todo.changes],
-            stderr=True,
-        )
-        if not yes and not output.confirm("Go on?"):
-            raise Unsafe("not confirmed; nothing was touched", remedy="answer y, or give --yes")
-    with steps() as shown:
-        log = logbook.new_log("deploy", topology.cluster)
-        done = deploy.execute(topology, todo, artifact, log=log, listener=shown.listen, say=shown.say)
+    with changing("deploy", topology) as (shown, entry):
+        todo = deploy.prepare(topology, lifecycle.chosen(topology, limit or []), artifact)
+        entry.plan = [f"{change.instance.name}: {_done(change)}" for change in todo.needed]
+        if todo.needed:
+            output.table(
+                f"deploy of {topology.cluster}, RocketMQ {topology.version}",
+                ["instance", "on", "address", "directory", "data", "what is done"],
+                [_row(change) for change in todo.changes],
+                stderr=True,
+            )
+            if not yes and not output.confirm("Go on?"):
+                raise Unsafe("not confirmed; nothing was touched", remedy="answer y, or give --yes")
+        log = Path(entry.log)
+        done = deploy.execute(topology, todo, artifact, log=log, listener=shown.listen, say=shown.say, forks=forks)
     if json:
         output.result_json(
             {"cluster": topology.cluster, "changed": list(done.changed), "status": done.status.json()}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from rmqops.cli import hosts, output
+from rmqops.cli.changes import changing
 from rmqops.cli.options import AcceptNewHostKeys, AskBecomePass, Inventory
 
 
@@ -21,15 +23,15 @@ def command(
     ask_become_pass: AskBecomePass = False,
 ) -> None:
     """Stop a cluster and remove what a deploy made; the messages stay unless --data is given."""
-    from rmqops.cli.steps import steps
-    from rmqops.operations import destroy, inventories, logbook
+    from rmqops.operations import destroy, inventories
 
     topology = inventories.load(inventory).topology
     what = "and ALL ITS MESSAGES" if data else "(its messages stay)"
     question = f"This removes cluster {topology.cluster} {what}. Type the cluster's name to go on:"
     typed = confirm if confirm is not None else output.ask(question)
     hosts.prepare(topology, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
-    with steps() as shown:
-        log = logbook.new_log("destroy", topology.cluster)
+    with changing("destroy", topology) as (shown, entry):
+        log = Path(entry.log)
         removed = destroy.destroy(topology, typed=typed, data=data, log=log, listener=shown.listen)
+        entry.plan = [f"remove {name}{' and its messages' if data else ''}" for name in removed]
     output.result(f"removed: {', '.join(removed)}" if removed else "there was nothing to remove")

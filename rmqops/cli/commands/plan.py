@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rmqops.cli import output
-from rmqops.cli.options import Inventory, Json
+from rmqops.cli import hosts, output
+from rmqops.cli.options import AcceptNewHostKeys, AskBecomePass, Inventory, Json, Limit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 def command(
     inventory: Inventory,
+    limit: Limit = None,
     json: Json = False,
+    accept_new_host_keys: AcceptNewHostKeys = False,
+    ask_become_pass: AskBecomePass = False,
     exit_code: Annotated[
         bool,
         typer.Option("--exit-code", help="Exit with 1 when a deploy would change something, as git diff does."),
@@ -27,13 +30,19 @@ def command(
 
     A restart is one instance at a time, followers before their master, healthy between one and the next.
     """
-    from rmqops.operations import differences, drift, inspection, inventories, plan
+    from rmqops.operations import differences, drift, inspection, inventories, lifecycle, plan
     from rmqops.source.cache import find_artifact
 
     topology = inventories.load(inventory).topology
+    hosts.prepare(topology, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
     artifact = find_artifact(topology.version)
     runtime = artifact.runtime if artifact else None
-    found = plan.plan(topology, artifact.name if artifact else None, runtime.name if runtime else None)
+    found = plan.plan(
+        topology,
+        lifecycle.chosen(topology, limit or []),
+        artifact.name if artifact else None,
+        runtime.name if runtime else None,
+    )
     diffs = differences.differences(found.changes)
     live = inspection.settings(topology)
     drifts = {

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from rmqops.cli import hosts, output
+from rmqops.cli.changes import changing
 from rmqops.cli.options import AcceptNewHostKeys, AskBecomePass, Instances, Inventory
 
 
@@ -13,13 +16,12 @@ def command(
     ask_become_pass: AskBecomePass = False,
 ) -> None:
     """Restart instances one at a time, followers before the master, healthy between one and the next."""
-    from rmqops.cli.steps import steps
-    from rmqops.operations import inventories, lifecycle, logbook
+    from rmqops.operations import inventories, lifecycle
 
     topology = inventories.load(inventory).topology
     chosen = lifecycle.chosen(topology, instances or [])
     hosts.prepare(topology, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
-    with steps() as shown:
-        log = logbook.new_log("restart", topology.cluster)
-        lifecycle.restart(topology, chosen, log, shown.listen, shown.say)
+    with changing("restart", topology) as (shown, entry):
+        entry.plan = [f"restart {instance.name}" for instance in chosen]
+        lifecycle.restart(topology, chosen, Path(entry.log), shown.listen, shown.say)
     output.result("restarted: " + ", ".join(instance.name for instance in chosen))

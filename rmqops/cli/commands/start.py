@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from rmqops.cli import hosts, output
+from rmqops.cli.changes import changing
 from rmqops.cli.options import AcceptNewHostKeys, AskBecomePass, Instances, Inventory
 
 
@@ -13,12 +16,12 @@ def command(
     ask_become_pass: AskBecomePass = False,
 ) -> None:
     """Start instances that a deploy put in place, NameServers first."""
-    from rmqops.cli.steps import steps
-    from rmqops.operations import inventories, lifecycle, logbook
+    from rmqops.operations import inventories, lifecycle
 
     topology = inventories.load(inventory).topology
     chosen = lifecycle.chosen(topology, instances or [])
     hosts.prepare(topology, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
-    with steps() as shown:
-        lifecycle.start(topology, chosen, logbook.new_log("start", topology.cluster), shown.listen)
+    with changing("start", topology) as (shown, entry):
+        entry.plan = [f"start {instance.name}" for instance in chosen]
+        lifecycle.start(topology, chosen, Path(entry.log), shown.listen)
     output.result("running: " + ", ".join(instance.name for instance in chosen))

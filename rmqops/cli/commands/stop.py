@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from rmqops.cli import hosts, output
+from rmqops.cli.changes import changing
 from rmqops.cli.options import AcceptNewHostKeys, AskBecomePass, Instances, Inventory
 
 
@@ -13,12 +16,12 @@ def command(
     ask_become_pass: AskBecomePass = False,
 ) -> None:
     """Stop instances, brokers first."""
-    from rmqops.cli.steps import steps
-    from rmqops.operations import inventories, lifecycle, logbook
+    from rmqops.operations import inventories, lifecycle
 
     topology = inventories.load(inventory).topology
     chosen = lifecycle.chosen(topology, instances or [])
     hosts.prepare(topology, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
-    with steps() as shown:
-        lifecycle.stop(topology, chosen, logbook.new_log("stop", topology.cluster), shown.listen)
+    with changing("stop", topology) as (shown, entry):
+        entry.plan = [f"stop {instance.name}" for instance in chosen]
+        lifecycle.stop(topology, chosen, Path(entry.log), shown.listen)
     output.result("stopped: " + ", ".join(instance.name for instance in chosen))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
-from rmqops.model.topology import Instance, Topology
+from rmqops.model.topology import Instance
 from rmqops.operations import facts
 
 
@@ -20,16 +20,14 @@ def instance(home: Path, name: str = "broker-a-0") -> Instance:
             "rocketmq_instance_dir": str(home),
             "rocketmq_base_dir": str(home.parent),
             "rocketmq_version": "4.5.2",
+            "rocketmq_supervisor": "detached",
+            "rocketmq_java": "system",
         },
     )
 
 
-def topology(*instances: Instance) -> Topology:
-    return Topology("c", "4.5.2", "inv", instances, (), drillable=False)
-
-
 def test_nothing_there(tmp_path: Path) -> None:
-    found = facts.gather(topology(instance(tmp_path / "absent")))
+    found = facts.gather([instance(tmp_path / "absent")])
     assert found["broker-a-0"] == facts.Facts(listening=found["broker-a-0"].listening)
 
 
@@ -41,17 +39,20 @@ def test_a_tree_is_read_with_modes_and_digests(tmp_path: Path) -> None:
     (tree / "bin" / "a.sh").chmod(0o755)
     (tree / "b").write_text("")
     (tree / "b").chmod(0o644)
+    (tree / "conf").mkdir()
+    (tree / "conf" / "broker.p").write_text("# a comment=1\nbrokerName=a\nnamesrvAddr=x:1;y:2\n")
     (home / "current").symlink_to("trees/0123")
     (home / ".rmqops").write_text("c/broker-a-0\n")
     (tmp_path / "releases").mkdir()
     (tmp_path / "releases" / "rocketmq-4.5.2").symlink_to("rocketmq-4.5.2-aa")
-    found = facts.gather(topology(instance(home), instance(tmp_path / "none", "n")))["broker-a-0"]
+    found = facts.gather([instance(home), instance(tmp_path / "none", "n")])["broker-a-0"]
     empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
     assert found.mark == "c/broker-a-0"
     assert found.release == "rocketmq-4.5.2-aa"
     assert found.tree == str(tree)
     assert found.files["b"] == ("0644", empty)
     assert found.files["bin/a.sh"][0] == "0755"
+    assert found.settings == {"brokerName": "a", "namesrvAddr": "x:1;y:2"}
     assert not found.alive
 
 
@@ -61,5 +62,5 @@ def test_the_owner_of_a_port_is_named(tmp_path: Path) -> None:
         server.listen()
         port = server.getsockname()[1]
         here = instance(tmp_path)
-        found = facts.gather(topology(here))["broker-a-0"]
+        found = facts.gather([here])["broker-a-0"]
         assert "pytest" in facts.owner(here, found.listening[port])

@@ -12,6 +12,7 @@ from rmqops.errors import PreflightFailed
 from rmqops.model.commands import Command
 from rmqops.model.topology import Topology
 from rmqops.operations import inventories, plan, trees
+from rmqops.render import files
 from rmqops.transport.fake import FakeTransport
 
 RELEASE = "rocketmq-4.5.2-0123456789abcdef"
@@ -28,19 +29,26 @@ def block(
     name: str,
     *,
     pid: int | None = 7,
-    tree: str = "/t/1",
+    tree: str | None = None,
     running: str | None = None,
     edited: str | None = None,
+    unit: str | None = None,
+    override: str | None = None,
     release: str = RELEASE,
     mark: str | None = None,
 ) -> str:
     """Write what the script prints for one deployed instance."""
     lines = [f"instance {topology.instance(name).home}", f"release {release}"]
+    tree = tree or f"/t/{files.tree_name(files.fingerprints(trees.tree(topology.instance(name))))}"
     lines += [f"mark {mark or f'{topology.cluster}/{name}'}", f"tree {tree}"]
     for file in trees.tree(topology.instance(name)):
         content = "edited" if file.path == edited else file.content
         lines.append(f"mode {755 if file.executable else 644} {file.path}")
         lines.append(f"content {hashlib.sha256(content.encode()).hexdigest()}  ./{file.path}")
+    if unit:
+        lines.append(f"unit {hashlib.sha256(unit.encode()).hexdigest()}")
+    if override:
+        lines.append(f"override {override}")
     if pid:
         lines += [f"pid {pid}", f"running {running or tree}"]
     return "\n".join(lines)
@@ -54,7 +62,7 @@ def planned(topology: Topology, describe: Callable[[str], str], listening: str =
         return 0, "\n".join([f"listening {listening}", *blocks]) + "\n"
 
     fake = FakeTransport(answer)
-    return plan.plan(topology, RELEASE, lambda instance: fake)
+    return plan.plan(topology, topology.instances, RELEASE, transports=lambda instance: fake)
 
 
 def test_nothing_to_do(topology: Topology) -> None:
@@ -64,11 +72,11 @@ def test_nothing_to_do(topology: Topology) -> None:
 def test_nothing_is_there(topology: Topology) -> None:
     found = planned(topology, lambda name: f"instance {topology.instance(name).home}\nrelease ")
     assert {change.action for change in found.changes} == {"create"}
-    assert {change.release for change in found.changes} == {RELEASE}
+    assert {change.carried for change in found.changes} == {(RELEASE,)}
 
 
 @pytest.mark.parametrize(
-    ("difference", "action", "files"),
+    ("difference", "action", "differing"),
     [
         ({"pid": None}, "start", ()),
         ({"edited": "conf/broker.p"}, "restart", ("conf/broker.p",)),
@@ -77,14 +85,48 @@ def test_nothing_is_there(topology: Topology) -> None:
     ],
 )
 def test_one_instance_differs(
-    topology: Topology, difference: dict[str, str | None], action: str, files: tuple[str, ...]
+    topology: Topology, difference: dict[str, str | None], action: str, differing: tuple[str, ...]
 ) -> None:
     found = planned(
         topology,
         lambda name: block(topology, name, **(difference if name == "broker-a-1" else {})),  # type: ignore[arg-type]
     )
     (change,) = found.needed
-    assert (change.instance.name, change.action, change.files) == ("broker-a-1", action, files)
+    assert (change.instance.name, change.action, change.files) == ("broker-a-1", action, differing)
+
+
+def test_an_edited_file_is_drift_and_named(topology: Topology) -> None:
+    found = planned(
+        topology, lambda name: block(topology, name, edited="conf/broker.p" if name == "broker-a-1" else None)
+    )
+    told = {change.instance.name: change.drift for change in found.changes if change.drift}
+    assert told == {"broker-a-1": ("files were edited on the host: conf/broker.p",)}
+
+
+def test_a_changed_inventory_is_no_drift(topology: Topology) -> None:
+    """The tree on the host has the content of its name, whatever the inventory wants now."""
+    other = files.tree_name({"conf/x": ("0644", hashlib.sha256(b"x").hexdigest())})
+
+    def describe(name: str) -> str:
+        head = block(topology, name, tree=f"/t/{other}").splitlines()
+        kept = [line for line in head if not line.startswith(("mode ", "content "))]
+        return "\n".join([*kept, "mode 644 conf/x", f"content {hashlib.sha256(b'x').hexdigest()}  ./conf/x"])
+
+    found = planned(topology, describe)
+    assert {change.action for change in found.changes} == {"restart"}
+    assert not any(change.drift for change in found.changes)
+
+
+def test_a_unit_under_other_hands(topology: Topology) -> None:
+    def describe(name: str) -> str:
+        edited = {"unit": "[Unit]\n", "override": "/etc/systemd/system/x.service.d/a.conf"}
+        return block(topology, name, **(edited if name == "namesrv-1" else {}))  # type: ignore[arg-type]
+
+    told = next(change.drift for change in planned(topology, describe).changes)
+    assert told == (
+        "its systemd unit was edited on the host",
+        "its systemd unit is overridden by /etc/systemd/system/x.service.d/a.conf",
+    )
 
 
 def test_a_foreign_directory_is_an_obstacle(topology: Topology) -> None:

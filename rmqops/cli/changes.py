@@ -1,0 +1,26 @@
+"""What every command does that changes a cluster: it is recorded, alone, and shows its steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rmqops.cli.steps import Steps
+    from rmqops.model.topology import Topology
+    from rmqops.operations.audit import Entry
+
+
+@contextmanager
+def changing(verb: str, topology: Topology) -> Iterator[tuple[Steps, Entry]]:
+    """Record a run, hold the cluster's lock and show progress while the block runs.
+
+    Raises:
+        Unsafe: somebody else works on the cluster.
+    """
+    from rmqops.cli.steps import steps
+    from rmqops.operations import audit, lock
+
+    with audit.recorded(verb, topology) as entry, lock.held(topology, verb), steps() as shown:
+        yield shown, entry
