@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -167,37 +166,34 @@ def start(pipe: Pipe, talk: Conversation, patience: float = START) -> None:
             raise talk.never_started()
 
 
-def complete(
-    pipe: Pipe, talk: Conversation, timeout: float, clock: Callable[[], float] = time.monotonic
-) -> Output:
+def complete(pipe: Pipe, talk: Conversation, timeout: float, since: float) -> Output:
     """Go on from the mark to the end of the command.
 
     Args:
         pipe: The process.
         talk: Its conversation; started.
         timeout: Seconds that it may take; a wrapped one is ended on its host.
-        clock: Seconds, monotonic.
+        since: When it was started at the earliest, by the monotonic clock: the host's own limit began after that.
 
     Raises:
         OperationFailed: it did not end in time.
         HostUnreachable: the connection was lost.
     """
-    began = clock()
     wrapped = talk.wrapped.mark is not None
     late = OperationFailed(f"{talk.host}: {talk.wrapped.program} did not end within {timeout:g} s")
-    end = began + timeout + (GRACE if wrapped else 0)
+    end = time.monotonic() + timeout + (GRACE if wrapped else 0)
     shut = False
     while True:
         if talk.finished_input and not shut:
             pipe.shut()
             shut = True
-        left = end - clock()
+        left = end - time.monotonic()
         if left <= 0:
             raise late
         if _step(pipe, talk, left):
             break
     code = pipe.code()
-    if wrapped and code in {124, 137} and clock() - began >= timeout:
+    if wrapped and code in {124, 137} and time.monotonic() - since >= timeout:
         raise late
     return Output(code, bytes(talk.out), bytes(talk.err))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
@@ -61,11 +62,12 @@ class Hands(ABC):
 
     def _do(self, command: Command, stdin: bytes) -> Output:
         wrapped = self._wrap(command)
+        since = time.monotonic()
         pipe = self._start(wrapped)
         try:
             talk = Conversation(wrapped, stdin, self.host)
             conversation.start(pipe, talk, self.patience)
-            done = conversation.complete(pipe, talk, command.timeout)
+            done = conversation.complete(pipe, talk, command.timeout, since)
         finally:
             pipe.end()
         if wrapped.mark and done.code in {126, 127} and done.err.startswith(b"timeout: "):
