@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rmqops.model.topology import Instance, Topology
 
@@ -13,7 +13,7 @@ class Machine:
 
     name: str
     """``ansible_host``, with the ssh port where several machines share an address."""
-    instances: tuple[Instance, ...]
+    instances: tuple[Instance, ...] = field(compare=False)
     """The first one's transport reaches them all. None: the machine that rmqops runs on, as it asks the others."""
 
     @property

@@ -71,7 +71,7 @@ def clock(output: str, sent: float, received: float) -> tuple[float, float] | No
     """Return the bounds of how far a machine's clock is ahead of ours, in seconds; None when it told no time.
 
     What it printed first was read after ``sent``, and what it printed last before ``received``, both in seconds
-    of our clock; so the bounds are as wide as the journey of the command and its answer, however long the script took.
+    of our clock; so the bounds are as wide as the journey of the command and its answer, however long it ran.
     """
     times = [float(text) for text in _TIME.findall(output)]
     return (times[-1] - received, times[0] - sent) if len(times) > 1 else None
