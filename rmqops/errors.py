@@ -4,10 +4,15 @@
 
     RmqopsError                  1
     ├── OperationFailed          1   a command ran and did not reach its goal
+    │   └── HostUnreachable      1   a host does not answer, or the connection was lost
     ├── UsageError               2   the command line itself is wrong
     ├── InventoryError           3   an inventory or config; carries every problem found
     ├── PreflightFailed          4   the machine or a host cannot do what was asked
-    │   └── ToolMissing          4   a program that must be installed first
+    │   ├── ToolMissing          4   a program that must be installed first
+    │   ├── HostKeyUnknown       4   a host that nobody has vouched for yet
+    │   ├── HostKeyChanged       4   a host that shows another key than the one that is known
+    │   ├── LoginRefused         4   a host lets nobody in with the keys at hand
+    │   └── BecomeRefused        4   sudo does not let the login user become another
     ├── Unsafe                   5   refused: it could lose messages or touch what is not ours
     ├── Inconclusive             6   nothing was proven, neither way
     ├── HealFailed               7   a fault may still be in force
@@ -20,8 +25,10 @@
         ├── ProtocolError        1   the peer sent what is not a RocketMQ frame
         └── BrokerError          1   the peer answered with a code that is not success
 
-A message names what was wrong, where, what was found, and ends with the remedy where there is one.
-Only ``rmqops.cli`` turns these into text and an exit code.
+A message names what was wrong, where, what was found, and ends with the remedy where there is one. A host that
+refuses us for good (its key, our key, sudo) is a failed preflight at any moment, since trying again changes
+nothing; one that does not answer is a failed operation, also before the first step. Only ``rmqops.cli`` turns
+these into text and an exit code.
 """
 
 from __future__ import annotations
@@ -49,6 +56,10 @@ class RmqopsError(Exception):
 
 class OperationFailed(RmqopsError):
     """A command ran and did not reach its goal."""
+
+
+class HostUnreachable(OperationFailed):
+    """A host does not answer, or the connection to it was lost; what ran there may be running still."""
 
 
 class UsageError(RmqopsError):
@@ -101,6 +112,45 @@ class PreflightFailed(RmqopsError):
 
 class ToolMissing(PreflightFailed):
     """A program that must be installed first."""
+
+
+class HostKeyUnknown(PreflightFailed):
+    """No known_hosts file has a key of the host; ``host`` is as an inventory or a jump names it."""
+
+    def __init__(
+        self, host: str, *, name: str, key_type: str, fingerprint: str, key: str, file: str, askable: bool = True
+    ) -> None:
+        then = f"give --accept-new-host-keys; it goes into {file}"
+        if not askable:
+            then = f"add it to {file or 'a known_hosts file'} yourself, as StrictHostKeyChecking says"
+        super().__init__(
+            f"{host}: nobody has vouched for its host key yet: {key_type} {fingerprint}",
+            remedy=f"compare it with what ssh-keygen -lf says on the host's console, then {then}",
+        )
+        self.host = host
+        self.name = name
+        """How known_hosts names it: ``host``, or ``[host]:port`` where the port is not 22."""
+        self.key_type = key_type
+        self.fingerprint = fingerprint
+        """``SHA256:…``, as ssh-keygen prints it."""
+        self.key = key
+        """The key itself in base64."""
+        self.file = file
+        """The known_hosts file that ssh would write it to."""
+        self.askable = askable
+        """Whether it may be accepted on the spot; not with ``StrictHostKeyChecking=yes``."""
+
+
+class HostKeyChanged(PreflightFailed):
+    """The host shows another key than known_hosts has, or one that is marked as revoked."""
+
+
+class LoginRefused(PreflightFailed):
+    """The host lets nobody in with the keys at hand."""
+
+
+class BecomeRefused(PreflightFailed):
+    """Sudo does not let the login user become the one that the inventory says."""
 
 
 class Unsafe(RmqopsError):

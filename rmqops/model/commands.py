@@ -14,14 +14,16 @@ class Command:
     stdin: str | None = None
     timeout: float = 30.0
     """Seconds until it is ended."""
+    become: bool = True
+    """Whether it runs as the user that the inventory says (``ansible_become``); else as the login user."""
 
     def __str__(self) -> str:
         return shlex.join(self.argv)
 
     @classmethod
-    def shell(cls, script: str, *arguments: str, timeout: float = 30.0) -> Command:
+    def shell(cls, script: str, *arguments: str, timeout: float = 30.0, become: bool = True) -> Command:
         """Run a POSIX shell script; ``arguments`` are ``$1``, ``$2`` … and so need no quoting."""
-        return cls(("/bin/sh", "-c", script, "rmqops", *arguments), timeout=timeout)
+        return cls(("/bin/sh", "-c", script, "rmqops", *arguments), timeout=timeout, become=become)
 
 
 @dataclass(frozen=True)

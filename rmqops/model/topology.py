@@ -39,6 +39,14 @@ class Instance:
         return int(self.text(key))
 
     @property
+    def machine(self) -> str:
+        """Where it runs, told apart: this machine, a host, or ``host:port`` where ssh has a port of its own."""
+        if self.connection == "local":
+            return "localhost"
+        port = str(self.variables["ansible_port"]) if "ansible_port" in self.variables else ""
+        return self.host if port in {"", "22"} else f"{self.host}:{port}"
+
+    @property
     def ip(self) -> str:
         """The address that clients and peers use (``brokerIP1``)."""
         return self.text("rocketmq_address")

@@ -15,13 +15,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from rmqops.errors import RmqopsError
+from rmqops.errors import BecomeRefused, RmqopsError
 from rmqops.model.commands import Command
 from rmqops.model.topology import Instance, Topology
 from rmqops.operations import facts, probes, sections
 from rmqops.operations.facts import Facts
 from rmqops.operations.machines import Machine, machines
-from rmqops.operations.probes import Finding, Mend, Severity, Survey, ssh
+from rmqops.operations.probes import Finding, Mend, Severity, Survey, ssh, sudo
 from rmqops.operations.sections import Answer
 from rmqops.transport.base import Transport, transport_for
 from rmqops.transport.base import check as must
@@ -248,5 +248,7 @@ class _Output:
 
 def _lost(error: RmqopsError) -> tuple[str, Finding]:
     """Return the one row of a machine that could not be asked, and the probe it belongs to."""
-    found = error.message + (f": {error.detail}" if error.detail else "")
+    found = error.message + (f": {' '.join(error.detail.split())}" if error.detail else "")
+    if isinstance(error, BecomeRefused):
+        return "sudo", probes.failed(found, sudo.WANTED, error.remedy or "Try it by hand, with sudo")
     return "ssh", probes.failed(found, ssh.WANTED, error.remedy or "Try it by hand, with ssh")

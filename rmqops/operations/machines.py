@@ -12,7 +12,7 @@ class Machine:
     """What one login reaches, with all the instances there."""
 
     name: str
-    """``ansible_host``, with the ssh port where several machines share an address."""
+    """As :attr:`rmqops.model.topology.Instance.machine` tells them apart."""
     instances: tuple[Instance, ...] = field(compare=False)
     """The first one's transport reaches them all. None: the machine that rmqops runs on, as it asks the others."""
 
@@ -38,20 +38,8 @@ class Machine:
 
 
 def machines(topology: Topology) -> tuple[Machine, ...]:
-    """Return the machines of a cluster, in the order of their first instances.
-
-    All instances with a local connection are on one machine; one address with several ssh ports is several.
-    """
-    places: dict[tuple[str, str, str], list[Instance]] = {}
+    """Return the machines of a cluster, in the order of their first instances."""
+    places: dict[str, list[Instance]] = {}
     for instance in topology.instances:
-        port = str(instance.variables.get("ansible_port") or "22")
-        local = instance.connection == "local"
-        place = ("local", "", "") if local else (instance.connection, instance.host, port)
-        places.setdefault(place, []).append(instance)
-    return tuple(Machine(_name(place, items[0]), tuple(items)) for place, items in places.items())
-
-
-def _name(place: tuple[str, str, str], first: Instance) -> str:
-    if first.connection == "local":
-        return "localhost"
-    return first.host if place[2] in {"", "22"} else f"{first.host}:{place[2]}"
+        places.setdefault(instance.machine, []).append(instance)
+    return tuple(Machine(name, tuple(items)) for name, items in places.items())

@@ -2,15 +2,47 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Protocol, Self
 
 from rmqops.errors import OperationFailed
 from rmqops.model.commands import Command, Result
 from rmqops.model.topology import Instance
 
 
+class Running(Protocol):
+    """A process that goes on, on a host. A context manager; leaving it closes it."""
+
+    @property
+    def returncode(self) -> int | None:
+        """Its exit code; None until it has ended."""
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the lines of both its outputs as they come, without their ends, until it ends.
+
+        Raises:
+            HostUnreachable: the connection was lost.
+        """
+
+    def close(self) -> None:
+        """End it on its host as well; may be called again, and from another thread than the one that reads."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
 class Transport(Protocol):
-    """Runs commands on one host."""
+    """Runs commands and moves files on one host; safe to use from several threads.
+
+    Commands and files are those of the user that the inventory says (``ansible_become``), unless a command says
+    otherwise. Every method raises ``HostUnreachable`` when the host does not answer or the connection is lost,
+    ``HostKeyUnknown``, ``HostKeyChanged`` or ``LoginRefused`` when it cannot be logged into, and ``BecomeRefused``
+    when sudo refuses.
+    """
 
     @property
     def host(self) -> str:
@@ -21,6 +53,31 @@ class Transport(Protocol):
 
         Raises:
             OperationFailed: it could not be started, or did not end within its time-out.
+        """
+
+    def put(self, content: bytes, path: str, mode: int) -> None:
+        """Write a file: beside its place, flushed to disk, checked, and only then moved there.
+
+        Args:
+            content: All of it.
+            path: Absolute; its directory is there.
+            mode: Such as ``0o640``.
+
+        Raises:
+            OperationFailed: it could not be written; what was there before is as it was.
+        """
+
+    def get(self, path: str) -> bytes:
+        """Return the content of a file.
+
+        Raises:
+            OperationFailed: it could not be read.
+        """
+
+    def open(self, command: Command) -> Running:
+        """Start a command that goes on until it is closed or the connection ends; its time-out does not matter.
+
+        It gets no input.
         """
 
 
@@ -39,12 +96,17 @@ def check(result: Result, host: str) -> Result:
 
 
 def transport_for(instance: Instance) -> Transport:
-    """Return the transport that reaches an instance's host."""
+    """Return the transport that reaches an instance's host.
+
+    Raises:
+        InventoryError: the inventory says how to reach it in a way that rmqops does not know.
+    """
+    from rmqops.transport import privilege
+
     if instance.connection == "local":
         from rmqops.transport.local import LocalTransport
 
-        return LocalTransport()
-    raise OperationFailed(
-        f"{instance.name}: connection {instance.connection!r} is not supported",
-        remedy="set ansible_connection: local",
-    )
+        return LocalTransport(privilege.of(instance))
+    from rmqops.transport.ssh import SshTransport
+
+    return SshTransport.reaching(instance)

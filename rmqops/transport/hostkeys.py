@@ -1,0 +1,141 @@
+"""Host keys: verified at every login, unknown ones collected for a person to judge, and written to known_hosts.
+
+A host's key is compared with every known_hosts file that ssh itself would read for it. One that is not there is
+never taken silently, unless ``StrictHostKeyChecking=accept-new`` says so; one that differs is always refused.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from rmqops.errors import HostKeyChanged, HostKeyUnknown, HostUnreachable, OperationFailed
+from rmqops.model.topology import Instance
+from rmqops.transport import destination, known_hosts
+from rmqops.transport.destination import Destination
+from rmqops.transport.known_hosts import Entry
+
+PARALLEL = 32
+
+
+def entries(target: Destination) -> tuple[Entry, ...]:
+    """Return what the known_hosts files say of a host."""
+    texts = {}
+    for file in target.known_hosts:
+        try:
+            texts[file] = Path(file).read_text("utf-8", errors="replace")
+        except OSError:
+            continue  # as ssh: a file that is missing or closed to us knows nobody
+    return known_hosts.of(target.known_name, known_hosts.read(texts))
+
+
+def verify(target: Destination, key_type: str, key: str, blob: bytes) -> None:
+    """Make sure that a host is the one it claims to be.
+
+    Args:
+        target: The host.
+        key_type: The type of the key that it has shown and proven, such as ``ssh-ed25519``.
+        key: That key in base64.
+        blob: That key.
+
+    Raises:
+        HostKeyUnknown: nobody has vouched for it.
+        HostKeyChanged: another one is known, or it is revoked.
+    """
+    said = known_hosts.judge(target.known_name, key_type, key, entries(target))
+    shown = known_hosts.fingerprint(blob)
+    if said.standing == "known":
+        return
+    if said.entry is None:
+        unknown = HostKeyUnknown(
+            target.host,
+            name=target.known_name,
+            key_type=key_type,
+            fingerprint=shown,
+            key=key,
+            file=target.known_hosts[0] if target.known_hosts else "",
+            askable=target.strict != "yes" and bool(target.known_hosts),
+        )
+        if target.strict != "accept-new":
+            raise unknown
+        append([unknown])
+        return
+    place = f"{said.entry.file}:{said.entry.line}"
+    if said.standing == "revoked":
+        raise HostKeyChanged(
+            f"{target.host}: shows a host key that is revoked: {key_type} {shown}, {place}",
+            remedy="do not log in there; ask whoever revoked it",
+        )
+    raise HostKeyChanged(
+        f"{target.host}: its host key has CHANGED: it shows {key_type} {shown}, and "
+        f"{said.entry.key_type} {said.entry.fingerprint} is known, {place}",
+        remedy="somebody may be in between. If the host was installed anew: "
+        f"ssh-keygen -R '{target.known_name}' -f {said.entry.file}, and run this again",
+    )
+
+
+def unknown(instances: Iterable[Instance]) -> tuple[HostKeyUnknown, ...]:
+    """Ask every host of which no key is known for its key, all at once; hosts on the way to others as well.
+
+    A host that does not answer is passed over here: whoever needs it will say so.
+
+    Raises:
+        HostKeyChanged: a host on the way has another key than the known one.
+    """
+    targets = {destination.of(item): None for item in instances if item.connection != "local"}
+    strangers = [target for target in targets if not all(entries(hop) for hop in (*target.jumps, target))]
+    if not strangers:
+        return ()
+    with ThreadPoolExecutor(max_workers=PARALLEL) as pool:
+        found = {item.name: item for item in pool.map(_stranger, strangers) if item is not None}
+    return tuple(found.values())
+
+
+def _stranger(target: Destination) -> HostKeyUnknown | None:
+    from rmqops.transport import login
+
+    try:
+        login.greet(target)
+    except HostKeyUnknown as error:
+        return error
+    except HostUnreachable:
+        return None
+    return None
+
+
+def append(keys: Iterable[HostKeyUnknown]) -> None:
+    """Write keys into their known_hosts files, each once, and see them on disk.
+
+    Raises:
+        OperationFailed: a file cannot be written.
+    """
+    files: dict[str, list[HostKeyUnknown]] = {}
+    for key in keys:
+        files.setdefault(key.file, []).append(key)
+    for file, items in files.items():
+        try:
+            _append(Path(file), items)
+        except OSError as error:
+            raise OperationFailed(f"{file} cannot be written: {error.strerror}") from error
+
+
+def _append(file: Path, keys: Iterable[HostKeyUnknown]) -> None:
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    number = os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+    with os.fdopen(number, "r+", encoding="utf-8", errors="surrogateescape") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        text = stream.read()
+        known = known_hosts.parse(str(file), text)
+        lines = {
+            f"{item.name} {item.key_type} {item.key}": None
+            for item in keys
+            if all(entry.key != item.key for entry in known_hosts.of(item.name, known))
+        }
+        if lines:
+            gap = "\n" if text and not text.endswith("\n") else ""
+            stream.write(gap + "".join(f"{line}\n" for line in lines))
+            stream.flush()
+            os.fsync(stream.fileno())

@@ -1,0 +1,61 @@
+"""Whom commands run as on a host, as Ansible's own variables say, and the password for that."""
+
+from __future__ import annotations
+
+from rmqops.errors import InventoryError, Problem
+from rmqops.model.secret import Secret
+from rmqops.model.topology import Instance
+from rmqops.transport import variables
+from rmqops.transport.wrapping import Become
+
+PASSWORDS = ("ansible_become_password", "ansible_become_pass", "ansible_sudo_pass")
+_TRUE = {"true", "yes", "on", "1", "y", "t"}
+
+_asked: list[Secret] = []
+
+
+def remember(password: Secret) -> None:
+    """Use this password for sudo wherever the inventory has none, for the rest of this process."""
+    _asked[:] = [password]
+
+
+def remembered() -> Secret | None:
+    """Return the password that was asked for in this process."""
+    return _asked[0] if _asked else None
+
+
+def of(instance: Instance) -> Become | None:
+    """Return whom to become on an instance's host; None to stay the login user.
+
+    Raises:
+        InventoryError: it says so in a way that rmqops does not know.
+    """
+    if variables.text(instance, "ansible_become").lower() not in _TRUE:
+        return None
+    method = variables.text(instance, "ansible_become_method") or "sudo"
+    if method not in {"sudo", "ansible.builtin.sudo"}:
+        raise InventoryError(
+            [variables.problem(instance, "ansible_become_method", method, "is not known to rmqops", "Use sudo")]
+        )
+    for key in ("ansible_become_exe", "ansible_become_flags"):
+        if found := variables.text(instance, key):
+            what = "is not known to rmqops"
+            raise InventoryError([variables.problem(instance, key, found, what, "Take it out")])
+    return Become(variables.text(instance, "ansible_become_user") or "root", _password(instance))
+
+
+def _password(instance: Instance) -> Secret | None:
+    for key in PASSWORDS:
+        try:
+            found = variables.text(instance, key)
+        except InventoryError as error:
+            if remembered() is None:
+                told: list[Problem] = list(error.problems)
+                remedy = "Give --ask-become-pass (-K) for what rmqops itself does on the hosts"
+                raise InventoryError(
+                    [Problem(item.file, item.host, item.key, item.found, item.message, remedy) for item in told]
+                ) from error
+            continue
+        if found:
+            return Secret(found)
+    return remembered()

@@ -1,0 +1,350 @@
+"""Hosts over ssh: a real sshd on a loopback port, run, put, get and open, and everything that may go wrong."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from rmqops.errors import HostKeyChanged, HostKeyUnknown, HostUnreachable, LoginRefused, OperationFailed
+from rmqops.model.commands import Command
+from rmqops.transport import connections, destination, hostkeys, login
+from rmqops.transport.base import transport_for
+from rmqops.transport.hands import Hands
+from rmqops.transport.ssh import SshTransport
+from tests.support.sshd import Sshd, sshd
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
+    with sshd(tmp_path_factory.mktemp("sshd")) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def _afresh(request: pytest.FixtureRequest) -> Iterator[None]:
+    if "host" in request.fixturenames:
+        request.getfixturevalue("host").trust()
+    yield
+    connections.close_all()
+    destination._resolve.cache_clear()
+
+
+def reach(host: Sshd, **changes: object) -> Hands:
+    transport = transport_for(host.instance(**changes))
+    assert isinstance(transport, SshTransport)
+    return transport
+
+
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, what
+        time.sleep(0.02)
+
+
+def running(mark: str) -> list[int]:
+    """Return the processes whose command line holds a mark."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if mark.encode() in path.read_bytes():
+                found.append(int(path.parent.name))
+        except OSError:
+            continue
+    return found
+
+
+def test_run(host: Sshd) -> None:
+    done = reach(host).run(Command.shell('cat; echo "$1" >&2; exit 7', "it's $HOME", timeout=60))
+    assert (done.code, done.stdout, done.stderr) == (7, "", "it's $HOME\n")
+    assert reach(host).run(Command(("cat",), stdin="in")).stdout == "in"
+    assert reach(host).host == f"127.0.0.1:{host.port}"
+
+
+def test_much_input_and_output_at_once(host: Sshd) -> None:
+    text = "0123456789abcde\n" * 300_000
+    assert reach(host).run(Command(("cat",), stdin=text, timeout=120)).stdout == text
+
+
+def test_a_command_that_leaves_its_input(host: Sshd) -> None:
+    assert reach(host).run(Command(("true",), stdin="x" * 5_000_000, timeout=60)).ok
+
+
+def test_no_such_program(host: Sshd) -> None:
+    with pytest.raises(OperationFailed, match=r"127\.0\.0\.1:\d+: no-such-program cannot be started"):
+        reach(host).run(Command(("no-such-program",)))
+
+
+def test_put_and_get(host: Sshd, tmp_path: Path) -> None:
+    content = os.urandom(300_000)
+    target = tmp_path / "a file's $name"
+    target.write_text("old")
+    reach(host).put(content, str(target), 0o640)
+    assert target.read_bytes() == content
+    assert target.stat().st_mode & 0o7777 == 0o640
+    assert reach(host).get(str(target)) == content
+    assert [path.name for path in tmp_path.iterdir()] == [target.name]
+    with pytest.raises(OperationFailed, match="could not be read"):
+        reach(host).get(str(tmp_path / "none"))
+    with pytest.raises(OperationFailed, match="could not be written") as caught:
+        reach(host).put(b"x", str(tmp_path / "none" / "file"), 0o600)
+    assert "No such file or directory" in str(caught.value.detail)
+
+
+def test_a_time_out_ends_the_remote_process(host: Sshd) -> None:
+    with pytest.raises(OperationFailed, match=r"sh did not end within 1 s"):
+        reach(host).run(Command.shell("sleep 871; :", timeout=1))
+    wait_until(lambda: not running("sleep\x00871"), "the remote process lives on")
+
+
+def test_open_is_read_as_it_comes_and_closed_at_both_ends(host: Sshd) -> None:
+    script = "echo one; echo two >&2; (sleep 872; :) & sleep 872; :"
+    with reach(host).open(Command.shell(script)) as process:
+        lines = iter(process)
+        assert [next(lines), next(lines)] == ["one", "two"]
+        wait_until(lambda: bool(running("sleep\x00872")), "nothing was started")
+        assert process.returncode is None
+    assert process.returncode == 143
+    assert not running("sleep\x00872")
+
+
+def test_open_to_its_own_end(host: Sshd) -> None:
+    with reach(host).open(Command.shell("printf 'a\\n\\nb'; exit 3")) as process:
+        assert list(process) == ["a", "", "b"]
+        assert process.returncode == 3
+
+
+def test_open_closed_by_another_thread(host: Sshd) -> None:
+    process = reach(host).open(Command.shell("trap '' TERM; echo up; while :; do sleep 0.873; done"))
+    lines = iter(process)
+    assert next(lines) == "up"
+    closer = threading.Thread(target=process.close)
+    closer.start()
+    assert list(lines) == []
+    closer.join()
+    assert process.returncode == 137
+    wait_until(lambda: not running("0.873"), "the remote process lives on")
+
+
+def test_a_lock_held_by_a_session(host: Sshd, tmp_path: Path) -> None:
+    lock = Command(("flock", "-n", "-E", "75", str(tmp_path / "lock"), "sh", "-c", "echo held; exec sleep 874"))
+    with reach(host).open(lock) as mine:
+        assert next(iter(mine)) == "held"
+        with reach(host).open(lock) as other:
+            assert list(other) == []
+            assert other.returncode == 75
+    with reach(host).open(lock) as again:
+        assert next(iter(again)) == "held"
+
+
+def test_what_is_open_ends_with_the_process_that_opened_it(host: Sshd, tmp_path: Path) -> None:
+    script = f"""
+import sys
+from tests.support.sshd import Sshd
+from pathlib import Path
+from rmqops.transport.base import transport_for
+from rmqops.model.commands import Command
+instance = Sshd(Path({str(host.directory)!r}), {host.port}, None).instance()
+for line in transport_for(instance).open(Command.shell("echo up; sleep 875; :")):
+    print(line, flush=True)
+"""
+    child = subprocess.Popen(
+        [os.sys.executable, "-c", script], stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]
+    )
+    assert child.stdout
+    assert child.stdout.readline() == b"up\n"
+    wait_until(lambda: bool(running("sleep\x00875")), "nothing was started")
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    child.stdout.close()
+    wait_until(lambda: not running("sleep\x00875"), "the remote process outlives a killed client")
+
+
+def test_many_commands_share_connections(host: Sshd) -> None:
+    before = host.log.count("Accepted publickey")
+    transport = reach(host)
+    answers: list[str] = []
+    threads = [
+        threading.Thread(target=lambda n=n: answers.append(transport.run(Command(("echo", str(n)))).stdout))
+        for n in range(20)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(map(int, answers)) == list(range(20))
+    assert 1 <= host.log.count("Accepted publickey") - before <= 3
+
+
+def test_an_sshd_that_allows_one_session_a_connection(tmp_path: Path) -> None:
+    with sshd(tmp_path / "one", "MaxSessions 1") as host:
+        with reach(host).open(Command.shell("echo up; sleep 876; :")) as first:
+            assert next(iter(first)) == "up"
+            assert reach(host).run(Command(("echo", "two"))).stdout == "two\n"
+        assert host.log.count("Accepted publickey") == 2
+
+
+def test_what_a_shell_prints_at_login_is_not_the_commands(host: Sshd, tmp_path: Path) -> None:
+    with sshd(
+        tmp_path / "noisy", "ForceCommand sh -c 'echo hello; echo hi >&2; eval \"$SSH_ORIGINAL_COMMAND\"'"
+    ) as noisy:
+        done = reach(noisy).run(Command.shell("echo out; echo err >&2"))
+        assert (done.stdout, done.stderr) == ("out\n", "err\n")
+
+
+def test_an_unknown_key(host: Sshd) -> None:
+    host.known_hosts.write_text("")
+    with pytest.raises(HostKeyUnknown) as caught:
+        reach(host).run(Command(("true",)))
+    shown = subprocess.run(
+        ["ssh-keygen", "-lf", str(host.directory / "host.pub")], capture_output=True, text=True, check=True
+    )
+    assert caught.value.fingerprint == shown.stdout.split()[1]
+    assert caught.value.key_type == "ssh-ed25519"
+    assert caught.value.host == f"127.0.0.1:{host.port}"
+    assert caught.value.exit_code == 4
+    found = hostkeys.unknown([host.instance("one"), host.instance("two")])
+    assert [item.fingerprint for item in found] == [caught.value.fingerprint]
+    hostkeys.append(found)
+    hostkeys.append(found)
+    assert host.known_hosts.read_text() == f"[127.0.0.1]:{host.port} {host.host_key}\n"
+    assert hostkeys.unknown([host.instance()]) == ()
+    assert reach(host).run(Command(("true",))).ok
+
+
+def test_a_new_key_that_may_be_accepted(host: Sshd) -> None:
+    host.known_hosts.unlink()
+    arguments = f"{host.variables()['ansible_ssh_common_args']} -o StrictHostKeyChecking=accept-new"
+    assert reach(host, ansible_ssh_common_args=arguments).run(Command(("true",))).ok
+    assert host.host_key in host.known_hosts.read_text()
+    assert host.known_hosts.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_changed_key(host: Sshd, tmp_path: Path) -> None:
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / "other")], check=True)
+    other = " ".join((tmp_path / "other.pub").read_text().split()[:2])
+    host.known_hosts.write_text(f"# a comment\n[127.0.0.1]:{host.port} {other}\n")
+    with pytest.raises(HostKeyChanged) as caught:
+        reach(host).run(Command(("true",)))
+    told = str(caught.value)
+    for public in (tmp_path / "other.pub", host.directory / "host.pub"):
+        shown = subprocess.run(["ssh-keygen", "-lf", str(public)], capture_output=True, text=True, check=True)
+        assert shown.stdout.split()[1] in told
+    assert f"{host.known_hosts}:2" in told
+    assert "ssh-keygen -R" in told
+
+
+def test_a_wrong_key(host: Sshd, tmp_path: Path) -> None:
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / "stranger")], check=True)
+    with pytest.raises(LoginRefused) as caught:
+        reach(host, ansible_ssh_private_key_file=str(tmp_path / "stranger")).run(Command(("true",)))
+    assert f"{tmp_path / 'stranger'}: refused" in str(caught.value.detail)
+
+
+def test_a_key_with_a_passphrase_is_left_to_the_agent(
+    host: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked = tmp_path / "locked"
+    locked.write_bytes(host.key.read_bytes())
+    locked.chmod(0o600)
+    subprocess.run(["ssh-keygen", "-q", "-p", "-N", "passphrase", "-f", str(locked)], check=True)
+    (tmp_path / "locked.pub").write_text((host.directory / "id.pub").read_text())
+    with pytest.raises(LoginRefused) as caught:
+        reach(host, ansible_ssh_private_key_file=str(locked)).run(Command(("true",)))
+    assert "has a passphrase" in str(caught.value.detail)
+    path = tmp_path / "agent"
+    agent = subprocess.Popen(["ssh-agent", "-D", "-a", str(path)], stdout=subprocess.DEVNULL)
+    try:
+        wait_until(path.exists, "no agent")
+        monkeypatch.setenv("SSH_AUTH_SOCK", str(path))
+        subprocess.run(["ssh-add", "-q", str(host.key)], check=True)
+        destination._resolve.cache_clear()
+        assert reach(host, ansible_ssh_private_key_file=str(locked)).run(Command(("true",))).ok
+    finally:
+        agent.terminate()
+        agent.wait()
+
+
+def test_a_host_that_is_not_there(host: Sshd) -> None:
+    with socket.socket() as placeholder:
+        placeholder.bind(("127.0.0.1", 0))  # bound, and nobody listens
+        with pytest.raises(HostUnreachable, match="Connection refused"):
+            reach(host, ansible_port=placeholder.getsockname()[1]).run(Command(("true",)))
+
+
+def test_a_host_that_accepts_and_never_answers(host: Sshd) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        arguments = f"{host.variables()['ansible_ssh_common_args']} -o ConnectTimeout=1"
+        with pytest.raises(HostUnreachable, match=rf"127\.0\.0\.1:{port}: accepts connections .* within 1 s"):
+            reach(host, ansible_port=port, ansible_ssh_common_args=arguments).run(Command(("true",)))
+        assert hostkeys.unknown([host.instance(ansible_port=port, ansible_ssh_common_args=arguments)]) == ()
+
+
+def test_a_host_that_hangs_after_the_login(tmp_path: Path) -> None:
+    with sshd(tmp_path / "hangs", "ForceCommand sleep 877") as host:
+        transport = SshTransport(target=destination.of(host.instance()), patience=1)
+        with pytest.raises(HostUnreachable, match="logged in, but true was not started within 1 s"):
+            transport.run(Command(("true",), timeout=600))
+        with pytest.raises(HostUnreachable, match="logged in, but true was not started within 1 s"):
+            transport.open(Command(("true",)))
+        connections.close_all()
+        for pid in running("sleep\x00877"):
+            os.kill(pid, signal.SIGKILL)
+
+
+def test_a_login_that_ends_at_once(tmp_path: Path) -> None:
+    with (
+        sshd(tmp_path / "nologin", "ForceCommand echo no logins today >&2; exit 1") as host,
+        pytest.raises(HostUnreachable, match="ended before true was started") as caught,
+    ):
+        reach(host).run(Command(("true",)))
+    assert caught.value.detail == "no logins today"
+
+
+def test_a_connection_lost_in_the_middle(host: Sshd) -> None:
+    parent = 'exec 2>/dev/null; pid=$$; while read -r _ _ _ parent _ < /proc/$pid/stat; do case "$(cat /proc/$pid/cmdline)" in "sshd: "*) kill -9 $pid; exit;; esac; pid=$parent; done'
+    with pytest.raises(HostUnreachable, match="connection was lost while sh ran"):
+        reach(host).run(Command.shell(parent + "; sleep 60", timeout=60))
+    assert reach(host).run(Command(("true",))).ok, "the next command connects again"
+
+
+def test_through_another_host(host: Sshd, tmp_path: Path) -> None:
+    with sshd(tmp_path / "inner") as inner:
+        config = tmp_path / "config"
+        config.write_text(
+            f"Host bastion\n HostName 127.0.0.1\n Port {host.port}\n IdentityFile {host.key}\n"
+            f" UserKnownHostsFile {host.known_hosts}\nHost *\n IdentitiesOnly yes\n GlobalKnownHostsFile none\n"
+        )
+        arguments = f"-F {config} -o UserKnownHostsFile={inner.known_hosts} -J bastion"
+        through = {"ansible_ssh_common_args": arguments}
+        assert "Accepted" not in inner.log
+        assert reach(inner, **through).run(Command(("echo", "hello"))).stdout == "hello\n"
+        assert "Accepted" in inner.log
+        connections.close_all()
+        host.known_hosts.write_text("")
+        found = hostkeys.unknown([inner.instance(**through)])
+        assert [item.host for item in found] == [f"bastion:{host.port}"]
+        command = f"ssh -F {config} -o UserKnownHostsFile={host.known_hosts} -W %h:%p bastion"
+        host.trust()
+        proxied = f"-F {config} -o UserKnownHostsFile={inner.known_hosts} -o ProxyCommand='{command}'"
+        destination._resolve.cache_clear()
+        assert reach(inner, ansible_ssh_common_args=proxied).run(Command(("echo", "again"))).stdout == "again\n"
+
+
+def test_every_step_of_a_login_is_bounded(host: Sshd) -> None:
+    target = destination.of(host.instance())
+    assert target.timeout == destination.CONNECT
+    transport = login.connect(target)
+    assert (transport.banner_timeout, transport.auth_timeout) == (target.timeout, 2 * target.timeout)
+    transport.close()
