@@ -13,6 +13,7 @@ Inventory = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, alone on standard output.")]
+LabName = Annotated[str, typer.Option("--name", metavar="NAME", help="The lab; several may be up side by side.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Instances = Annotated[
     list[str] | None, typer.Argument(help="Instances or groups; the whole cluster when none is named.")

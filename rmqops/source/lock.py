@@ -14,24 +14,37 @@ def held(path: Path, purpose: str, on_wait: Callable[[str], None]) -> Iterator[i
     """Hold a lock file while the block runs; yield its descriptor.
 
     A child that inherits the descriptor keeps the lock for as long as it lives: a Maven that outlives a
-    killed rmqops is waited for, not run over.
+    killed rmqops is waited for, not run over. The holder may remove the file; who waits then makes a new one.
 
     Args:
         path: the lock file; its content is only for people.
         purpose: what the holder does, for those who wait.
         on_wait: called once, with who holds the lock, when somebody does.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    descriptor = _locked(path, on_wait)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            on_wait(_holder(descriptor))
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()} {purpose}".encode(), 0)
         yield descriptor
     finally:
+        os.close(descriptor)
+
+
+def _locked(path: Path, on_wait: Callable[[str], None]) -> int:
+    """Open and lock the file that is at ``path`` once the lock is held: a holder may remove it."""
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                on_wait(_holder(descriptor))
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if path.exists() and os.path.samestat(os.fstat(descriptor), path.stat()):
+                return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
         os.close(descriptor)
 
 

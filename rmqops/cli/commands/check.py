@@ -110,7 +110,7 @@ def _lines(report: Report, rows: Sequence[Row]) -> list[list[str]]:
             escape(found.remedy),
         )
         hosts.setdefault(key, []).append(row.host)
-    every = len({row.host for row in report.rows})
+    every = len({row.host for row in report.rows if row.instances})
     return [[key[0], escape(_listed(names, every)), *key[1:]] for key, names in hosts.items()]
 
 

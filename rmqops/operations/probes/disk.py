@@ -86,10 +86,10 @@ def judge(machine: Machine, answers: tuple[Answer, ...], _survey: Survey) -> Ite
             remedy = "Mount it for writing and let the user write there, or choose another directory"
             yield failed(what, "can be written", remedy, subject=instance.name)
     for mount, uses in mounts.items():
-        data = [path for item, path, _, _ in uses if item.kind == "broker" and path == _data(item)]
-        yield from _room(mount, uses[0][3], sum(need for _, _, need, _ in uses), bool(data))
+        data = any(item.kind == "broker" and path == _data(item) for item, path, _, _ in uses)
+        yield from _room(mount, uses[0][3], sum(need for _, _, need, _ in uses), data)
         if data:
-            yield from _sort(mount, uses[0][3], data)
+            yield from _sort(mount, uses[0][3])
 
 
 def _paths(machine: Machine) -> Iterator[tuple[Instance, str, int]]:
@@ -132,12 +132,12 @@ def _room(mount: str, place: _Place, need: int, data: bool) -> Iterator[Finding]
         yield ok(found, wanted, subject=mount)
 
 
-def _sort(mount: str, place: _Place, data: list[str]) -> Iterator[Finding]:
+def _sort(mount: str, place: _Place) -> Iterator[Finding]:
     why = UNFIT.get(place.sort)
     if why is None and place.sort.startswith(NETWORK):
         why = "is on the network: when it stalls, so does the broker, and a mapped file may tear"
     if why:
-        found = f"{place.sort}, which {why} ({', '.join(data)})"
+        found = f"{place.sort}, which {why}"
         remedy = "Set rocketmq_data_dir to a local disk"
         yield warning(found, "ext4 or xfs on a local disk", remedy, subject=f"{mount} (sort)")
 

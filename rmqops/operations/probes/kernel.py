@@ -143,7 +143,7 @@ def _ours(key: str, values: dict[str, str]) -> bool:
 def _remedy(key: str, values: dict[str, str]) -> str:
     container = values.get("container", "none")
     if container not in {"", "none"} and not _ours(key, values):
-        return f"Set it on the machine that runs this container ({container}), with which it is shared"
+        return f"Set it on the machine that runs this container ({container}): it cannot be set from within"
     return "rmqops check --apply" if _ours(key, values) else f"Set {key} as root"
 
 

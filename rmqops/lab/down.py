@@ -1,0 +1,96 @@
+"""``lab down``: remove a lab, by its labels alone where the state is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from rmqops.lab import engine, images, inventories, state
+from rmqops.lab.engine import LABEL, Engine
+from rmqops.lab.machine import Machine
+from rmqops.lab.parallel import each
+from rmqops.lab.state import State
+from rmqops.lab.up import AT_ONCE, INVENTORY_LABEL, STATE_LABEL
+
+Say = Callable[[str], None]
+
+SECONDS: Final = 60.0
+"""How long it may take to remove one container."""
+
+
+@dataclass(frozen=True)
+class Down:
+    """What ``lab down`` has removed."""
+
+    hosts: tuple[str, ...]
+    network: str | None
+    subnet: str | None
+    inventories: tuple[Path, ...]
+    kept: tuple[Path, ...]
+    """Inventories at their places that are edited or somebody else's."""
+    images: tuple[str, ...]
+
+    @property
+    def anything(self) -> bool:
+        """Whether there was anything to remove."""
+        return bool(self.hosts or self.network or self.inventories or self.images)
+
+
+def down(name: str, directory: Path, say: Say, *, image: bool = False) -> Down:
+    """Remove the hosts, network, keys and inventories of a lab; what is not its own is not touched.
+
+    Args:
+        name: The lab.
+        directory: Where an inventory of it is looked for, beside the places that are on record.
+        say: Told of each step.
+        image: Remove the image, too, which other labs share.
+
+    Raises:
+        ToolMissing, PreflightFailed: the engine cannot be asked.
+        OperationFailed: something could not be removed.
+    """
+    kept = state.of(name)
+    engine.find(Machine())  # before a lock file is made
+    with state.locked(name, f"lab down {name}", say) as held:
+        found = engine.find(Machine(held))
+        hosts = found.hosts(name)
+        if hosts:
+            say(f"removing {len(hosts)} hosts")
+        each([partial(_remove, found, host.container) for host in hosts], AT_ONCE)
+        network = engine.network(name)
+        labels = found.network_labels(network)
+        ours = labels is not None and labels.get(LABEL) == name
+        subnet = found.subnet(network) if ours else None
+        if ours:
+            found.do("network", "rm", network)
+        places = _inventories(kept, labels if ours and labels else {}, inventories.place(name, directory))
+        fates = {path: inventories.remove(name, path) for path in places}
+        if ours and labels and STATE_LABEL in labels:
+            State(Path(labels[STATE_LABEL])).remove()
+        kept.remove()
+        images_gone = images.remove_all(found) if image else ()
+        state.forget_lock(name)
+    return Down(
+        hosts=tuple(host.name for host in hosts),
+        network=network if ours else None,
+        subnet=subnet,
+        inventories=tuple(path for path, fate in fates.items() if fate == "removed"),
+        kept=tuple(path for path, fate in fates.items() if fate == "kept"),
+        images=images_gone,
+    )
+
+
+def _remove(found: Engine, container: str) -> None:
+    # A host is thrown away: nothing in it is worth an orderly shutdown.
+    found.do("rm", "--force", "--volumes", *(("--time=0",) if found.name == "podman" else ()), container)
+
+
+def _inventories(kept: State, labels: dict[str, str] | object, here: Path) -> list[Path]:
+    assert isinstance(labels, dict)
+    record = kept.read()
+    recorded = [Path(path) for path in (record.inventories if record else ())]
+    labelled = [Path(labels[INVENTORY_LABEL])] if INVENTORY_LABEL in labels else []
+    return list(dict.fromkeys([*recorded, *labelled, here]))
