@@ -148,8 +148,10 @@ class _Check:
         self._probes = probes.discover()
         self._answers: dict[str, dict[str, tuple[Answer, ...]]] = {name: {} for name in self._probes}
         self._lost: dict[str, RmqopsError] = {}
+        self._clocks: dict[str, tuple[float, float]] = {}
         self._survey = Survey(
             machines=(),
+            clocks=self._clocks,
             answers=self._answers,
             architecture=platform.machine(),
             python=sys.executable,
@@ -167,28 +169,20 @@ class _Check:
         return Report(self._cluster, tuple(rows), tuple(self._offers()))
 
     def _first(self, pool: ThreadPoolExecutor) -> None:
-        """Ask the first round, with which come the clocks and the state of the instances."""
-        clocks: dict[str, tuple[float, float]] = {}
+        """Ask the first round, with which comes the state of the instances."""
         found: dict[str, Facts] = {}
 
         def ask(machine: Machine) -> None:
-            question = facts.question(machine)
-            sent = time.time()
-            output = self._ask(0, machine, question)
-            if output is None:
-                return
-            clock = sections.clock(output.text, sent, output.received)
-            if clock is not None:
-                clocks[machine.name] = clock
-            if output.rest and output.rest[0].ok:
-                found.update(facts.parse(machine, output.rest[0].output))
+            rest = self._ask(0, machine, facts.question(machine))
+            if rest and rest[0].ok:
+                found.update(facts.parse(machine, rest[0].output))
 
         list(pool.map(ask, self._machines))
         answered = tuple(machine for machine in self._machines if machine.name not in self._lost)
-        self._survey = replace(self._survey, machines=answered, clocks=clocks, facts=found)
+        self._survey = replace(self._survey, machines=answered, facts=found)
 
-    def _ask(self, number: int, machine: Machine, *more: Command) -> _Output | None:
-        """Ask a machine all that the probes ask in a round, and ``more``; None when it did not answer."""
+    def _ask(self, number: int, machine: Machine, *more: Command) -> tuple[Answer, ...]:
+        """Ask a machine all that the probes ask in a round, and ``more``; return the answers to the latter."""
         asked = [
             (name, command)
             for name, probe in self._probes.items()
@@ -197,19 +191,25 @@ class _Check:
         ]
         commands = [*(command for _, command in asked), *more]
         if not commands:
-            return None
+            return ()
+        sent = time.time()
         try:
             transport = self._transports(machine.instances[0]) if machine.instances else LocalTransport()
-            result = transport.run(sections.joined(commands, ROUND_SECONDS))
-            received = time.time()
-            must(result, transport.host)
+            result = must(transport.run(sections.joined(commands, ROUND_SECONDS)), transport.host)
         except RmqopsError as error:
             self._lost[machine.name] = error
-            return None
+            return ()
+        self._read_clock(machine, sections.clock(result.stdout, sent, time.time()))
         answers = sections.answers(result.stdout, len(commands))
         for (name, _), answer in zip(asked, answers, strict=False):
             self._answers[name][machine.name] = (*self._answers[name].get(machine.name, ()), answer)
-        return _Output(result.stdout, received, answers[len(asked) :])
+        return answers[len(asked) :]
+
+    def _read_clock(self, machine: Machine, bounds: tuple[float, float] | None) -> None:
+        """Narrow a clock's bounds: the first round has the login in it, later ones are quick."""
+        if bounds is not None:
+            low, high = self._clocks.get(machine.name, bounds)
+            self._clocks[machine.name] = (max(low, bounds[0]), min(high, bounds[1]))
 
     def _rows(self, machine: Machine) -> Iterator[Row]:
         if machine.name in self._lost:
@@ -234,16 +234,6 @@ class _Check:
                 offer = probes.mend(probe, machine, self._survey.of(name, machine), self._survey)
                 if offer is not None:
                     yield Offer(machine, name, offer)
-
-
-@dataclass(frozen=True)
-class _Output:
-    """What a machine said in a round."""
-
-    text: str
-    received: float
-    rest: tuple[Answer, ...]
-    """The answers to what was asked beside the probes' questions."""
 
 
 def _lost(error: RmqopsError) -> tuple[str, Finding]:
