@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from rmqops.errors import BecomeRefused, RmqopsError
+from rmqops.errors import BecomeRefused, OperationFailed, RmqopsError
 from rmqops.model.commands import Command
 from rmqops.model.topology import Instance, Topology
 from rmqops.operations import facts, probes, sections
@@ -198,6 +198,12 @@ class _Check:
             result = must(transport.run(sections.joined(commands, ROUND_SECONDS)), transport.host)
         except RmqopsError as error:
             self._lost[machine.name] = error
+            return ()
+        except Exception as error:  # whatever it is, it is about this machine, and the others go on
+            text = f"{machine.name}: rmqops broke as it asked: {type(error).__name__}: {error}"
+            self._lost[machine.name] = OperationFailed(
+                text, remedy="try it by hand, and report this as a bug of rmqops"
+            )
             return ()
         self._read_clock(machine, sections.clock(result.stdout, sent, time.time()))
         answers = sections.answers(result.stdout, len(commands))

@@ -2,7 +2,8 @@
 
 On every port where nothing listens yet, a listener of ours stands for a few seconds and greets with a word that
 is its machine's own: so a connection that ends on another machine is seen, too. Then every machine connects to
-all that it will need, and this one to all of them; then the listeners are ended, or end by themselves later.
+all that it will need, and this one to all of them; then the listeners are ended, or end by themselves later. The
+side that connected closes, by a reset, so that no port of ours is left in TIME_WAIT.
 
 Who needs what (4.5.2): brokers register at every NameServer; members of a group reach one another at the DLedger
 port, or slaves their master at its replication address and port; a slave fetches topics and offsets from its
@@ -66,17 +67,22 @@ if pid:
 os.setsid()
 null = os.open(os.devnull, os.O_RDWR)
 for number in (0, 1, 2): os.dup2(null, number)
+peers = []
 while time.monotonic() < end:
-    for server in select.select(standing, [], [], max(0, end - time.monotonic()))[0]:
+    for ready in select.select(standing + peers, [], [], max(0, end - time.monotonic()))[0]:
         try:
-            peer = server.accept()[0]
-            peer.send(sys.argv[1].encode())
-            peer.close()
+            if ready in standing:
+                peer = ready.accept()[0]
+                peer.send(sys.argv[1].encode())
+                peers.append(peer)
+                continue
         except OSError:
-            pass
+            continue
+        peers.remove(ready)
+        ready.close()
 """
 _DIAL: Final = """
-import errno, os, selectors, socket, sys, time
+import errno, os, selectors, socket, struct, sys, time
 end = time.monotonic() + float(sys.argv[2])
 waiting = selectors.DefaultSelector()
 def told(text, key, said):
@@ -110,6 +116,7 @@ while waiting.get_map() and time.monotonic() < end:
         else:
             try:
                 word = peer.recv(200).decode("ascii", "replace")
+                peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             except OSError as error:
                 word = os.strerror(error.errno)
             told(text, peer, "word " + word)
@@ -241,6 +248,8 @@ def _judged(need: _Need, owner: Machine, said: str, machine: Machine, survey: Su
     wanted, subject = need.why, f"to {need.target.name}"
     if kind == "error":
         remedy = f"Let TCP port {need.port} through from {machine.name} to {owner.name} ({need.address})"
+        if any(answer.lines and need.address not in answer.lines for answer in survey.of("address", owner)):
+            remedy = f"Correct the address of {need.target.name} first, see the row of address"
         return failed(f"{need.place}: {text}", wanted, remedy, subject=subject)
     other = next((item for item in survey.machines if text == _word(item, survey)), None)
     where = f"is {other.name}, another machine" if other else "is not that machine: something else answers"
