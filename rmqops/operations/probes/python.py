@@ -62,7 +62,8 @@ def judge(machine: Machine, answers: tuple[Answer, ...], survey: Survey) -> Iter
     if found is None:
         tried = interpreters(machine, survey)
         text = answers[0].output.strip() or f"none of {', '.join(tried)}" if len(tried) > 1 else f"no {tried[0]}"
-        yield failed(text, WANTED, REMEDY)
+        broken = "Set ansible_python_interpreter to one that starts"
+        yield failed(text, WANTED, broken if answers[0].output else REMEDY)
         return
     path, version = found[1], f"{found[2]}.{found[3]}.{found[4]}"
     if (int(found[2]), int(found[3])) < (3, 8):
