@@ -138,3 +138,8 @@ def test_its_questions_are_understood_by_a_real_machine(name: str, tmp_path: Pat
     found = list(PROBES[name].judge(machine, answers, survey))
     assert "unknown" not in {finding.severity for finding in found if name != "connections"}, (found, answers)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_every_probe_is_in_the_docs() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "check.md").read_text("utf-8")
+    assert [name for name in PROBES if f"\n| `{name}` |" not in page] == []
