@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rmqops.chaos import deadman, journal, topics
 from rmqops.chaos.journal import Entry, Journal, State, Step
-from rmqops.errors import OperationFailed, RemotingError, UsageError
+from rmqops.errors import OperationFailed, RemotingError, RmqopsError, UsageError
 from rmqops.model.commands import Command
 from rmqops.model.topology import Instance, Topology
 from rmqops.remoting.client import Client
@@ -128,7 +128,7 @@ def _cure(instance: Instance, fault: str, cure: Command, transports: Transports)
     try:
         check(transport.run(cure), transport.host)
         check(transport.run(deadman.disarm(instance, fault)), transport.host)
-    except OperationFailed as error:
+    except RmqopsError as error:
         return Mended(fault, instance.name, "\n".join(filter(None, (error.message, error.detail))))
     return Mended(fault, instance.name)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rmqops.chaos import deadman, faults
 from rmqops.chaos.faults import Plan
 from rmqops.chaos.journal import Entry, Journal, State, Step
-from rmqops.errors import OperationFailed, PreflightFailed
+from rmqops.errors import OperationFailed, PreflightFailed, RmqopsError
 from rmqops.model.commands import Command
 from rmqops.model.history import Event, Op, Type
 from rmqops.model.topology import Instance
@@ -142,7 +142,7 @@ class Nemesis:
         self._note(strike, step, command)
         try:
             result = self._transports(strike.instance).run(command)
-        except OperationFailed as error:
+        except RmqopsError as error:
             said, ok = error.message, False
         else:
             said, ok = (result.stdout if result.ok else result.stderr or result.stdout).strip(), result.ok

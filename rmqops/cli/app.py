@@ -1,12 +1,14 @@
 """The ``rmqops`` command: finds its subcommands lazily, so that each one starts fast.
 
 A module in ``rmqops/cli/commands`` is a command of the same name (``_`` becomes ``-``); it holds either a
-function ``command`` or, for a command with subcommands, a package whose modules are the subcommands.
+function ``command`` (and a class ``parser`` where its command line is read in a way of its own) or, for a command
+with subcommands, a package whose modules are the subcommands.
 """
 
 from __future__ import annotations
 
 import importlib
+import os
 import pkgutil
 import signal
 import sys
@@ -49,7 +51,8 @@ class LazyGroup(TyperGroup):
         else:
             function: Callable[..., Any] = module.command
             app = typer.Typer(add_completion=False)
-            app.command(name=cmd_name, help=function.__doc__)(function)
+            parser: type[TyperCommand] = getattr(module, "parser", TyperCommand)
+            app.command(name=cmd_name, help=function.__doc__, cls=parser)(function)
         built: TyperCommand | TyperGroup = get_command(app)  # type: ignore[assignment]
         built.name = cmd_name
         return built
@@ -87,6 +90,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, typer.Abort):
         output.note("interrupted")
         return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # Who read our output has gone, such as head; what Python would still write at its exit goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except typer.TyperException as error:
         error.show(sys.stderr)  # type: ignore[attr-defined]
         return int(error.exit_code)

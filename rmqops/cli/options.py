@@ -15,6 +15,15 @@ Inventory = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, alone on standard output.")]
 LabName = Annotated[str, typer.Option("--name", metavar="NAME", help="The lab; several may be up side by side.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+AcceptNewHostKeys = Annotated[
+    bool,
+    typer.Option(
+        "--accept-new-host-keys", help="Take the ssh keys of hosts that are not known yet; never one that changed."
+    ),
+]
+AskBecomePass = Annotated[
+    bool, typer.Option("--ask-become-pass", "-K", help="Ask for the password that sudo wants on the hosts.")
+]
 Instances = Annotated[
     list[str] | None, typer.Argument(help="Instances or groups; the whole cluster when none is named.")
 ]

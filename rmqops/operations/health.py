@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from rmqops.errors import OperationFailed
+from rmqops.errors import OperationFailed, RmqopsError
 from rmqops.model.commands import Command
 from rmqops.model.topology import Topology
 from rmqops.operations.status import Status, observe
@@ -64,6 +64,6 @@ def tails(topology: Topology, names: tuple[str, ...]) -> list[str]:
         files = [f"{logs}/console.log", f"{logs}/{instance.kind}.log"]
         try:
             told.append(transport_for(instance).run(Command.shell(_TAIL, *files)).stdout.rstrip())
-        except OperationFailed as error:
+        except RmqopsError as error:
             told.append(str(error))
     return [text for text in told if text]

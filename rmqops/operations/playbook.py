@@ -19,9 +19,13 @@ from typing import Literal, cast
 
 from rmqops import assets
 from rmqops.errors import OperationFailed, ToolMissing
+from rmqops.model.secret import Secret
 from rmqops.model.topology import Value
+from rmqops.transport import privilege
 
 FORKS = 10
+SSH_ARGUMENTS = "-C -o ControlMaster=auto -o ControlPersist=60s -o BatchMode=yes -o StrictHostKeyChecking=yes"
+"""Ansible's own, and two that come before all others: ask nothing, and verify host keys whatever else says."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,8 @@ def run(
         argv = [_program(), "--inventory", inventory, "--extra-vars", f"@{extra}", str(_path(name))]
         if limit:
             argv += ["--limit", ",".join(limit)]
+        if password := privilege.remembered():
+            argv += ["--become-password-file", str(_private(Path(scratch, "become"), password))]
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as sink:
             sink.write(f"$ {' '.join(argv)}\n".encode())
@@ -87,6 +93,13 @@ def run(
     if process.returncode == 0 and not failed:
         return tuple(event for event in seen if event.event == "host")
     raise _failure(name, failed, log, process.returncode)
+
+
+def _private(file: Path, password: Secret) -> Path:
+    """Write a password where only we can read it; the directory goes when the playbook has ended."""
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as stream:
+        stream.write(password.reveal() + "\n")
+    return file
 
 
 def _follow(process: subprocess.Popen[bytes], events: Path, listener: Listener) -> list[Event]:
@@ -160,10 +173,12 @@ def _environment(events: Path) -> dict[str, str]:
         "ANSIBLE_CALLBACK_PLUGINS": str(assets.path("playbooks", "callback_plugins")),
         "ANSIBLE_CALLBACKS_ENABLED": "rmqops_events",
         "ANSIBLE_FORKS": str(FORKS),
+        "ANSIBLE_HOST_KEY_CHECKING": "1",
         "ANSIBLE_NOCOLOR": "1",
         "ANSIBLE_PIPELINING": "1",
         "ANSIBLE_PYTHON_INTERPRETER": "auto_silent",
         "ANSIBLE_ROLES_PATH": str(assets.path("roles")),
+        "ANSIBLE_SSH_ARGS": SSH_ARGUMENTS,
         "RMQOPS_EVENTS": str(events),
     }
     return {**os.environ, **chosen}

@@ -18,8 +18,6 @@ from rmqops.transport.destination import Destination
 
 CHANNELS: Final = 8
 """Commands at a time on one connection."""
-_REFUSED: Final = 1
-"""``SSH_OPEN_ADMINISTRATIVELY_PROHIBITED`` (RFC 4254, 5.1): also what sshd says at MaxSessions."""
 _HERE: Final = ("127.0.0.1", 0)
 """Where a forwarded connection claims to come from; sshd writes it to its log."""
 
@@ -82,8 +80,8 @@ def lease(target: Destination, place: tuple[str, int] | None = None) -> Lease:
         try:
             channel = _open(connection.transport, target, place)
         except (paramiko.SSHException, EOFError, OSError) as error:
-            alone = _take_back(machine, connection, refused=_is_refusal(error))
-            if fresh or (alone and _is_refusal(error)) or (place and connection.transport.is_active()):
+            _take_back(machine, connection, refused=isinstance(error, paramiko.ChannelException))
+            if fresh or (place and connection.transport.is_active()):
                 raise _no_channel(target, place, error) from error
         else:
             return Lease(machine, connection, channel)
@@ -107,19 +105,17 @@ def _open(transport: paramiko.Transport, target: Destination, place: tuple[str, 
     return transport.open_channel("direct-tcpip", place, _HERE, timeout=target.timeout)
 
 
-def _is_refusal(error: Exception) -> bool:
-    return isinstance(error, paramiko.ChannelException) and error.code == _REFUSED
+def _take_back(machine: _Machine, connection: Connection, *, refused: bool) -> None:
+    """Give up a place that was of no use; no more than those that are left will be taken on that connection.
 
-
-def _take_back(machine: _Machine, connection: Connection, *, refused: bool) -> bool:
-    """Give up a place that was of no use; tell whether nobody else is on the connection."""
+    A refusal is what sshd says at ``MaxSessions`` (its code is that of a failed connection). Else the connection
+    is dead or its peer is, and whoever is still on it will notice.
+    """
     with machine.lock:
         connection.used -= 1
-        if refused:
-            connection.most = max(connection.used, 1)
-        elif not connection.used:
+        connection.most = connection.used
+        if not connection.used or not refused:
             connection.transport.close()
-        return not connection.used
 
 
 def _no_channel(target: Destination, place: tuple[str, int] | None, error: Exception) -> HostUnreachable:

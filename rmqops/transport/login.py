@@ -10,6 +10,8 @@ from __future__ import annotations
 import base64
 import logging
 import socket
+import subprocess
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -94,6 +96,7 @@ def _greeted(target: Destination) -> paramiko.Transport:
         _prefer_known(transport, target)
         try:
             transport.start_client(timeout=target.timeout)
+            key = transport.get_remote_server_key()  # raises when the time is up
         except (paramiko.SSHException, EOFError, OSError) as error:
             raise HostUnreachable(
                 f"{target.host}: accepts connections at {target.address} port {target.port}, but there was no "
@@ -101,7 +104,6 @@ def _greeted(target: Destination) -> paramiko.Transport:
                 detail=str(error) or None,
                 remedy="see whether sshd is well there, and whether that is its port",
             ) from error
-        key = transport.get_remote_server_key()
         hostkeys.verify(target, key.get_name(), key.get_base64(), key.asbytes())
     except BaseException:
         transport.close()
@@ -109,15 +111,10 @@ def _greeted(target: Destination) -> paramiko.Transport:
     return transport
 
 
-def _line(target: Destination) -> socket.socket | paramiko.ProxyCommand | paramiko.Channel:
+def _line(target: Destination) -> socket.socket | paramiko.Channel:
     """Return what carries the bytes: a proxy's command, a channel through other hosts, or a TCP connection."""
     if target.proxy_command:
-        try:
-            return paramiko.ProxyCommand(target.proxy_command)
-        except (OSError, paramiko.SSHException) as error:
-            raise HostUnreachable(
-                f"{target.host}: its ProxyCommand cannot be started", detail=str(error)
-            ) from error
+        return _proxy(target.proxy_command)
     if target.jumps:
         return _through(target)
     try:
@@ -130,6 +127,20 @@ def _line(target: Destination) -> socket.socket | paramiko.ProxyCommand | parami
     line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     line.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SILENCE * 1000)
     return line
+
+
+def _proxy(command: str) -> socket.socket:
+    """Start a proxy's command as ssh does: by a shell, with a socket for its input and output."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        process = subprocess.Popen(
+            ["/bin/sh", "-c", f"exec {command}"],
+            stdin=theirs.fileno(),
+            stdout=theirs.fileno(),
+            start_new_session=True,
+        )
+    threading.Thread(target=process.wait, daemon=True).start()  # it ends when our end of the socket is closed
+    return ours
 
 
 def _through(target: Destination) -> paramiko.Channel:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -52,8 +54,15 @@ def wait_until(condition: Callable[[], bool], what: str, seconds: float = 60) ->
         time.sleep(0.02)
 
 
-def running(mark: str) -> list[int]:
-    """Return the processes whose command line holds a mark."""
+@pytest.fixture
+def nap() -> str:
+    """Return a number of seconds that no other sleeping process was given."""
+    return f"600.{secrets.randbelow(10**12):012d}"
+
+
+def sleeping(nap: str) -> list[int]:
+    """Return the processes that sleep for so long."""
+    mark = f"sleep\x00{nap}"
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
@@ -101,21 +110,21 @@ def test_put_and_get(host: Sshd, tmp_path: Path) -> None:
     assert "No such file or directory" in str(caught.value.detail)
 
 
-def test_a_time_out_ends_the_remote_process(host: Sshd) -> None:
-    with pytest.raises(OperationFailed, match=r"sh did not end within 1 s"):
-        reach(host).run(Command.shell("sleep 871; :", timeout=1))
-    wait_until(lambda: not running("sleep\x00871"), "the remote process lives on")
+def test_a_time_out_ends_the_remote_process(host: Sshd, nap: str) -> None:
+    with pytest.raises(OperationFailed, match=r"/bin/sh did not end within 1 s"):
+        reach(host).run(Command.shell(f"sleep {nap}; :", timeout=1))
+    wait_until(lambda: not sleeping(nap), "the remote process lives on")
 
 
-def test_open_is_read_as_it_comes_and_closed_at_both_ends(host: Sshd) -> None:
-    script = "echo one; echo two >&2; (sleep 872; :) & sleep 872; :"
+def test_open_is_read_as_it_comes_and_closed_at_both_ends(host: Sshd, nap: str) -> None:
+    script = f"echo one; echo two >&2; (sleep {nap}; :) & sleep {nap}; :"
     with reach(host).open(Command.shell(script)) as process:
         lines = iter(process)
         assert [next(lines), next(lines)] == ["one", "two"]
-        wait_until(lambda: bool(running("sleep\x00872")), "nothing was started")
+        wait_until(lambda: bool(sleeping(nap)), "nothing was started")
         assert process.returncode is None
     assert process.returncode == 143
-    assert not running("sleep\x00872")
+    assert not sleeping(nap)
 
 
 def test_open_to_its_own_end(host: Sshd) -> None:
@@ -124,8 +133,8 @@ def test_open_to_its_own_end(host: Sshd) -> None:
         assert process.returncode == 3
 
 
-def test_open_closed_by_another_thread(host: Sshd) -> None:
-    process = reach(host).open(Command.shell("trap '' TERM; echo up; while :; do sleep 0.873; done"))
+def test_open_closed_by_another_thread(host: Sshd, nap: str) -> None:
+    process = reach(host).open(Command.shell(f"trap '' TERM; echo up; while :; do sleep {nap}; done"))
     lines = iter(process)
     assert next(lines) == "up"
     closer = threading.Thread(target=process.close)
@@ -133,11 +142,11 @@ def test_open_closed_by_another_thread(host: Sshd) -> None:
     assert list(lines) == []
     closer.join()
     assert process.returncode == 137
-    wait_until(lambda: not running("0.873"), "the remote process lives on")
+    wait_until(lambda: not sleeping(nap), "the remote process lives on")
 
 
 def test_a_lock_held_by_a_session(host: Sshd, tmp_path: Path) -> None:
-    lock = Command(("flock", "-n", "-E", "75", str(tmp_path / "lock"), "sh", "-c", "echo held; exec sleep 874"))
+    lock = Command(("flock", "-n", "-E", "75", str(tmp_path / "lock"), "sh", "-c", "echo held; exec sleep 600"))
     with reach(host).open(lock) as mine:
         assert next(iter(mine)) == "held"
         with reach(host).open(lock) as other:
@@ -147,7 +156,7 @@ def test_a_lock_held_by_a_session(host: Sshd, tmp_path: Path) -> None:
         assert next(iter(again)) == "held"
 
 
-def test_what_is_open_ends_with_the_process_that_opened_it(host: Sshd, tmp_path: Path) -> None:
+def test_what_is_open_ends_with_the_process_that_opened_it(host: Sshd, nap: str) -> None:
     script = f"""
 import sys
 from tests.support.sshd import Sshd
@@ -155,19 +164,19 @@ from pathlib import Path
 from rmqops.transport.base import transport_for
 from rmqops.model.commands import Command
 instance = Sshd(Path({str(host.directory)!r}), {host.port}, None).instance()
-for line in transport_for(instance).open(Command.shell("echo up; sleep 875; :")):
+for line in transport_for(instance).open(Command.shell("echo up; sleep {nap}; :")):
     print(line, flush=True)
 """
-    child = subprocess.Popen(
-        [os.sys.executable, "-c", script], stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]
-    )
+    child = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, cwd=Path(__file__).parents[2])
     assert child.stdout
-    assert child.stdout.readline() == b"up\n"
-    wait_until(lambda: bool(running("sleep\x00875")), "nothing was started")
-    child.send_signal(signal.SIGKILL)
-    child.wait()
-    child.stdout.close()
-    wait_until(lambda: not running("sleep\x00875"), "the remote process outlives a killed client")
+    try:
+        assert child.stdout.readline() == b"up\n"
+        wait_until(lambda: bool(sleeping(nap)), "nothing was started")
+    finally:
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+        child.stdout.close()
+    wait_until(lambda: not sleeping(nap), "the remote process outlives a killed client")
 
 
 def test_many_commands_share_connections(host: Sshd) -> None:
@@ -188,7 +197,7 @@ def test_many_commands_share_connections(host: Sshd) -> None:
 
 def test_an_sshd_that_allows_one_session_a_connection(tmp_path: Path) -> None:
     with sshd(tmp_path / "one", "MaxSessions 1") as host:
-        with reach(host).open(Command.shell("echo up; sleep 876; :")) as first:
+        with reach(host).open(Command.shell("echo up; exec sleep 600")) as first:
             assert next(iter(first)) == "up"
             assert reach(host).run(Command(("echo", "two"))).stdout == "two\n"
         assert host.log.count("Accepted publickey") == 2
@@ -291,15 +300,15 @@ def test_a_host_that_accepts_and_never_answers(host: Sshd) -> None:
         assert hostkeys.unknown([host.instance(ansible_port=port, ansible_ssh_common_args=arguments)]) == ()
 
 
-def test_a_host_that_hangs_after_the_login(tmp_path: Path) -> None:
-    with sshd(tmp_path / "hangs", "ForceCommand sleep 877") as host:
+def test_a_host_that_hangs_after_the_login(tmp_path: Path, nap: str) -> None:
+    with sshd(tmp_path / "hangs", f"ForceCommand sleep {nap}") as host:
         transport = SshTransport(target=destination.of(host.instance()), patience=1)
         with pytest.raises(HostUnreachable, match="logged in, but true was not started within 1 s"):
             transport.run(Command(("true",), timeout=600))
         with pytest.raises(HostUnreachable, match="logged in, but true was not started within 1 s"):
             transport.open(Command(("true",)))
         connections.close_all()
-        for pid in running("sleep\x00877"):
+        for pid in sleeping(nap):
             os.kill(pid, signal.SIGKILL)
 
 
@@ -312,10 +321,17 @@ def test_a_login_that_ends_at_once(tmp_path: Path) -> None:
     assert caught.value.detail == "no logins today"
 
 
+KILL_SSHD = """
+pid=$$
+until tr '\\0' ' ' < "/proc/$pid/cmdline" | grep -q '^sshd: '; do read -r _ _ _ pid _ < "/proc/$pid/stat"; done
+kill -9 "$pid"
+sleep 1
+"""
+
+
 def test_a_connection_lost_in_the_middle(host: Sshd) -> None:
-    parent = 'exec 2>/dev/null; pid=$$; while read -r _ _ _ parent _ < /proc/$pid/stat; do case "$(cat /proc/$pid/cmdline)" in "sshd: "*) kill -9 $pid; exit;; esac; pid=$parent; done'
-    with pytest.raises(HostUnreachable, match="connection was lost while sh ran"):
-        reach(host).run(Command.shell(parent + "; sleep 60", timeout=60))
+    with pytest.raises(HostUnreachable, match="connection was lost while /bin/sh ran"):
+        reach(host).run(Command.shell(KILL_SSHD, timeout=60))
     assert reach(host).run(Command(("true",))).ok, "the next command connects again"
 
 

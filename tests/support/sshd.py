@@ -112,7 +112,7 @@ def _configure(directory: Path, port: int, settings: Sequence[str]) -> None:
         "StrictModes no",
         "UsePAM no",
         "PasswordAuthentication no",
-        "LogLevel DEBUG1",
+        "LogLevel VERBOSE",
     ]
     (directory / "sshd_config").write_text("\n".join(lines) + "\n")
 

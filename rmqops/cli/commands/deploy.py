@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rmqops.cli import output
-from rmqops.cli.options import Inventory, Json, Yes
+from rmqops.cli import hosts, output
+from rmqops.cli.options import AcceptNewHostKeys, AskBecomePass, Inventory, Json, Yes
 from rmqops.errors import Unsafe
 
 if TYPE_CHECKING:
     from rmqops.operations.plan import Change
 
 
-def command(inventory: Inventory, yes: Yes = False, json: Json = False) -> None:
+def command(
+    inventory: Inventory,
+    yes: Yes = False,
+    json: Json = False,
+    accept_new_host_keys: AcceptNewHostKeys = False,
+    ask_become_pass: AskBecomePass = False,
+) -> None:
     """Bring a cluster to what its inventory says: install, start, restart what changed, and wait for health.
 
     Deploying again changes nothing and says so; a dead instance is started again.
@@ -27,6 +33,7 @@ def command(inventory: Inventory, yes: Yes = False, json: Json = False) -> None:
         output.note(f"warning: {warning}")
     topology = loaded.topology
     deploy.refuse_sample(loaded)
+    hosts.prepare(topology, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
     options = BuildOptions(runtime=any(deploy.bundles_java(item) for item in topology.instances))
     with progress.shown() as report:
         artifact = ensure_artifact(topology.version, options=options, progress=report)

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from rmqops.cli import output
-from rmqops.cli.options import Inventory
+from rmqops.cli import hosts, output
+from rmqops.cli.options import AcceptNewHostKeys, AskBecomePass, Inventory
 
 
 def command(
@@ -17,6 +17,8 @@ def command(
         typer.Option("--confirm", metavar="CLUSTER", help="The cluster's name, instead of being asked."),
     ] = None,
     data: Annotated[bool, typer.Option("--data", help="Remove the messages as well.")] = False,
+    accept_new_host_keys: AcceptNewHostKeys = False,
+    ask_become_pass: AskBecomePass = False,
 ) -> None:
     """Stop a cluster and remove what a deploy made; the messages stay unless --data is given."""
     from rmqops.cli.steps import steps
@@ -26,6 +28,7 @@ def command(
     what = "and ALL ITS MESSAGES" if data else "(its messages stay)"
     question = f"This removes cluster {topology.cluster} {what}. Type the cluster's name to go on:"
     typed = confirm if confirm is not None else output.ask(question)
+    hosts.prepare(topology, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
     with steps() as shown:
         log = logbook.new_log("destroy", topology.cluster)
         removed = destroy.destroy(topology, typed=typed, data=data, log=log, listener=shown.listen)

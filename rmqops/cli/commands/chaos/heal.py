@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from rmqops.cli import output
-from rmqops.cli.options import Inventory, Json
+from rmqops.cli import hosts, output
+from rmqops.cli.options import AcceptNewHostKeys, AskBecomePass, Inventory, Json
 from rmqops.cli.runs import find_run
 from rmqops.errors import HealFailed
 
@@ -20,6 +20,8 @@ def command(
             metavar="[RUN]", help="A run whose journal is gone through as well, and its topic deleted."
         ),
     ] = None,
+    accept_new_host_keys: AcceptNewHostKeys = False,
+    ask_become_pass: AskBecomePass = False,
     json: Json = False,
 ) -> None:
     """End every fault that a drill has left in force; may be run any number of times.
@@ -30,6 +32,7 @@ def command(
     from rmqops.operations import inventories
 
     topology = inventories.load(inventory).topology
+    hosts.prepare(topology, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
     mended = healing.heal(topology, find_run(run) if run else None)
     if json:
         output.result_json(

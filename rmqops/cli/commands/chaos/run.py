@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rmqops.cli import output
-from rmqops.cli.options import Inventory, Json
+from rmqops.cli import hosts, output
+from rmqops.cli.options import AcceptNewHostKeys, AskBecomePass, Inventory, Json
 from rmqops.cli.runs import RUNS
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ def command(
     keep_topic: Annotated[
         bool, typer.Option("--keep-topic", help="Leave the drill's topic and messages.")
     ] = False,
+    accept_new_host_keys: AcceptNewHostKeys = False,
+    ask_become_pass: AskBecomePass = False,
     json: Json = False,
 ) -> int:
     """Run a drill: load, a fault, its heal, and a verdict on what the cluster made of it.
@@ -70,6 +72,7 @@ def command(
     request = runner.Request(
         topology, chosen, runs, _seed() if seed is None else seed, typed=confirm, keep_topic=keep_topic
     )
+    hosts.prepare(topology, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
     done = runner.run(request, _clocked())
     if json:
         output.result_json({"run": str(done.run), **done.result.document()})

@@ -1,0 +1,83 @@
+"""``rmqops exec``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rmqops.cli import hosts, output
+from rmqops.cli.options import AcceptNewHostKeys, AskBecomePass, Inventory, Json
+from rmqops.cli.rest import Rest
+from rmqops.errors import UsageError
+
+if TYPE_CHECKING:
+    from rmqops.operations.streams import End
+
+parser = Rest
+"""What reads its command line."""
+
+
+def command(
+    context: typer.Context,
+    inventory: Inventory,
+    instances: Annotated[
+        list[str] | None,
+        typer.Argument(help="Instances or groups; each machine of the cluster once when none is named."),
+    ] = None,
+    forks: Annotated[int, typer.Option(min=1, help="Hosts at a time.")] = 32,
+    timeout: Annotated[
+        float | None, typer.Option(min=0.1, help="Seconds after which a command is ended on its host.")
+    ] = None,
+    accept_new_host_keys: AcceptNewHostKeys = False,
+    ask_become_pass: AskBecomePass = False,
+    json: Json = False,
+) -> int:
+    """Run a command on the hosts in parallel: rmqops exec -i I [INSTANCE|GROUP]... -- COMMAND [ARGUMENT]...
+
+    It runs as the user that the inventory says (ansible_become), without a shell: for a pipe, give sh -c '...'.
+    For a named instance its environment holds RMQOPS_INSTANCE, RMQOPS_INSTANCE_DIR and RMQOPS_LOG_DIR. Exit code 1
+    when it did not exit with 0 on every host; Ctrl-C ends it on all of them.
+    """
+    from rmqops.operations import execute, inventories
+    from rmqops.operations.streams import End, Line, Streams
+
+    argv = Rest.of(context)
+    if not argv:
+        raise UsageError(
+            "there is no command to run", remedy="give it after --, such as: rmqops exec -i prod -- uptime"
+        )
+    topology = inventories.load(inventory).topology
+    jobs = execute.jobs(topology, instances or [], argv)
+    hosts.prepare(topology, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
+    width = max(len(job.name) for job in jobs)
+    said: dict[str, list[str]] = {job.name: [] for job in jobs}
+    ends: dict[str, End] = {}
+    with Streams(jobs, forks=forks, timeout=timeout) as streams:
+        for item in streams:
+            if isinstance(item, End):
+                ends[item.name] = item
+            elif json:
+                said[item.name].append(item.text)
+            elif isinstance(item, Line):
+                output.result(f"{item.name:<{width}} | {item.text}")
+    if json:
+        output.result_json([_document(ends[job.name], job.instance.machine, said[job.name]) for job in jobs])
+    else:
+        _summary([ends[job.name] for job in jobs])
+    return 0 if all(end.ok for end in ends.values()) else 1
+
+
+def _document(end: End, machine: str, lines: list[str]) -> dict[str, object]:
+    error = str(end.error) if end.error else None
+    return {"name": end.name, "host": machine, "code": end.code, "output": lines, "error": error}
+
+
+def _summary(ends: list[End]) -> None:
+    for end in ends:
+        if end.error is not None:
+            output.error(end.error)
+    rows = [[end.name, "?" if end.code is None else str(end.code)] for end in ends]
+    failed = sum(not end.ok for end in ends)
+    title = f"{len(ends) - failed} of {len(ends)} exited with 0"
+    output.table(title, ["where", "exit code"], rows, stderr=True)
