@@ -51,6 +51,7 @@ is wrong with one, with file and line, and touches nothing.
 - A **host** is an instance: one process, a NameServer or a broker. Several may share one machine (`ansible_host`).
 - The group **`namesrv`** holds the NameServers.
 - The group **`brokers`** has one child group for each broker group; its name is RocketMQ's `brokerName`.
+- Hosts of the group **`clients`** run nothing of RocketMQ's; rmqops passes over them.
 
 ```yaml
 {example}```

@@ -11,6 +11,9 @@ import yaml
 from rmqops.source.build import ensure_artifact
 from rmqops.source.cache import unpacked
 from tests.support.clusters import Cluster, dledger_inventory, free_port_base
+from tests.support.lab import lab
+
+__all__ = ["lab"]  # a fixture that lives elsewhere
 
 
 @pytest.fixture(scope="session")

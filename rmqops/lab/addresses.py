@@ -18,7 +18,8 @@ def routed(table: str) -> tuple[IPv4Network, ...]:
     """Return the networks that a machine has routes to, its default route aside.
 
     Args:
-        table: The text of ``/proc/net/route``: destination and mask in columns 1 and 7, hexadecimal, little-endian.
+        table: The text of ``/proc/net/route``: destination and mask in columns 1 and 7, hexadecimal,
+            little-endian.
     """
     found = []
     for line in table.splitlines()[1:]:

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final
 
-from rmqops.lab import engine, images, inventories, state
+from rmqops.lab import engine, images, inventories, kernel, state
 from rmqops.lab.engine import LABEL, Engine
 from rmqops.lab.machine import Machine
 from rmqops.lab.parallel import each
 from rmqops.lab.state import State
-from rmqops.lab.up import AT_ONCE, INVENTORY_LABEL, STATE_LABEL
+from rmqops.lab.up import AT_ONCE, INVENTORY_LABEL, KERNEL_LABEL, STATE_LABEL
 
 Say = Callable[[str], None]
-
-SECONDS: Final = 60.0
-"""How long it may take to remove one container."""
 
 
 @dataclass(frozen=True)
@@ -64,13 +60,15 @@ def down(name: str, directory: Path, say: Say, *, image: bool = False) -> Down:
         labels = found.network_labels(network)
         ours = labels is not None and labels.get(LABEL) == name
         subnet = found.subnet(network) if ours else None
-        if ours:
+        if ours and labels:
             found.do("network", "rm", network)
+            _put_back(found, labels)
         places = _inventories(kept, labels if ours and labels else {}, inventories.place(name, directory))
         fates = {path: inventories.remove(name, path) for path in places}
         if ours and labels and STATE_LABEL in labels:
             State(Path(labels[STATE_LABEL])).remove()
         kept.remove()
+        images.sweep()
         images_gone = images.remove_all(found) if image else ()
         state.forget_lock(name)
     return Down(
@@ -88,8 +86,16 @@ def _remove(found: Engine, container: str) -> None:
     found.do("rm", "--force", "--volumes", *(("--time=0",) if found.name == "podman" else ()), container)
 
 
-def _inventories(kept: State, labels: dict[str, str] | object, here: Path) -> list[Path]:
-    assert isinstance(labels, dict)
+def _put_back(found: Engine, labels: Mapping[str, str]) -> None:
+    """Set kernel settings back to what they were before the lab, where no other lab counts on them."""
+    counted_on: set[str] = set()
+    for other in found.networks().values():
+        counted_on |= set(kernel.unlabel(other.get(KERNEL_LABEL, "")))
+    before = kernel.unlabel(labels.get(KERNEL_LABEL, ""))
+    kernel.write({key: value for key, value in before.items() if key not in counted_on})
+
+
+def _inventories(kept: State, labels: Mapping[str, str], here: Path) -> list[Path]:
     record = kept.read()
     recorded = [Path(path) for path in (record.inventories if record else ())]
     labelled = [Path(labels[INVENTORY_LABEL])] if INVENTORY_LABEL in labels else []

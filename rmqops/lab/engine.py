@@ -65,6 +65,32 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class Creation:
+    """What the hosts of a lab have in common as they are made."""
+
+    image: str
+    seeds: Path
+    """The directory with a directory for each host: what only that host has."""
+    limits: Limits
+    kernel_settings: bool = False
+
+
+_PODMAN: Final = ("--systemd=always", "--log-driver=k8s-file", "--log-opt=max-size=1mb")
+_DOCKER: Final = (
+    # What podman does by itself for a systemd.
+    "--tmpfs=/run:rw,nosuid,nodev,exec",
+    "--tmpfs=/run/lock:rw,nosuid,nodev",
+    "--tmpfs=/tmp:rw,nosuid,nodev,exec",
+    "--env=container=docker",
+    "--stop-signal=SIGRTMIN+3",
+    # Its profile forbids every mount.
+    "--security-opt=apparmor=unconfined",
+    "--log-driver=json-file",
+    "--log-opt=max-size=1m",
+)
+
+
+@dataclass(frozen=True)
 class Engine:
     """podman or docker."""
 
@@ -90,15 +116,23 @@ class Engine:
         found = [_host(entry) for entry in json.loads(self.do("container", "inspect", *names).stdout)]
         return tuple(sorted(found, key=lambda host: (len(host.name), host.name)))
 
-    def labs(self) -> tuple[str, ...]:
-        """Return the names of every lab that has a container or a network."""
-        names = set()
-        for kind in ("ps --all", "network ls"):
-            listed = self.do(
-                *kind.split(), "--filter", f"label={LABEL}", "--format", _label_format(self.name, kind)
-            )
-            names |= set(listed.stdout.split())
-        return tuple(sorted(names))
+    def networks(self) -> Mapping[str, Mapping[str, str]]:
+        """Return the labels of the network of each lab, by the lab's name."""
+        listed = self.do("network", "ls", "--quiet", "--filter", f"label={LABEL}").stdout.split()
+        labels = [found for name in listed if (found := self.network_labels(name))]
+        return {found[LABEL]: found for found in labels if LABEL in found}
+
+    def last_words(self, host: str) -> str | None:
+        """Return why a host will never answer: it has stopped instead of booting; None when it runs."""
+        running = self.ask("container", "inspect", "--format", "{{.State.Running}}", container(host))
+        if running.stdout.strip() == "true":
+            return None
+        said = self.ask("logs", "--tail=12", container(host))
+        return f"it has stopped; its last words: {(said.stdout + said.stderr).strip() or 'none'}"
+
+    def count(self) -> int:
+        """Return how many hosts all labs have."""
+        return len(self.do("ps", "--all", "--quiet", "--filter", f"label={LABEL}").stdout.split())
 
     def network_labels(self, network: str) -> Mapping[str, str] | None:
         """Return the labels of a network, or None when there is none of that name."""
@@ -114,10 +148,9 @@ class Engine:
         subnets = entry.get("subnets") or entry["IPAM"]["Config"]
         return str(subnets[0].get("subnet") or subnets[0]["Subnet"])
 
-    def create(
-        self, lab: str, host: str, address: str, *, image: str, seed: Path, limits: Limits
-    ) -> tuple[str, ...]:
+    def create(self, lab: str, host: str, address: str, creation: Creation) -> tuple[str, ...]:
         """Return the subcommand that makes and starts one host."""
+        limits = creation.limits
         argv = [
             "run",
             "--detach",
@@ -130,23 +163,21 @@ class Engine:
             f"--label={LABEL}={lab}",
             f"--label={HOST_LABEL}={host}",
             f"--label={ADDRESS_LABEL}={address}",
-            f"--volume={seed}:{SEED}:ro",
+            f"--volume={creation.seeds / host}:{SEED}:ro",
+            # Without one, the init of the image would hand the machine's own cgroups to the host's systemd.
             "--cgroupns=private",
-            "--log-driver=none",
             "--pids-limit=16384",
             f"--ulimit=nofile={limits.nofile}:{limits.nofile}",
             f"--ulimit=nproc={limits.nproc}:{limits.nproc}",
             *(f"--cap-add={capability}" for capability in self.capabilities),
+            *(_PODMAN if self.name == "podman" else _DOCKER),
         ]
-        if self.name == "podman":
-            argv += ["--systemd=always"]
-        else:
-            # What podman does by itself for systemd.
-            argv += [f"--tmpfs={place}:rw,nosuid,nodev,exec" for place in ("/run", "/run/lock", "/tmp")]  # noqa: S108
-            argv += ["--env=container=docker", "--stop-signal=SIGRTMIN+3", "--security-opt=apparmor=unconfined"]
         if self.runtime:
             argv.insert(1, f"--runtime={self.runtime}")
-        return (*argv, image, INIT)
+        if creation.kernel_settings:
+            paths = "unmask=/proc/sys" if self.name == "podman" else "systempaths=unconfined"
+            argv.append(f"--security-opt={paths}")
+        return (*argv, creation.image, INIT)
 
 
 def container(host: str) -> str:
@@ -171,12 +202,6 @@ def _host(entry: Mapping[str, object]) -> Host:
         running=bool(state["Running"]),
         image=str(config["Image"]),
     )
-
-
-def _label_format(engine: str, kind: str) -> str:
-    if engine == "docker":
-        return f'{{{{.Label "{LABEL}"}}}}'
-    return f'{{{{index .Labels "{LABEL}"}}}}' if kind.startswith("network") else f'{{{{index .Labels "{LABEL}"}}}}'
 
 
 def limits() -> Limits:
@@ -206,10 +231,7 @@ def find(transport: Transport, path: str | None = None) -> Engine:
             )
         runc = shutil.which("runc", path=path) is not None
         if not runc and not Path("/sys/fs/cgroup/cgroup.controllers").exists():
-            raise ToolMissing(
-                "runc is missing, and podman's crun refuses this machine's cgroups",
-                remedy=f"{_APT.split(' podman')[0]} runc",
-            )
+            raise ToolMissing("runc is missing, and podman's crun refuses this machine's cgroups", remedy=_APT)
         return Engine("podman", transport, "runc" if runc else None, (*CAPABILITIES, *given))
     if shutil.which("docker", path=path):
         engine = Engine("docker", transport, None, (*CAPABILITIES, *given))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
 from rmqops.errors import OperationFailed
-from rmqops.lab import engine, inventories, layout, login, state
+from rmqops.lab import engine, layout, login, state
 from rmqops.lab.engine import Engine
 from rmqops.lab.layout import Access, Wanted
 from rmqops.lab.machine import Machine
@@ -91,7 +91,7 @@ class Lab:
     def start(self, host: str) -> None:
         """Start a host that was stopped, and wait until it lets us in."""
         self.engine.do("start", engine.only(self.engine.hosts(self.name), host).container)
-        login.wait(self.access, [host], BOOT_SECONDS)
+        login.wait(self.access, [host], BOOT_SECONDS, self.engine.last_words)
 
     def freeze(self, host: str) -> None:
         """Stop every process of a host; its connections stay open."""
@@ -128,7 +128,7 @@ def attach(name: str) -> Lab:
     found = engine.find(Machine())
     hosts = {host.name: host.address for host in found.hosts(name)}
     if record is None or not hosts:
-        others = ", ".join(found.labs())
+        others = ", ".join(sorted(found.networks()))
         raise OperationFailed(
             f"there is no lab {name}" + (f"; there is {others}" if others else ""), remedy="run rmqops lab up"
         )

@@ -1,7 +1,7 @@
 """The image of a lab host: made once, named by its recipe, from a registry's Debian or else by debootstrap.
 
-The recipe is the directory ``image`` beside this module. An image gets its name when it is complete, so a build that is
-killed leaves none; what it left in the cache is removed by the next one.
+The recipe is the directory ``image`` beside this module. An image gets its name when it is complete, so a build
+that is killed leaves none; what it left in the cache is removed by the next one.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ REPOSITORY: Final = "localhost/rmqops-lab"
 IMAGE_LABEL: Final = f"{LABEL}.image"
 BASE: Final = "docker.io/library/debian:bookworm-slim"
 PULL_SECONDS: Final = 90.0
+MAKING: Final = "2"
+"""Part of an image's name: count it up when something is made another way that no file of the recipe shows."""
 RECIPE: Final = Path(__file__).with_name("image")
 INSTALLED: Final = "/usr/local/lib/rmqops-lab"
 DEBIAN_KEYRING: Final = "/usr/share/keyrings/debian-archive-keyring.gpg"
@@ -51,7 +53,7 @@ def recipe() -> Mapping[str, bytes]:
 
 def name(files: Mapping[str, bytes]) -> str:
     """Return the name of the image that a recipe makes."""
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(MAKING.encode())
     for path, content in sorted(files.items()):
         digest.update(f"{path}\0{len(content)}\0".encode() + content)
     return f"{REPOSITORY}:{digest.hexdigest()[:12]}"
@@ -69,12 +71,11 @@ def ensure(engine: Engine, say: Say, cache: Cache | None = None) -> str:
     if engine.ask("image", "inspect", image).ok:
         return image
     cache = cache or default_cache()
-    (cache.root / "lab").mkdir(parents=True, exist_ok=True)
-    cache.logs.mkdir(exist_ok=True)
+    cache.logs.mkdir(parents=True, exist_ok=True)
     holder = f"making the image of lab hosts {image}"
-    with lock.held(cache.root / "lab" / "image.lock", holder, lambda who: say(f"waiting for {who}")) as held:
+    with lock.held(_lock(cache), holder, lambda who: say(f"waiting for {who}")) as held:
         if not engine.ask("image", "inspect", image).ok:
-            work = cache.root / "lab" / "work"
+            work = _work(cache)
             shutil.rmtree(work, ignore_errors=True)
             work.mkdir()
             try:
@@ -82,6 +83,23 @@ def ensure(engine: Engine, say: Say, cache: Cache | None = None) -> str:
             finally:
                 shutil.rmtree(work, ignore_errors=True)
     return image
+
+
+def sweep(cache: Cache | None = None) -> None:
+    """Remove what a build that was killed has left; one that is under way keeps its own."""
+    cache = cache or default_cache()
+    if _work(cache).exists():
+        with lock.held_if_free(_lock(cache), "sweeping up after a killed build") as mine:
+            if mine:
+                shutil.rmtree(_work(cache), ignore_errors=True)
+
+
+def _lock(cache: Cache) -> Path:
+    return cache.root / "lab-image.lock"
+
+
+def _work(cache: Cache) -> Path:
+    return cache.root / "lab-image.work"
 
 
 def remove_all(engine: Engine) -> tuple[str, ...]:
@@ -110,7 +128,7 @@ class _Build:
             directory=self.work,
             environ={**os.environ, "LC_ALL": "C", **(environ or {})},
             log=self.log,
-            on_line=lambda line: last.append(line),
+            on_line=last.append,
             keep_open=(self.lock,),
         )
         if code != 0:
@@ -167,7 +185,8 @@ def _from_debootstrap(
     for leftover in (*(root / "var/cache/apt/archives").glob("*.deb"), *(root / "var/lib/apt/lists").glob("*_*")):
         leftover.unlink()
     packed = build.work / "root.tar"
-    build.run("tar", "-C", str(root), "-cf", str(packed), ".")
+    # The capabilities of files are extended attributes; ping has one.
+    build.run("tar", "-C", str(root), "--xattrs", "--xattrs-include=security.capability", "-cf", str(packed), ".")
     build.run(*importing(engine.name, packed, image))
 
 
@@ -209,7 +228,7 @@ def find_archive() -> Archive:
     if found is None:
         raise OperationFailed(
             f"no registry is reachable, and this machine's apt names no archive of {codename or 'its release'}",
-            remedy=f"make a registry with {BASE} reachable, or run the lab on Debian or Ubuntu with its main archive",
+            remedy=f"make a registry with {BASE} reachable, or run the lab on Debian with its main archive",
         )
     return Archive(found.uri, codename, found.keyring)
 
@@ -221,7 +240,7 @@ def _apt_dump() -> str:
 
 
 def acquire(dump: str) -> str:
-    """Return the part of apt's configuration that decides how packages are fetched: proxies, certificates, dates."""
+    """Return the part of apt's configuration that says how packages are fetched: proxies, certificates, dates."""
     wanted = ("Acquire::http", "Acquire::https", "Acquire::Check-")
     kept = [line for line in dump.splitlines() if line.startswith(wanted) and not line.endswith('"";')]
     return "".join(f"{line}\n" for line in kept)

@@ -43,6 +43,8 @@ class Wanted:
     """Broker groups; as many as the hosts bear when None."""
     sudo_password: bool = False
     """Whether ``sudo`` asks for a password, as on most production hosts."""
+    kernel_settings: bool = False
+    """Whether hosts may write kernel settings, most of which are their machine's."""
 
     @property
     def names(self) -> tuple[str, ...]:

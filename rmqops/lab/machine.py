@@ -1,8 +1,8 @@
 """Commands on this machine that are never cut in the middle, and that keep the lab's lock while they run.
 
-A container engine that is killed half-way leaves halves behind. So Ctrl-C waits for the command under way, and when
-rmqops is killed, the command goes on in its own session and keeps the lock: ``lab down`` waits for it, and then sees
-what it made.
+A container engine that is killed half-way leaves halves behind. So Ctrl-C waits for the command under way, and
+when rmqops is killed, the command goes on in its own session and keeps the lock: ``lab down`` waits for it, and
+sees what it made.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Final
 from rmqops.errors import OperationFailed
 from rmqops.model.commands import Command, Result
 
-# The shell holds the lock and its child does not: a daemon that the child leaves running must not hold it for ever.
+# The shell holds the lock and its child does not: a daemon that the child leaves must not hold it for ever.
 _HOLDER: Final = 'lock=$1; shift; eval "exec 9>&$lock"; eval "exec $lock>&-"; "$@" 9>&-; exit $?'
 
 

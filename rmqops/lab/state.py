@@ -2,7 +2,7 @@
 
 ::
 
-    <state>/lab/NAME.lock             held while a lab is made or removed
+    /run/rmqops/lab-NAME.lock         held while a lab is made or removed, whatever the state directory
     <state>/lab/NAME/lab.json         what was wanted, and the inventories that were written
                      id_ed25519       the key that logs in, made for this lab
                      known_hosts      the hosts' own keys, made here, so that no first connection is blind
@@ -34,6 +34,7 @@ from rmqops.transport.base import check
 from rmqops.transport.local import LocalTransport
 
 MARKER: Final = "lab.json"
+RUN: Final = Path("/run/rmqops")
 _NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,29}")
 
 
@@ -67,9 +68,10 @@ class State:
         """The password that sudo asks for, in a lab where it does."""
         return self.root / "sudo_password"
 
-    def seed(self, host: str) -> Path:
-        """Return the directory of what a host is given."""
-        return self.root / "hosts" / host
+    @property
+    def seeds(self) -> Path:
+        """A directory for each host: what it is given."""
+        return self.root / "hosts"
 
     def access(self, addresses: dict[str, str]) -> Access:
         """Return how the hosts are reached."""
@@ -130,7 +132,8 @@ def forget_lock(name: str) -> None:
 
 
 def _lock_path(name: str) -> Path:
-    return of(name).root.with_suffix(".lock")
+    # Containers are the machine's, so their lock is, too. Who is not root (docker) has a place of their own only.
+    return RUN / f"lab-{name}.lock" if os.geteuid() == 0 else of(name).root.with_suffix(".lock")
 
 
 def make_keys(state: State, wanted: Wanted, addresses: dict[str, str]) -> None:
@@ -150,7 +153,7 @@ def make_keys(state: State, wanted: Wanted, addresses: dict[str, str]) -> None:
         _write(state.password, secrets.token_urlsafe(12) + "\n", 0o600)
     known = []
     for host in wanted.names:
-        seed = state.seed(host)
+        seed = state.seeds / host
         seed.mkdir(parents=True, exist_ok=True, mode=0o700)
         key = seed / "ssh_host_ed25519_key"
         _make_key(key, host)

@@ -8,9 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from rmqops.errors import OperationFailed, UsageError, Unsafe
-from rmqops.lab import addresses, engine, images, inventories, layout, login, state
-from rmqops.lab.engine import LABEL, Engine, Host
+from rmqops.errors import OperationFailed, Unsafe, UsageError
+from rmqops.lab import addresses, engine, images, inventories, kernel, layout, login, state
+from rmqops.lab.engine import LABEL, Creation, Engine, Host
 from rmqops.lab.layout import Access, Wanted
 from rmqops.lab.machine import Machine
 from rmqops.lab.parallel import each
@@ -19,6 +19,7 @@ from rmqops.lab.state import Record, State
 Say = Callable[[str], None]
 
 INVENTORY_LABEL: Final = f"{LABEL}.inventory"
+KERNEL_LABEL: Final = f"{LABEL}.kernel"
 STATE_LABEL: Final = f"{LABEL}.state"
 AT_ONCE: Final = 4
 """Containers started together: more only wait for the engine's own lock."""
@@ -72,25 +73,22 @@ def up(wanted: Wanted, directory: Path, say: Say) -> Up:
         written = tuple(path for path in (record.inventories if record else ()) if path != str(inventory))
         kept.write(Record(wanted, (*written, str(inventory))))
         image = images.ensure(found, say)
-        subnet = _network(found, wanted.name, kept, inventory)
+        subnet = _network(found, wanted, kept, inventory)
         access = kept.access(addresses.addresses(subnet, wanted.names))
         state.make_keys(kept, wanted, access.addresses)
-        there = {host.name: host for host in present}
+        there = {host.name for host in present}
         missing = [name for name in wanted.names if name not in there]
         stopped = [host for host in present if not host.running]
         if missing or stopped:
+            _make_room(found.count() + len(missing), say)
             say(f"starting {len(missing) + len(stopped)} of {wanted.hosts} hosts on {subnet}")
-        limits = engine.limits()
-        each(
-            [
-                *(partial(_create, found, wanted.name, name, access, image, kept, limits) for name in missing),
-                *(partial(_start, found, host) for host in stopped),
-            ],
-            AT_ONCE,
-        )
+        creation = Creation(image, kept.seeds, engine.limits(), wanted.kernel_settings)
+        create = partial(_create, found, wanted.name, creation)
+        made = [partial(create, name, access.addresses[name]) for name in missing]
+        each([*made, *(partial(_start, found, host) for host in stopped)], AT_ONCE)
         state_of_inventory = inventories.write(wanted.name, inventory, layout.inventory(wanted, access))
         say("waiting until every host answers a login")
-        login.wait(access, wanted.names, LOGIN_SECONDS)
+        login.wait(access, wanted.names, LOGIN_SECONDS, found.last_words)
     return Up(
         wanted,
         access,
@@ -114,27 +112,27 @@ def _refuse(wanted: Wanted, kept: State, present: Sequence[Host]) -> None:
             f"lab {wanted.name} has hosts, and its keys are gone from {kept.root}",
             remedy="run rmqops lab down, then up again",
         )
-    if present and record and record.wanted.sudo_password != wanted.sudo_password:
-        raise UsageError(
-            f"the hosts of lab {wanted.name} were made with the other setting of --sudo-password",
-            remedy="run rmqops lab down first",
-        )
+    for option in ("sudo_password", "kernel_settings"):
+        if present and record and getattr(record.wanted, option) != getattr(wanted, option):
+            raise UsageError(
+                f"the hosts of lab {wanted.name} were made with the other setting of --{option.replace('_', '-')}",
+                remedy="run rmqops lab down first",
+            )
 
 
-def _network(found: Engine, lab: str, kept: State, inventory: Path) -> str:
+def _network(found: Engine, wanted: Wanted, kept: State, inventory: Path) -> str:
     """Return the subnet of the lab's network, made first if it is missing."""
-    name = engine.network(lab)
+    name = engine.network(wanted.name)
     labels = found.network_labels(name)
     if labels is not None:
-        if labels.get(LABEL) != lab:
+        if labels.get(LABEL) != wanted.name:
             raise Unsafe(f"there is a network {name} that is not this lab's", remedy="give the lab another --name")
         return found.subnet(name)
+    argv = [f"--label={key}={value}" for key, value in _labels(found, wanted, kept, inventory).items()]
     table = Path("/proc/net/route").read_text("ascii")
     said = ""
     for candidate in addresses.free(addresses.routed(table)):
-        argv = ["network", "create", f"--subnet={candidate}", f"--label={LABEL}={lab}"]
-        argv += [f"--label={INVENTORY_LABEL}={inventory}", f"--label={STATE_LABEL}={kept.root}"]
-        done = found.ask(*argv, name)
+        done = found.ask("network", "create", f"--subnet={candidate}", *argv, name)
         if done.ok:
             return str(candidate)
         said = done.stderr.strip()
@@ -143,15 +141,33 @@ def _network(found: Engine, lab: str, kept: State, inventory: Path) -> str:
     )
 
 
+def _labels(found: Engine, wanted: Wanted, kept: State, inventory: Path) -> dict[str, str]:
+    """Return all that ``lab down`` must know when the state is gone."""
+    keys = (kernel.INOTIFY, *(kernel.TUNED if wanted.kernel_settings else ()))
+    others = [kernel.unlabel(labels.get(KERNEL_LABEL, "")) for labels in found.networks().values()]
+    before = kernel.originals(kernel.read(keys), others)
+    return {
+        LABEL: wanted.name,
+        INVENTORY_LABEL: str(inventory),
+        STATE_LABEL: str(kept.root),
+        KERNEL_LABEL: kernel.label(before),
+    }
+
+
+def _make_room(hosts: int, say: Say) -> None:
+    """Raise what would keep the last hosts from booting."""
+    needed = kernel.inotify_wanted(hosts)
+    if int(kernel.read([kernel.INOTIFY])[kernel.INOTIFY]) < needed:
+        say(f"raising {kernel.INOTIFY} to {needed} until lab down")
+        kernel.write({kernel.INOTIFY: str(needed)})
+
+
 def _start(found: Engine, host: Host) -> None:
     found.do("start", host.container)
 
 
-def _create(
-    found: Engine, lab: str, host: str, access: Access, image: str, kept: State, limits: engine.Limits
-) -> None:
-    argv = found.create(lab, host, access.addresses[host], image=image, seed=kept.seed(host), limits=limits)
-    done = found.ask(*argv)
+def _create(found: Engine, lab: str, creation: Creation, host: str, address: str) -> None:
+    done = found.ask(*found.create(lab, host, address, creation))
     if not done.ok:
         raise OperationFailed(
             f"{host} could not be started",

@@ -23,11 +23,31 @@ def held(path: Path, purpose: str, on_wait: Callable[[str], None]) -> Iterator[i
     """
     descriptor = _locked(path, on_wait)
     try:
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()} {purpose}".encode(), 0)
+        _sign(descriptor, purpose)
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def held_if_free(path: Path, purpose: str) -> Iterator[bool]:
+    """Hold a lock file while the block runs, unless somebody else does; yield whether it is held."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            _sign(descriptor, purpose)
+            yield True
+    finally:
+        os.close(descriptor)
+
+
+def _sign(descriptor: int, purpose: str) -> None:
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, f"{os.getpid()} {purpose}".encode(), 0)
 
 
 def _locked(path: Path, on_wait: Callable[[str], None]) -> int:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from rmqops.errors import Problem
 from rmqops.model.cluster import Cluster, Host
+
+CLIENTS: Final = "clients"
+"""The group of hosts that run none of ours: a lab's spare ones, machines that load comes from."""
 
 
 def check(cluster: Cluster) -> Iterator[Problem]:
@@ -14,12 +18,12 @@ def check(cluster: Cluster) -> Iterator[Problem]:
     for host in cluster.members:
         yield from _host(cluster, host)
     members = {host.name for host in cluster.members}
-    for name in cluster.hosts:
-        if name not in members:
+    for name, host in cluster.hosts.items():
+        if name not in members and CLIENTS not in host.raw.groups:
             yield cluster.problem(
                 name,
                 "is neither a NameServer nor a broker, and rmqops passes over it",
-                "Put it in the group namesrv or a child group of brokers, or take it out",
+                f"Put it in the group namesrv, a child group of brokers or {CLIENTS}, or take it out",
                 severity="warning",
             )
 

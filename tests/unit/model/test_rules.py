@@ -105,6 +105,13 @@ def test_what_is_right_is_not_complained_of(edits: dict[str, Any]) -> None:
     assert problems(edited("fleet", edits)) == ()
 
 
+def test_hosts_that_are_nobodys() -> None:
+    spare = {"children.clients": {"hosts": {"c1": {"ansible_host": "10.9.9.9"}}}}
+    assert problems(edited("fleet", spare)) == ()
+    [problem] = problems(edited("fleet", {"children.others": spare["children.clients"]}))
+    assert (problem.key, problem.severity) == ("c1", "warning")
+
+
 def test_containers_behind_one_address_are_machines_of_their_own() -> None:
     edits = {
         f"alpha.hosts.a{n}.{key}": value

@@ -7,7 +7,7 @@ import sys
 import threading
 from pathlib import Path
 
-from rmqops.source.lock import held
+from rmqops.source.lock import held, held_if_free
 
 HOLDER = """
 import os, subprocess, sys
@@ -70,3 +70,29 @@ def test_a_child_keeps_the_lock_of_a_dead_holder(tmp_path: Path) -> None:
         pass
     dead.stdout.close()
     assert told == [f"what process {dead.pid} left running when it died (building RocketMQ 4.5.2)"]
+
+
+def test_a_holder_may_remove_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    waiting, order = threading.Event(), []
+
+    def second() -> None:
+        # Who waited for the file that is gone has the new one, which excludes others.
+        with held(path, "second", lambda _: waiting.set()), held_if_free(path, "third") as mine:
+            order.append(("second", mine))
+
+    thread = threading.Thread(target=second)
+    with held(path, "first", lambda _: None):
+        thread.start()
+        assert waiting.wait(10)
+        path.unlink()
+        order.append(("first", True))
+    thread.join(10)
+    assert order == [("first", True), ("second", False)]
+
+
+def test_one_that_does_not_wait(tmp_path: Path) -> None:
+    with held_if_free(tmp_path / "lock", "one") as mine:
+        assert mine
+    with held(tmp_path / "lock", "two", lambda _: None), held_if_free(tmp_path / "lock", "three") as mine:
+        assert not mine

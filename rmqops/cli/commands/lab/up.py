@@ -32,12 +32,19 @@ def command(
     sudo_password: Annotated[
         bool, typer.Option("--sudo-password", help="Let sudo ask for a password, which is written to a file.")
     ] = False,
+    kernel_settings: Annotated[
+        bool,
+        typer.Option(
+            "--kernel-settings",
+            help="Let hosts write kernel settings; vm.* ones are this machine's, and put back by lab down.",
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Bring up N hosts on this machine and write inventory/NAME for them; again, it adds what is missing.
 
-    Three hosts carry a NameServer and a broker each. From six on, three are NameServers and the others broker groups
-    of three (of two in mode master-slave); hosts left over are in the group clients.
+    Three hosts carry a NameServer and a broker each. From six on, three are NameServers and the others broker
+    groups of three (of two in mode master-slave); hosts left over are in the group clients.
     """
     from rmqops.cli.steps import steps
     from rmqops.lab.layout import Wanted
