@@ -39,10 +39,14 @@ NETWORK: Final = ("nfs", "cifs", "smb", "fuse", "ceph", "glusterfs", "9p", "afs"
 _SCRIPT: Final = """
 for path; do
   place=$path
-  until [ -d "$place" ]; do place=$(dirname "$place"); done
+  until [ -d "$place/" ]; do place=${place%/*}; done
   can=yes
-  [ -w "$place" ] || can=no
-  printf '%s %s\\n' "$can" "$(df -B1 --output=fstype,size,used,avail,target "$place" | tail -n 1 | tr -s ' ')"
+  [ -w "$place/" ] || can=no
+  df -B1 --output=fstype,size,used,avail,target "$place/" | {
+    read -r _
+    read -r line
+    printf '%s %s\\n' "$can" "$line"
+  }
 done
 """
 
@@ -143,7 +147,7 @@ def _sort(mount: str, place: _Place) -> Iterator[Finding]:
 
 
 def _parse(line: str) -> _Place:
-    can, sort, size, used, free, mount = line.split(" ", 5)
+    can, sort, size, used, free, mount = line.split(None, 5)
     return _Place(sort, _number(size), _number(used), _number(free), mount, can == "yes")
 
 

@@ -28,11 +28,13 @@ RANGE = "net.ipv4.ip_local_port_range"
 
 _SCRIPT: Final = """
 printf 'container %s\\n' "$(systemd-detect-virt -c 2>/dev/null)"
-for key; do
-  path=/proc/sys/$(echo "$key" | tr . /)
+while [ $# -gt 0 ]; do
+  key=$1 path=$2 value=
+  shift 2
   [ -r "$path" ] || continue
   if [ -w "$path" ]; then can=yes; else can=no; fi
-  printf '%s %s %s\\n' "$key" "$can" "$(tr '\\t' ' ' < "$path")"
+  read -r value < "$path"
+  printf '%s %s %s\\n' "$key" "$can" "$value"
 done
 """
 # The first run keeps what was there as `# was:` lines; they are how it is taken back (docs/check.md).
@@ -89,7 +91,8 @@ SETTINGS: Final = {
 
 def ask(_machine: Machine, _survey: Survey) -> Iterator[Command]:
     """Read each setting, whether it can be set, and whether the machine is a container."""
-    yield Command.shell(_SCRIPT, *SETTINGS, RESERVED, RANGE)
+    keys = (*SETTINGS, RESERVED, RANGE)
+    yield Command.shell(_SCRIPT, *(part for key in keys for part in (key, f"/proc/sys/{key.replace('.', '/')}")))
 
 
 def judge(machine: Machine, answers: tuple[Answer, ...], _survey: Survey) -> Iterator[Finding]:
@@ -108,7 +111,7 @@ def judge(machine: Machine, answers: tuple[Answer, ...], _survey: Survey) -> Ite
             yield warning(text, wanted, _remedy(key, values), subject=key)
     taken = _unreserved(machine, values)
     if taken:
-        found = f"{_listed(taken)} may be given to an outgoing connection (range {values[RANGE].split(' ', 1)[1]})"
+        found = f"{_listed(taken)} may be given to an outgoing connection (range {' to '.join(values[RANGE].split()[1:])})"
         yield warning(found, "the ports of the instances, reserved", _remedy(RESERVED, values), subject=RESERVED)
 
 

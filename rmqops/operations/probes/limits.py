@@ -29,9 +29,11 @@ _UNLIMITED: Final = 1 << 62
 _SCRIPT: Final = """
 printf 'login-files %s\\n' "$(ulimit -Hn)"
 printf 'login-locked %s\\n' "$(ulimit -Hl)"
-printf 'nr-open %s\\n' "$(cat /proc/sys/fs/nr_open)"
-awk '/^Max open files/ {print "init-files", $5} /^Max locked memory/ {print "init-locked", $5}' /proc/1/limits
-awk '/^CapEff/ {print "init-capabilities", $2}' /proc/1/status
+read -r number < /proc/sys/fs/nr_open && printf 'nr-open %s\\n' "$number"
+awk '
+  /^Max open files/ {print "init-files", $5}
+  /^Max locked memory/ {print "init-locked", $5}
+  /^CapEff/ {print "init-capabilities", $2}' /proc/1/limits /proc/1/status
 """
 
 

@@ -21,16 +21,14 @@ REMEDY = "Install the package python3 (Debian: python3, not python3-minimal alon
 CANDIDATES: Final = (*(f"python3.{minor}" for minor in range(13, 7, -1)), "/usr/bin/python3", "python3")
 
 _MODULES: Final = (
-    "ast base64 copy dataclasses email errno fcntl functools grp hashlib importlib.util inspect io itertools json "
+    "ast base64 copy dataclasses email errno fcntl functools grp hashlib importlib inspect io itertools json "
     "locale logging os platform pwd re runpy select selectors shlex shutil signal socket stat subprocess syslog "
     "tempfile time traceback typing uuid zipfile"
 )
 _LOOK: Final = """
 import sys
-missing = []
-for name in sys.argv[1].split():
-    try: __import__(name)
-    except ImportError: missing.append(name)
+from importlib.util import find_spec
+missing = [name for name in sys.argv[1].split() if find_spec(name) is None]
 print("%d.%d.%d" % sys.version_info[:3], ",".join(missing) or "-")
 """
 _SCRIPT: Final = """
@@ -52,7 +50,7 @@ def interpreters(machine: Machine, survey: Survey) -> tuple[str, ...]:
 
 
 def ask(machine: Machine, survey: Survey) -> Iterator[Command]:
-    """Start the interpreter and let it load what modules load."""
+    """Start the interpreter and let it look for what modules load."""
     yield Command.shell(_SCRIPT, _LOOK, _MODULES, *interpreters(machine, survey))
 
 

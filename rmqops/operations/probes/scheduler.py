@@ -22,12 +22,17 @@ FIT: Final = ("none", "mq-deadline", "deadline", "kyber", "noop")
 _SCRIPT: Final = """
 for path; do
   place=$path
-  until [ -d "$place" ]; do place=$(dirname "$place"); done
-  disk=/sys/dev/block/$(findmnt -n -o MAJ:MIN -T "$place" | tr -d ' ')
-  [ -d "$disk/queue" ] || disk=$disk/..
-  [ -r "$disk/queue/scheduler" ] || continue
-  printf '%s %s\\n' "$(basename "$(readlink -f "$disk")")" "$(cat "$disk/queue/scheduler")"
-done | sort -u
+  until [ -d "$place/" ]; do place=${place%/*}; done
+  findmnt -n -o MAJ:MIN -T "$place/" | {
+    read -r device
+    disk=/sys/dev/block/$device
+    [ -d "$disk/queue" ] || disk=$disk/..
+    [ -r "$disk/queue/scheduler" ] || exit
+    read -r schedulers < "$disk/queue/scheduler"
+    disk=$(readlink -f "$disk")
+    printf '%s %s\\n' "${disk##*/}" "$schedulers"
+  }
+done
 """
 
 
@@ -40,7 +45,7 @@ def ask(machine: Machine, _survey: Survey) -> Iterator[Command]:
 
 def judge(_machine: Machine, answers: tuple[Answer, ...], _survey: Survey) -> Iterator[Finding]:
     """Hold the scheduler in force of each disk against those that fit."""
-    for line in (line for answer in answers for line in answer.lines):
+    for line in dict.fromkeys(line for answer in answers for line in answer.lines):
         disk, _, text = line.partition(" ")
         chosen = re.search(r"\[([\w-]+)\]", text)
         name = chosen[1] if chosen else text.strip()

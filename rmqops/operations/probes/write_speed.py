@@ -1,6 +1,6 @@
 """How fast the data's file system takes writes that must be on the disk.
 
-Blocks of 4 MiB, each flushed before the next (``oflag=dsync``), up to 64 MiB or one second. The file is unlinked
+Blocks of 2 MiB, each flushed before the next (``oflag=dsync``), up to 32 MiB or one second. The file is unlinked
 before the first byte is written, so nothing can be left behind; where little room is left nothing is written.
 """
 
@@ -16,7 +16,7 @@ from rmqops.operations.probes import Finding, Survey, ok, unknown, warning
 from rmqops.operations.sections import Answer
 
 SUMMARY = (
-    "Flushed writes to each data directory's file system are fast enough; at most 64 MiB and one second, "
+    "Flushed writes to each data directory's file system are fast enough; at most 32 MiB and one second, "
     "into a file without a name."
 )
 LEAST = 30.0
@@ -26,16 +26,16 @@ _SCRIPT: Final = """
 seen=
 for path; do
   place=$path
-  until [ -d "$place" ]; do place=$(dirname "$place"); done
-  device=$(stat -c %d "$place")
+  until [ -d "$place/" ]; do place=${place%/*}; done
+  device=$(stat -c %d "$place/")
   case " $seen " in *" $device "*) continue ;; esac
   seen="$seen $device"
-  printf 'place %s\\n' "$place"
-  [ "$(df -B1 --output=avail "$place" | tail -n 1)" -ge 268435456 ] || { echo full; continue; }
+  printf 'place %s\\n' "${place:-/}"
+  [ "$(df -B1 --output=avail "$place/" | tail -n 1)" -ge 268435456 ] || { echo full; continue; }
   file=$(mktemp "$place/.rmqops-check-XXXXXX") || continue
   exec 3<> "$file"
   rm -f "$file"
-  LC_ALL=C timeout -s INT 1 dd if=/dev/zero of=/dev/fd/3 bs=4M count=16 oflag=dsync 2>&1 | grep copied
+  LC_ALL=C timeout -s INT 1 dd if=/dev/zero of=/dev/fd/3 bs=2M count=16 oflag=dsync 2>&1 | grep copied
   exec 3>&-
 done
 """
