@@ -50,6 +50,8 @@ NEVER: Final = Answer(-1, "")
 def joined(commands: Sequence[Command], timeout: float) -> Command:
     """Return one command that runs them all, each within its own time-out, without standard input.
 
+    It runs as the login user when all of them may.
+
     Args:
         commands: What is run, in this order.
         timeout: Seconds for all of them.
@@ -58,7 +60,8 @@ def joined(commands: Sequence[Command], timeout: float) -> Command:
         f"timeout -k 1 {command.timeout:g} {command} </dev/null 2>/dev/null; printf '\\n\\036end %s\\n' $?"
         for command in commands
     ]
-    return Command.shell("\n".join([_CLOCK, *parts, _CLOCK]), timeout=timeout)
+    become = any(command.become for command in commands)
+    return Command.shell("\n".join([_CLOCK, *parts, _CLOCK]), timeout=timeout, become=become)
 
 
 def answers(output: str, count: int) -> tuple[Answer, ...]:

@@ -167,7 +167,7 @@ def hush(machine: Machine, survey: Survey) -> Iterator[Command]:
     """End the listener of this machine."""
     pid = _listener(machine, survey).values.get("pid", "")
     if pid:
-        yield Command.shell(_HUSH, pid, _word(machine, survey))
+        yield Command.shell(_HUSH, pid, _word(machine, survey), become=_privileged(machine))
 
 
 ROUNDS = (lambda _machine, _survey: (), listen, dial, hush)
@@ -259,7 +259,21 @@ def _judged(need: _Need, owner: Machine, said: str, machine: Machine, survey: Su
 
 def _python(machine: Machine, survey: Survey, code: str, word: str, *arguments: str) -> Command:
     candidates = interpreters(machine, survey)
-    return Command.shell(_PYTHON, code, word, *candidates, "--", *arguments, timeout=CONNECT_SECONDS + 4)
+    return Command.shell(
+        _PYTHON,
+        code,
+        word,
+        *candidates,
+        "--",
+        *arguments,
+        timeout=CONNECT_SECONDS + 4,
+        become=_privileged(machine),
+    )
+
+
+def _privileged(machine: Machine) -> bool:
+    """Tell whether a listener needs root; without sudo a round is quicker."""
+    return any(port < 1024 for item in machine.instances for _, port in ports(item))
 
 
 def _word(machine: Machine, survey: Survey) -> str:

@@ -28,13 +28,9 @@ RANGE = "net.ipv4.ip_local_port_range"
 
 _SCRIPT: Final = """
 printf 'container %s\\n' "$(systemd-detect-virt -c 2>/dev/null)"
-while [ $# -gt 0 ]; do
-  key=$1 path=$2 value=
-  shift 2
-  [ -r "$path" ] || continue
-  if [ -w "$path" ]; then can=yes; else can=no; fi
-  read -r value < "$path"
-  printf '%s %s %s\\n' "$key" "$can" "$value"
+grep -sH '' "$@" | while IFS= read -r line; do
+  if [ -w "${line%%:*}" ]; then can=yes; else can=no; fi
+  printf '%s %s %s\\n' "${line%%:*}" "$can" "${line#*:}"
 done
 """
 # The first run keeps what was there as `# was:` lines; they are how it is taken back (docs/check.md).
@@ -91,13 +87,12 @@ SETTINGS: Final = {
 
 def ask(_machine: Machine, _survey: Survey) -> Iterator[Command]:
     """Read each setting, whether it can be set, and whether the machine is a container."""
-    keys = (*SETTINGS, RESERVED, RANGE)
-    yield Command.shell(_SCRIPT, *(part for key in keys for part in (key, f"/proc/sys/{key.replace('.', '/')}")))
+    yield Command.shell(_SCRIPT, *(_path(key) for key in (*SETTINGS, RESERVED, RANGE)))
 
 
 def judge(machine: Machine, answers: tuple[Answer, ...], _survey: Survey) -> Iterator[Finding]:
     """Hold each setting against what os.sh would make of it."""
-    values = answers[0].values
+    values = _values(answers)
     for key, setting in SETTINGS.items():
         if key not in values:
             continue  # a kernel without NUMA has no vm.zone_reclaim_mode
@@ -111,13 +106,14 @@ def judge(machine: Machine, answers: tuple[Answer, ...], _survey: Survey) -> Ite
             yield warning(text, wanted, _remedy(key, values), subject=key)
     taken = _unreserved(machine, values)
     if taken:
-        found = f"{_listed(taken)} may be given to an outgoing connection (range {' to '.join(values[RANGE].split()[1:])})"
+        bounds = " to ".join(values[RANGE].split()[1:])
+        found = f"{_listed(taken)} may be given to an outgoing connection (range {bounds})"
         yield warning(found, "the ports of the instances, reserved", _remedy(RESERVED, values), subject=RESERVED)
 
 
 def mend(machine: Machine, answers: tuple[Answer, ...], _survey: Survey) -> Mend | None:
     """Write what differs into the drop-in and load it; nothing where a setting belongs to another machine."""
-    values = answers[0].values
+    values = _values(answers)
     pairs = {
         key: setting.value
         for key, setting in SETTINGS.items()
@@ -131,6 +127,16 @@ def mend(machine: Machine, answers: tuple[Answer, ...], _survey: Survey) -> Mend
         return None
     arguments = [f"{key}={value}" for key, value in pairs.items()]
     return Mend(f"write {', '.join(arguments)} to {FILE} and load it", Command.shell(_MEND, FILE, *arguments))
+
+
+def _path(key: str) -> str:
+    return f"/proc/sys/{key.replace('.', '/')}"
+
+
+def _values(answers: tuple[Answer, ...]) -> dict[str, str]:
+    """Return what the script printed of each setting, by its key: whether it can be set, and its value."""
+    keys = {_path(key): key for key in (*SETTINGS, RESERVED, RANGE)}
+    return {keys.get(path, path): text for path, text in answers[0].values.items()}
 
 
 def _fits(setting: _Setting, text: str) -> bool:

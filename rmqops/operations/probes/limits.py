@@ -29,7 +29,7 @@ _UNLIMITED: Final = 1 << 62
 _SCRIPT: Final = """
 printf 'login-files %s\\n' "$(ulimit -Hn)"
 printf 'login-locked %s\\n' "$(ulimit -Hl)"
-read -r number < /proc/sys/fs/nr_open && printf 'nr-open %s\\n' "$number"
+printf 'nr-open %s\\n' "$(cat /proc/sys/fs/nr_open)"
 awk '
   /^Max open files/ {print "init-files", $5}
   /^Max locked memory/ {print "init-locked", $5}
