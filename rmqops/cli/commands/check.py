@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rmqops.cli import output
-from rmqops.cli.options import Inventory, Json, Yes
+from rmqops.cli import hosts, output
+from rmqops.cli.options import AcceptNewHostKeys, AskBecomePass, Inventory, Json, Yes
 from rmqops.errors import PreflightFailed, Unsafe
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ def command(
     yes: Yes = False,
     json: Json = False,
     forks: Annotated[int, typer.Option("--forks", min=1, max=500, help="Machines asked at once.")] = 36,
+    accept_new_host_keys: AcceptNewHostKeys = False,
+    ask_become_pass: AskBecomePass = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show what is as wanted, too.")] = False,
 ) -> int:
     """Look whether every machine is fit for the cluster; changes nothing without --apply.
@@ -50,6 +52,10 @@ def command(
             f"{loaded.topology.inventory} is a sample: {first.host} has {first.found}; nothing was touched",
             remedy=first.remedy,
         )
+    try:
+        hosts.prepare(loaded.topology, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
+    except PreflightFailed as error:
+        output.note(f"warning: {error.message}")  # each such host has a row of its own
     report = check.check(loaded.topology, forks=forks)
     if apply and report.offers:
         report = _apply(loaded.topology, report, forks, yes)
