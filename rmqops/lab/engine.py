@@ -72,7 +72,6 @@ class Creation:
     seeds: Path
     """The directory with a directory for each host: what only that host has."""
     limits: Limits
-    kernel_settings: bool = False
 
 
 _PODMAN: Final = ("--systemd=always", "--log-driver=k8s-file", "--log-opt=max-size=1mb")
@@ -174,9 +173,6 @@ class Engine:
         ]
         if self.runtime:
             argv.insert(1, f"--runtime={self.runtime}")
-        if creation.kernel_settings:
-            paths = "unmask=/proc/sys" if self.name == "podman" else "systempaths=unconfined"
-            argv.append(f"--security-opt={paths}")
         return (*argv, creation.image, INIT)
 
 

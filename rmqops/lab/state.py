@@ -160,6 +160,8 @@ def make_keys(state: State, wanted: Wanted, addresses: dict[str, str]) -> None:
         _write(seed / "authorized_keys", public(state.key), 0o600)
         if wanted.sudo_password:
             _write(seed / "sudo_password", state.password.read_text("ascii"), 0o600)
+        if wanted.kernel_settings:
+            _write(seed / "kernel_settings", "", 0o600)
         kind, value, _ = public(key).split(" ", 2)
         known.append(f"{addresses[host]},{host} {kind} {value}\n")
     _write(state.known_hosts, "".join(known), 0o600)

@@ -82,7 +82,7 @@ def up(wanted: Wanted, directory: Path, say: Say) -> Up:
         if missing or stopped:
             _make_room(found.count() + len(missing), say)
             say(f"starting {len(missing) + len(stopped)} of {wanted.hosts} hosts on {subnet}")
-        creation = Creation(image, kept.seeds, engine.limits(), wanted.kernel_settings)
+        creation = Creation(image, kept.seeds, engine.limits())
         create = partial(_create, found, wanted.name, creation)
         made = [partial(create, name, access.addresses[name]) for name in missing]
         each([*made, *(partial(_start, found, host) for host in stopped)], AT_ONCE)

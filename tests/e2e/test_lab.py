@@ -164,8 +164,9 @@ def test_kernel_settings_of_the_machine_are_out_of_reach(three: LabUp) -> None:
     assert kernel.read(["vm.max_map_count"]) == before
 
 
-UNIT = r"""
-printf '[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n' > /etc/systemd/system/lasting.service
+LASTING = r"""
+unit='[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n'
+printf "$unit" > /etc/systemd/system/lasting.service
 systemctl enable --quiet lasting && touch /run/gone && sync
 """
 
@@ -173,7 +174,7 @@ systemctl enable --quiet lasting && touch /run/gone && sync
 @pytest.mark.parametrize("power_cut", [False, True])
 def test_a_reboot_comes_back_at_the_same_address(three: LabUp, power_cut: bool) -> None:
     host = f"{three.name}-3"
-    assert three.on(host, "sudo", "sh", "-c", UNIT).code == 0
+    assert three.on(host, "sudo", "sh", "-c", LASTING).code == 0
     address = three.lab.access.addresses[host]
     three.lab.reboot(host, power_cut=power_cut)
     assert three.lab.access.addresses[host] == address
@@ -198,35 +199,26 @@ def test_a_host_that_is_off_is_seen_and_comes_back(three: LabUp) -> None:
 def foreign(podman: Engine) -> Iterator[str]:
     """A network and a container that have the names that a lab would take, and are not one's."""
     name = f"f{os.getpid()}"
-    image = images.name(images.recipe())
     podman.do("network", "create", f"rmqops-{name}")
-    container = [
-        "--runtime=runc",
-        "--name",
-        f"rmqops-{name}-1",
-        "--ulimit=nofile=1024:1024",
-        "--ulimit=nproc=1024:1024",
-    ]
-    podman.do("run", "--detach", "--pull=never", "--network=none", *container, image, "sleep", "infinity")
+    container = [f"--name=rmqops-{name}-1", "--ulimit=nofile=1024:1024", "--ulimit=nproc=1024:1024"]
+    options = ["--runtime=runc", "--detach", "--pull=never", "--network=none", *container]
+    podman.do("run", *options, images.name(images.recipe()), "sleep", "infinity")
     yield name
     podman.do("rm", "--force", "--time=0", f"rmqops-{name}-1")
     podman.do("network", "rm", f"rmqops-{name}")
 
 
 def test_what_is_not_ours_is_not_touched(foreign: str, podman: Engine, tmp_path: Path) -> None:
-    before = [
-        podman.do("inspect", f"rmqops-{foreign}-1").stdout,
-        podman.do("network", "inspect", f"rmqops-{foreign}").stdout,
-    ]
+    def looks() -> tuple[str, str]:
+        container = podman.do("inspect", f"rmqops-{foreign}-1").stdout
+        return container, podman.do("network", "inspect", f"rmqops-{foreign}").stdout
+
+    before = looks()
     up = rmqops("lab", "up", "--name", foreign, "--hosts", "3", cwd=tmp_path)
     assert (up.code, "not this lab's" in up.stderr) == (5, True), up
     down = rmqops("lab", "down", "--name", foreign, cwd=tmp_path)
     assert down.code == 0, down
-    after = [
-        podman.do("inspect", f"rmqops-{foreign}-1").stdout,
-        podman.do("network", "inspect", f"rmqops-{foreign}").stdout,
-    ]
-    assert after == before
+    assert looks() == before
     assert list(tmp_path.iterdir()) == []
 
 

@@ -37,7 +37,6 @@ def test_a_host_as_podman_makes_it() -> None:
     assert option(argv, "--volume") == ["/state/hosts/lab-3:/var/lib/rmqops-lab:ro"]
     assert {"NET_ADMIN", "SYS_ADMIN"} <= set(option(argv, "--cap-add"))
     assert option(argv, "--systemd") == ["always"]
-    assert option(argv, "--security-opt") == []
 
 
 @pytest.mark.parametrize("name", ["podman", "docker"])
@@ -45,14 +44,6 @@ def test_cgroups_are_always_the_hosts_own(name: str) -> None:
     made = Engine(name, FakeTransport(silent)).create("lab", "lab-1", "10.213.0.11", CREATION)  # type: ignore[arg-type]
     assert option(made, "--cgroupns") == ["private"]
     assert "--privileged" not in made
-
-
-def test_kernel_settings_are_opened_only_when_asked() -> None:
-    opened = Creation("i", Path("/s"), Limits(1, 1), kernel_settings=True)
-    podman = Engine("podman", FakeTransport(silent)).create("lab", "lab-1", "10.213.0.11", opened)
-    docker = Engine("docker", FakeTransport(silent)).create("lab", "lab-1", "10.213.0.11", opened)
-    assert option(podman, "--security-opt") == ["unmask=/proc/sys"]
-    assert "systempaths=unconfined" in option(docker, "--security-opt")
 
 
 def entry(number: int, *, running: bool = True) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from ipaddress import IPv4Network
 from pathlib import Path
 
@@ -224,6 +225,9 @@ def test_host_keys_are_known_before_the_first_connection(tmp_path: Path) -> None
     assert len({line.split()[2] for line in known.splitlines()}) == 3
     assert kept.password.stat().st_mode & 0o077 == 0
     assert kept.root.stat().st_mode & 0o077 == 0
+    assert not list(kept.root.rglob("kernel_settings"))
+    state.make_keys(kept, replace(wanted, kernel_settings=True), places)
+    assert len(list(kept.root.rglob("kernel_settings"))) == 3
 
 
 @pytest.mark.parametrize(("said", "meant"), [("lab-2", "lab-2"), ("12", "lab-12"), ("lab", None), ("3", None)])

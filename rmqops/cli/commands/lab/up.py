@@ -53,7 +53,15 @@ def command(
 
     if mode is None:
         mode = "dledger" if version not in RELEASES or RELEASES[version].dledger else "master-slave"
-    wanted = Wanted(name=name, hosts=hosts, mode=mode, version=version, groups=groups, sudo_password=sudo_password)
+    wanted = Wanted(
+        name=name,
+        hosts=hosts,
+        mode=mode,
+        version=version,
+        groups=groups,
+        sudo_password=sudo_password,
+        kernel_settings=kernel_settings,
+    )
     started = time.monotonic()
     with steps() as shown:
         done = up(wanted, Path.cwd(), shown.say)
