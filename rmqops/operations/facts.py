@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from rmqops.errors import RmqopsError
 from rmqops.model.commands import Command
 from rmqops.model.topology import Instance
+from rmqops.operations.machines import Machine, machines
 from rmqops.transport.base import Transport, check, transport_for
 
 _SCRIPT = """
-sockets=$(cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == "0A" {printf "%s/%s ", $2, $10}')
+sockets=$(cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == "0A" {printf "%s ", $2}')
 printf 'listening %s\\n' "$sockets"
 while [ $# -gt 0 ]; do
   dir=$1 release=$2 java=$3 unit=$4
@@ -39,14 +40,26 @@ while [ $# -gt 0 ]; do
 done
 """
 
-_OWNER_SCRIPT = """
-for process in /proc/[0-9]*; do
-  if ls -l "$process/fd" 2>/dev/null | grep -qF "socket:[$1]"; then
-    printf 'pid %s (%s)\\n' "${process#/proc/}" "$(tr '\\0' ' ' < "$process/cmdline" | cut -c 1-120)"
-    exit 0
+_OWNERS_SCRIPT = """
+cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk -v ports="$(printf ' %04X' "$@") " '
+  $4 == "0A" && index(ports, " " substr($2, length($2) - 3) " ") {print substr($2, length($2) - 3), $10}' |
+while read -r port inode; do printf '%d %s\\n' "0x$port" "$inode"; done |
+{
+  held=$(cat)
+  [ -n "$held" ] || exit 0
+  find /proc/[0-9]*/fd -lname 'socket:*' -printf '%h %l\\n' 2>/dev/null | sort -u |
+  awk -v held="$held" '
+    BEGIN {count = split(held, part); for (i = 1; i < count; i += 2) port["socket:[" part[i + 1] "]"] = part[i]}
+    $2 in port {split($1, path, "/"); print port[$2], path[3]; delete port[$2]}
+    END {for (socket in port) print port[socket], "-"}'
+} |
+while read -r port pid; do
+  if [ "$pid" = - ]; then
+    printf '%s a process that only root may see\\n' "$port"
+  else
+    printf '%s pid %s (%s)\\n' "$port" "$pid" "$(tr '\\0' ' ' < "/proc/$pid/cmdline" | cut -c 1-120)"
   fi
 done
-echo "a process that only root may see"
 """
 
 
@@ -73,8 +86,8 @@ class Facts:
     pid: int | None = None
     running: str | None = None
     """Directory of the configuration that the process was started with."""
-    listening: Mapping[int, str] = field(default_factory=dict)
-    """Inode of the socket of each port that something listens on, on its machine."""
+    listening: frozenset[int] = frozenset()
+    """The ports that something listens on, on its machine."""
 
     @property
     def alive(self) -> bool:
@@ -100,16 +113,16 @@ def survey(
 ) -> tuple[dict[str, Facts], dict[str, str]]:
     """Return the facts of instances by name, and why those that are missing could not be had."""
 
-    def ask(here: list[Instance]) -> tuple[dict[str, Facts], dict[str, str]]:
+    def ask(machine: Machine) -> tuple[dict[str, Facts], dict[str, str]]:
         try:
-            return _ask(here, transports(here[0])), {}
+            return _ask(machine, transports), {}
         except RmqopsError as error:
-            return {}, {instance.name: str(error) for instance in here}
+            return {}, {instance.name: str(error) for instance in machine.instances}
 
     found: dict[str, Facts] = {}
     errors: dict[str, str] = {}
     with ThreadPoolExecutor(max_workers=32) as pool:
-        for facts, failed in pool.map(ask, _machines(instances)):
+        for facts, failed in pool.map(ask, machines(instances)):
             found |= facts
             errors |= failed
     return found, errors
@@ -124,41 +137,52 @@ def gather(
         OperationFailed: a machine could not be asked.
     """
     with ThreadPoolExecutor(max_workers=32) as pool:
-        answers = pool.map(lambda here: _ask(here, transports(here[0])), _machines(instances))
+        answers = pool.map(lambda machine: _ask(machine, transports), machines(instances))
         return {name: facts for answer in answers for name, facts in answer.items()}
 
 
-def _machines(instances: Iterable[Instance]) -> list[list[Instance]]:
-    machines: dict[str, list[Instance]] = {}
-    for instance in instances:
-        machines.setdefault(instance.machine, []).append(instance)
-    return list(machines.values())
+def _ask(machine: Machine, transports: Callable[[Instance], Transport]) -> dict[str, Facts]:
+    transport = transports(machine.instances[0])
+    return parse(machine, check(transport.run(question(machine)), transport.host).stdout)
 
 
-def owner(instance: Instance, inode: str, transports: Callable[[Instance], Transport] = transport_for) -> str:
-    """Say which process owns a listening socket on an instance's machine."""
-    transport = transports(instance)
-    return check(transport.run(Command.shell(_OWNER_SCRIPT, inode)), transport.host).stdout.strip()
+def question(machine: Machine) -> Command:
+    """Return the command whose output :func:`parse` takes."""
+    return Command.shell(_SCRIPT, *(part for instance in machine.instances for part in _arguments(instance)))
 
 
-def _ask(instances: Iterable[Instance], transport: Transport) -> dict[str, Facts]:
-    chosen = list(instances)
-    arguments = [part for instance in chosen for part in _arguments(instance)]
-    output = check(transport.run(Command.shell(_SCRIPT, *arguments)), transport.host).stdout
+def parse(machine: Machine, output: str) -> dict[str, Facts]:
+    """Return the facts of a machine's instances by name."""
     head, *blocks = output.split("\ninstance ")
     listening = _listening(head)
     return {
         instance.name: _parse(block.splitlines()[1:], listening)
-        for instance, block in zip(chosen, blocks, strict=True)
+        for instance, block in zip(machine.instances, blocks, strict=True)
     }
 
 
-def _listening(line: str) -> dict[int, str]:
-    entries = (entry.rpartition("/") for entry in line.split()[1:])
-    return {int(address.rpartition(":")[2], 16): inode for address, _, inode in entries}
+def owners_question(ports: Iterable[int]) -> Command:
+    """Return the command whose output :func:`parse_owners` takes."""
+    return Command.shell(_OWNERS_SCRIPT, *map(str, ports))
 
 
-def _parse(lines: Iterable[str], listening: Mapping[int, str]) -> Facts:
+def parse_owners(output: str) -> dict[int, str]:
+    """Return which process listens on each of the ports where one does."""
+    return {int(port): owner for port, _, owner in (line.partition(" ") for line in output.splitlines())}
+
+
+def owner(instance: Instance, port: int, transports: Callable[[Instance], Transport] = transport_for) -> str:
+    """Say which process listens on a port of an instance's machine."""
+    transport = transports(instance)
+    output = check(transport.run(owners_question([port])), transport.host).stdout
+    return parse_owners(output).get(port, "a process that has ended since")
+
+
+def _listening(line: str) -> frozenset[int]:
+    return frozenset(int(address.rpartition(":")[2], 16) for address in line.split()[1:])
+
+
+def _parse(lines: Iterable[str], listening: frozenset[int]) -> Facts:
     single: dict[str, str] = {}
     modes: dict[str, str] = {}
     contents: dict[str, str] = {}

@@ -127,7 +127,7 @@ def _obstacles(
             continue
         for what, port in ports(instance):
             if port in state.listening:
-                by = facts.owner(instance, state.listening[port], transports)
+                by = facts.owner(instance, port, transports)
                 yield f"{instance.name}: {what} {port} on {instance.host} is taken by {by}"
 
 

@@ -43,14 +43,15 @@ def _fits(place: str, hosts: tuple[Host, ...], memory: int) -> Iterator[Problem]
     if sum(needs.values()) <= memory:
         return
     largest = max(hosts, key=lambda host: needs[host.name])
-    parts = ", ".join(f"{name} {_shown(need)}" for name, need in needs.items())
+    parts = ", ".join(f"{name} {shown(need)}" for name, need in needs.items())
     yield largest.problem(
         "rocketmq_heap",
-        f"heap and direct memory of the instances on {place} come to {_shown(sum(needs.values()))} ({parts}), "
-        f"and it has {_shown(memory)}",
+        f"heap and direct memory of the instances on {place} come to {shown(sum(needs.values()))} ({parts}), "
+        f"and it has {shown(memory)}",
         "Lower rocketmq_heap and rocketmq_direct_memory, or use another machine",
     )
 
 
-def _shown(count: int) -> str:
+def shown(count: int) -> str:
+    """Return a number of bytes as a reader likes it."""
     return f"{count / (1 << 30):.1f} GiB" if count >= 1 << 30 else f"{count >> 20} MiB"

@@ -57,7 +57,7 @@ def block(
 def planned(topology: Topology, describe: Callable[[str], str], listening: str = "") -> plan.Plan:
     def answer(command: Command) -> tuple[int, str]:
         if "listening" not in command.argv[2]:
-            return 0, "pid 99 (squatter)"
+            return 0, f"{command.argv[4]} pid 99 (squatter)\n"
         blocks = [describe(instance.name) for instance in topology.instances]
         return 0, "\n".join([f"listening {listening}", *blocks]) + "\n"
 
@@ -138,7 +138,7 @@ def test_a_foreign_directory_is_an_obstacle(topology: Topology) -> None:
 
 @pytest.mark.parametrize("port", [10921, 10919, 40912])
 def test_a_taken_port_is_an_obstacle_for_a_dead_instance_only(topology: Topology, port: int) -> None:
-    listening = f"0100007F:{port:04X}/4242 "
+    listening = f"0100007F:{port:04X} "
     assert planned(topology, lambda name: block(topology, name), listening).needed == ()
     with pytest.raises(PreflightFailed) as raised:
         planned(topology, lambda name: block(topology, name, pid=None), listening)

@@ -1,0 +1,80 @@
+"""Many commands in one: a script that runs them one after the other and says where each one's output ends.
+
+A fleet is asked in one round trip a machine, and the clock of each machine is read by the way.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from rmqops.model.commands import Command
+
+_CLOCK: Final = "printf '\\036clock %s\\n' \"$(date +%s.%N)\""
+_SECTION: Final = re.compile(r"(.*?)\n?\x1eend (\d+)\n", re.DOTALL)
+_TIME: Final = re.compile(r"\x1eclock (\d+\.\d+)\n")
+TIMED_OUT: Final = 124
+"""The exit code of ``timeout``; 137 when it had to kill."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one command of the script did."""
+
+    code: int
+    """Its exit code; :data:`TIMED_OUT` when it took too long, -1 when it was never run."""
+    output: str
+    """Its standard output."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether it exited with 0."""
+        return self.code == 0
+
+    @property
+    def lines(self) -> list[str]:
+        """Its output by lines."""
+        return self.output.splitlines()
+
+    @property
+    def values(self) -> dict[str, str]:
+        """Its output as lines of ``key value``; the last one of a key counts."""
+        return {key: value for key, _, value in (line.partition(" ") for line in self.lines)}
+
+
+NEVER: Final = Answer(-1, "")
+
+
+def joined(commands: Sequence[Command], timeout: float) -> Command:
+    """Return one command that runs them all, each within its own time-out, without standard input.
+
+    It runs as the login user when all of them may.
+
+    Args:
+        commands: What is run, in this order.
+        timeout: Seconds for all of them.
+    """
+    parts = [
+        f"timeout -k 1 {command.timeout:g} {command} </dev/null 2>/dev/null; printf '\\n\\036end %s\\n' $?"
+        for command in commands
+    ]
+    become = any(command.become for command in commands)
+    return Command.shell("\n".join([_CLOCK, *parts, _CLOCK]), timeout=timeout, become=become)
+
+
+def answers(output: str, count: int) -> tuple[Answer, ...]:
+    """Return what each of the commands did; what the script did not come to is :data:`NEVER`."""
+    found = [Answer(int(code), text) for text, code in _SECTION.findall(_TIME.sub("", output))][:count]
+    return (*found, *[NEVER] * (count - len(found)))
+
+
+def clock(output: str, sent: float, received: float) -> tuple[float, float] | None:
+    """Return the bounds of how far a machine's clock is ahead of ours, in seconds; None when it told no time.
+
+    What it printed first was read after ``sent``, and what it printed last before ``received``, both in seconds
+    of our clock; so the bounds are as wide as the journey of the command and its answer, however long it ran.
+    """
+    times = [float(text) for text in _TIME.findall(output)]
+    return (times[-1] - received, times[0] - sent) if len(times) > 1 else None
