@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rmqops.model.history import Event, Op, Type
+from rmqops.model.history import BATCH, Event, Op, Type, pack
 
 NAMESERVERS = ("namesrv-1", "namesrv-2", "namesrv-3")
 TOPIC = "drill-kill-master"
@@ -227,7 +227,7 @@ class Imitation:
                     end = len(queue.keys)
                     yield Event(t, drain, "receive", "invoke", TOPIC, group, queue.number, end)
                     for offset, key in enumerate(queue.keys):
-                        t += 0.00002
+                        t += 0.00002 * BATCH if offset % BATCH == 0 else 0
                         yield Event(
                             t, drain, "receive", "ok", TOPIC, group, queue.number, offset, key, address=address
                         )
@@ -237,8 +237,8 @@ def write(shape: Shape, target: Path) -> int:
     """Write the history and return its number of lines."""
     lines = 0
     with target.open("w", encoding="utf-8") as file:
-        for event in Imitation(shape).events():
-            file.write(event.line() + "\n")
+        for record in pack(Imitation(shape).events()):
+            file.write(record.record() + "\n")
             lines += 1
     return lines
 

@@ -17,19 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
 
 from rmqops.chaos import tables
+from rmqops.chaos.loading import connect, load
 from rmqops.errors import Inconclusive, OperationFailed, UsageError
-from rmqops.model.history import Event, Op, Type
+from rmqops.model.history import DRAIN, Batch, Event, Op, Type
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 FILE = "history.jsonl"
-THREADS = 2
-SMALLEST_MEMORY_MB = 150
-LARGEST_MEMORY_MB = 600
-BYTES_A_MEMORY_BYTE = 16
-"""A history of 16 GB is given 1 GB, within the two bounds above."""
-
 KINDS = dict.fromkeys(("topic", "broker", "key", "error", "address"), str) | {
     "queue": int,
     "offset": int,
@@ -73,14 +68,44 @@ class Drain:
 
 
 def parse_line(text: str) -> Event:
-    """Read one line of a history.
+    """Read one event from a line, as ``rmqops chaos history`` prints it.
 
     Raises:
         ValueError: it is not one; the message says why.
     """
+    return _event(_object(text))
+
+
+def parse_record(text: str) -> Event | Batch:
+    """Read one line of ``history.jsonl``.
+
+    Raises:
+        ValueError: it is not one; the message says why.
+    """
+    fields = _object(text)
+    if fields.get("keys") is None:
+        return _event(fields)
+    keys = fields["keys"]
+    if not isinstance(keys, list) or not keys or not all(isinstance(key, str) for key in keys):
+        raise ValueError("keys is not a list of strings")
+    if fields.get("key") is not None:
+        raise ValueError("key and keys on one line")
+    first = _event({**fields, "key": keys[0]})
+    if (first.op, first.type) != ("receive", "ok") or not first.process.startswith(DRAIN):
+        raise ValueError("keys of something else than messages that a drain read")
+    if (first.offset or 0) + len(keys) > 1 << 32:
+        raise ValueError("offset is beyond 2^32")
+    return Batch(first, keys)
+
+
+def _object(text: str) -> dict[str, Any]:
     fields = json.loads(text)
     if not isinstance(fields, dict):
         raise ValueError("not a JSON object")
+    return fields
+
+
+def _event(fields: Mapping[str, Any]) -> Event:
     if isinstance(fields.get("t"), bool) or not isinstance(fields.get("t"), int | float):
         raise ValueError("t is not a number")
     for name, allowed in (("op", get_args(Op)), ("type", get_args(Type))):
@@ -119,7 +144,7 @@ def events(path: Path) -> Iterator[Event]:
     """
     for number, text, whole in _lines(path):
         try:
-            yield parse_line(text)
+            yield from _each(parse_record(text))
         except ValueError as error:
             if whole:
                 raise MalformedHistory(path, number, str(error)) from error
@@ -129,7 +154,11 @@ def readable(path: Path) -> Iterator[Event]:
     """Stream what can be read of a history that is damaged, for what must not be missed: faults not healed."""
     for _, text, _ in _lines(path):
         with suppress(ValueError):
-            yield parse_line(text)
+            yield from _each(parse_record(text))
+
+
+def _each(record: Event | Batch) -> Iterable[Event]:
+    return (record,) if isinstance(record, Event) else record.events()
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str, bool]]:
@@ -152,7 +181,7 @@ def _torn(path: Path) -> int:
     last = tail[tail.rfind(b"\n") + 1 :]
     try:
         if last.strip():
-            parse_line(last.decode("utf-8"))
+            parse_record(last.decode("utf-8"))
     except ValueError:
         return len(last)
     return 0
@@ -214,7 +243,7 @@ class History:
             return {}
         rows = self.query(
             """select hash(key), t, process, op, type, topic, broker, queue, "offset", key, error, address
-            from raw where hash(key) in (select unnest($1::ubigint[])) and op in ('send', 'receive')""",
+            from message_line where hash(key) in (select unnest($1::ubigint[]))""",
             [chosen],
         )
         found: dict[int, list[Event]] = {}
@@ -244,9 +273,12 @@ def open_history(path: Path, range_bits: int = tables.RANGE_BITS) -> Iterator[Hi
         if path.stat().st_size == torn:
             raise MalformedHistory(path, 1, "there is not one whole event: the drill ended before it began")
         source = _without_tail(path, torn, place)
-        connection = _connect(path.stat().st_size, place)
+        connection = connect(path.stat().st_size, place)
         try:
-            others = _load(connection, source, place, path, range_bits)
+            try:
+                others = load(connection, source, place, range_bits)
+            except ValueError as error:
+                raise _find_malformed(path, str(error)) from error
             notes = (f"the last line was cut short and left out ({torn} bytes)",) if torn else ()
             yield History(connection, others, notes)
         except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
@@ -268,68 +300,6 @@ def _without_tail(path: Path, torn: int, place: Path) -> Path:
         shutil.copyfileobj(source, target, 1 << 20)
         target.truncate(path.stat().st_size - torn)
     return plain
-
-
-def _connect(size: int, place: Path) -> DuckDBPyConnection:
-    import duckdb
-
-    memory = min(max(size // BYTES_A_MEMORY_BYTE >> 20, SMALLEST_MEMORY_MB), LARGEST_MEMORY_MB)
-    return duckdb.connect(
-        config={
-            "threads": THREADS,
-            "memory_limit": f"{memory}MB",
-            "temp_directory": str(place / "spill"),
-            "enable_external_file_cache": False,
-        }
-    )
-
-
-def _load(connection: DuckDBPyConnection, source: Path, place: Path, path: Path, bits: int) -> tuple[Event, ...]:
-    """Make every table; return the single events."""
-    import duckdb
-
-    quoted = {name: str(file).replace("'", "''") for name, file in (("jsonl", source), ("parquet", place / "e"))}
-    try:
-        connection.execute(tables.RAW.format(**quoted))
-        connection.execute(tables.LOAD.format(**quoted))
-    except (duckdb.InvalidInputException, duckdb.ConversionException) as error:
-        raise _find_malformed(path, str(error)) from error
-    connection.execute(tables.VIEWS.format(**quoted))
-    rows = connection.execute(
-        "select code, line, p, q, t, rest from event where rest is not null and code in (?, ?) order by line",
-        [tables.OTHER, tables.MALFORMED],
-    ).fetchall()
-    if any(code == tables.MALFORMED for code, *_ in rows):
-        raise _find_malformed(path, "an event lacks a field that its kind must have")
-    events = tuple(_single(t, rest) for _, _, _, _, t, rest in rows)
-    _name(connection, [(p, q, event) for (_, _, p, q, _, _), event in zip(rows, events, strict=True)])
-    connection.execute(tables.MESSAGES)
-    connection.execute(tables.RANGES.format(bits=bits))
-    return events
-
-
-def _single(t: int, rest: str) -> Event:
-    fields = json.loads(rest)
-    value = fields["value"]
-    return Event(t / 1e6, **{**fields, "value": json.loads(value) if value else None})
-
-
-def _name(connection: DuckDBPyConnection, singles: Sequence[tuple[int, int, Event]]) -> None:
-    """Fill the tables of names and of what each drain was to reach."""
-    names = {p: event.process for p, _, event in singles}
-    drains: dict[tuple[int, int], list[object]] = {}
-    for p, q, event in singles:
-        if event.op != "receive" or event.queue is None:
-            continue
-        if event.type == "invoke":
-            at = round(event.t * 1e6)
-            drains[p, q] = [p, q, event.topic, event.broker, event.queue, event.offset, at, False]
-        elif (p, q) in drains:
-            drains[p, q][-1] = True
-    if names:
-        connection.executemany("insert into name values (?, ?)", [list(item) for item in names.items()])
-    if drains:
-        connection.executemany("insert into drain values (?, ?, ?, ?, ?, ?, ?, ?)", list(drains.values()))
 
 
 def _find_malformed(path: Path, reason: str) -> MalformedHistory:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from rmqops.chaos import waiting
 from rmqops.chaos.workload.settings import key_of
 from rmqops.errors import OperationFailed, RemotingError
-from rmqops.model.history import Event
+from rmqops.model.history import DRAIN, Batch, Event, Type, pack
 from rmqops.model.topology import Group, Instance, Topology
 from rmqops.remoting.admin import Admin
 from rmqops.remoting.client import Client
@@ -36,7 +36,7 @@ class Reader:
         client: For the connections.
         topic: The topic.
         queues: Its queues on each group.
-        emit: Takes the events of the history.
+        emit: Takes the events of the history, what one answer brought together.
         now: Seconds since the run's start.
     """
 
@@ -47,7 +47,7 @@ class Reader:
         topic: str,
         queues: int,
         *,
-        emit: Callable[[Event], None],
+        emit: Callable[[Event | Batch], None],
         now: Callable[[], float],
     ) -> None:
         self._topology = topology
@@ -122,41 +122,44 @@ class Reader:
         """Drain the queues of one member one by one; return how many messages and what went wrong."""
         count, failures = 0, []
         for queue, end in ends.items():
-            self._event(member, queue, "invoke", offset=end)
+            self._emit(self._event(self._now(), member, queue, "invoke", offset=end))
             try:
-                async for message in self._consumer.drain(
+                async for messages in self._consumer.drain_batches(
                     member.address, self._topic, queue, end, begin=0, stall=STALL
                 ):
-                    count += 1
-                    key = key_of(message.body)
-                    self._event(member, queue, "ok", offset=message.offset, key=key)
+                    count += len(messages)
+                    now = self._now()
+                    for record in pack(
+                        self._event(now, member, queue, "ok", offset=each.offset, key=key_of(each.body))
+                        for each in messages
+                    ):
+                        self._emit(record)
             except (RemotingError, OperationFailed) as error:
                 failures.append(f"{member.name} queue {queue}: {error.message}")
-                self._event(member, queue, "fail", error=error.message)
+                self._emit(self._event(self._now(), member, queue, "fail", error=error.message))
         return count, failures
 
     def _event(
         self,
+        t: float,
         member: Instance,
         queue: int,
-        kind: str,
+        kind: Type,
         *,
         offset: int | None = None,
         key: str | None = None,
         error: str | None = None,
-    ) -> None:
-        self._emit(
-            Event(
-                self._now(),
-                f"drain-{member.name}",
-                "receive",
-                kind,  # type: ignore[arg-type]
-                topic=self._topic,
-                broker=member.group,
-                queue=queue,
-                offset=offset,
-                key=key,
-                error=error,
-                address=member.address,
-            )
+    ) -> Event:
+        return Event(
+            t,
+            f"{DRAIN}{member.name}",
+            "receive",
+            kind,
+            topic=self._topic,
+            broker=member.group,
+            queue=queue,
+            offset=offset,
+            key=key,
+            error=error,
+            address=member.address,
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from rmqops.errors import OperationFailed
-from rmqops.model.history import Event
+from rmqops.model.history import Batch, Event
 
 FILE = "history.jsonl"
 
@@ -52,9 +52,9 @@ class Recorder:
         """Return seconds since the start."""
         return self._clock() - self.epoch
 
-    def event(self, event: Event) -> None:
+    def event(self, event: Event | Batch) -> None:
         """Take an event of this process."""
-        self.line(event.t, event.line().encode())
+        self.line(event.t, event.record().encode())
 
     def line(self, t: float, line: bytes) -> None:
         """Take a line of another process, newline excluded."""

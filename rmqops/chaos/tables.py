@@ -2,10 +2,10 @@
 
 The work is arranged so that its cost is the reading of the JSON, because the reading cannot be avoided:
 
-1. One pass turns the lines into columns (``event``). Names and keys become hashes: process and queue 32 bits,
-   key 64. Two names or two queues with one hash raise a false alarm, never a false pass; that a lost message
-   hides behind another key has a chance of n/2^64, 5e-13 for ten million messages. Lines that are rare (all
-   but sends, their acknowledgements and messages read) keep their fields in ``rest``.
+1. One pass turns the lines into columns (``event``), a batch into one row for each message. Names and keys become
+   hashes: process and queue 32 bits, key 64. Two names or two queues with one hash raise a false alarm, never a
+   false pass; that a lost message hides behind another key has a chance of n/2^64, 5e-13 for ten million messages.
+   Lines that are rare (all but sends, their acknowledgements and messages read) keep their fields in ``rest``.
 2. ``message`` has one row for each key that was sent.
 3. Each queue is cut into ranges of 1,024 offsets. A range is *settled* when the acknowledgements, every
    member's read-back, and each consumer that was there hold each offset of the range exactly once, and the
@@ -17,6 +17,8 @@ Times are microseconds, ``q`` is a queue (topic, group, number), ``p`` a process
 """
 
 from __future__ import annotations
+
+from rmqops.model.history import DRAIN
 
 COLUMNS = {
     "t": "DOUBLE",
@@ -31,8 +33,9 @@ COLUMNS = {
     "error": "VARCHAR",
     "address": "VARCHAR",
     "value": "VARCHAR",
+    "keys": "VARCHAR[]",
 }
-"""The columns of a line; ``value`` stays JSON."""
+"""The columns of a line (see ``rmqops.model.history``); ``value`` stays JSON."""
 
 LONGEST_LINE = 1 << 20
 """In bytes; DuckDB's buffers are twice this for each thread."""
@@ -40,53 +43,66 @@ LONGEST_LINE = 1 << 20
 _TYPES = ", ".join(f'"{name}": {kind!r}' for name, kind in COLUMNS.items())
 RAW = f"""
 create view raw as select * from read_json('{{jsonl}}',
-    format = 'newline_delimited', maximum_object_size = {LONGEST_LINE}, columns = {{{{{_TYPES}}}}})
+    format = 'newline_delimited', maximum_object_size = {LONGEST_LINE}, columns = {{{{{_TYPES}}}}});
+create view message_line as
+    select * replace (
+        unnest(coalesce(keys, [key])) as key, "offset" + unnest(range(coalesce(len(keys), 1))) as "offset"
+    )
+    from raw where op in ('send', 'receive')
 """  # noqa: S608 - constants of this module
 
 OTHER, INVOKED, ACKNOWLEDGED, REFUSED, INDETERMINATE, CONSUMED, DRAINED, MALFORMED = range(8)
 """``event.code``."""
 
 LOAD = f"""
-copy (
-    select
-        code,
-        (t * 1e6)::bigint as t,
-        (hash(process) >> 32)::uinteger as p,
-        (hash(topic, broker, queue) >> 32)::uinteger as q,
-        try_cast("offset" as uinteger) as o,
-        hash(key) as k,
-        case when code in ({INVOKED}, {ACKNOWLEDGED}, {CONSUMED}, {DRAINED}) and value is null then null
-            else to_json({{{{
-            'process': process, 'op': op, 'type': type, 'topic': topic, 'broker': broker, 'queue': queue,
-            'offset': "offset", 'key': key, 'error': error, 'address': address, 'value': value
-        }}}})::varchar end as rest
+set force_compression = 'uncompressed';
+attach '{{database}}' as disk;
+create table disk.loaded as
+    select code, t, p, q, try_cast(o + i as uinteger) as o, hash(key) as k, rest
     from (
-        select *, (case
-            when t is null or t < 0 or process is null then {MALFORMED}
-            when type = 'ok' and op in ('receive', 'send') then case
-                when topic is null or broker is null or queue is null or key is null
-                    or "offset" is null or "offset" < 0 or "offset" > 4294967295 then {MALFORMED}
-                when op = 'send' then {ACKNOWLEDGED}
-                when starts_with(process, 'drain-') then {DRAINED}
-                else {CONSUMED} end
-            when op = 'send' then case
-                when key is null then {MALFORMED}
-                when type = 'invoke' then {INVOKED}
-                when type = 'fail' then {REFUSED}
-                when type = 'info' then {INDETERMINATE}
-                else {MALFORMED} end
-            when op in ('receive', 'route', 'fault', 'heal')
-                and type in ('invoke', 'ok', 'fail', 'info') then {OTHER}
-            else {MALFORMED} end)::utinyint as code
-        from raw
-    )
-) to '{{parquet}}' (format parquet, compression uncompressed, dictionary_size_limit 1)
+        select
+            code,
+            (t * 1e6)::bigint as t,
+            (hash(process) >> 32)::uinteger as p,
+            (hash(topic, broker, queue) >> 32)::uinteger as q,
+            "offset" as o,
+            unnest(case when keys is null or code = {MALFORMED} then [key] else keys end) as key,
+            unnest(case when keys is null or code = {MALFORMED} then [0] else range(len(keys)) end) as i,
+            case when code in ({INVOKED}, {ACKNOWLEDGED}, {CONSUMED}, {DRAINED}) and value is null then null
+                else to_json({{{{
+                'process': process, 'op': op, 'type': type, 'topic': topic, 'broker': broker, 'queue': queue,
+                'offset': "offset", 'key': key, 'error': error, 'address': address, 'value': value
+            }}}})::varchar end as rest
+        from (
+            select *, (case
+                when t is null or t < 0 or process is null then {MALFORMED}
+                when keys is not null and not (
+                    op = 'receive' and type = 'ok' and starts_with(process, '{DRAIN}') and key is null
+                    and len(keys) > 0 and list_count(keys) = len(keys) and "offset" + len(keys) <= 4294967296
+                ) then {MALFORMED}
+                when type = 'ok' and op in ('receive', 'send') then case
+                    when topic is null or broker is null or queue is null or (key is null and keys is null)
+                        or "offset" is null or "offset" < 0 or "offset" > 4294967295 then {MALFORMED}
+                    when op = 'send' then {ACKNOWLEDGED}
+                    when starts_with(process, '{DRAIN}') then {DRAINED}
+                    else {CONSUMED} end
+                when op = 'send' then case
+                    when key is null then {MALFORMED}
+                    when type = 'invoke' then {INVOKED}
+                    when type = 'fail' then {REFUSED}
+                    when type = 'info' then {INDETERMINATE}
+                    else {MALFORMED} end
+                when op in ('receive', 'route', 'fault', 'heal')
+                    and type in ('invoke', 'ok', 'fail', 'info') then {OTHER}
+                else {MALFORMED} end)::utinyint as code
+            from raw
+        )
+    );
 """  # noqa: S608 - constants of this module
 
 VIEWS = f"""
 create view event as
-    select file_row_number + 1 as line, * exclude (file_row_number)
-    from read_parquet('{{parquet}}', file_row_number = true);
+    select rowid as line, * from disk.loaded;  -- the order in the file; the messages of a batch follow one another
 create view acknowledged as select line, t, p, q, o, k from event where code = {ACKNOWLEDGED};
 create view ended as
     select t, case code when {ACKNOWLEDGED} then 'ok' when {REFUSED} then 'fail' else 'info' end as type

@@ -1,5 +1,9 @@
 """The events of a drill, as they stand in ``history.jsonl``: one JSON object a line, in order of ``t``.
 
+A line leaves out what is null. What one answer brought to a drain is one line, a :class:`Batch`: ``offset`` is
+that of the first message, and ``keys`` stands in the place of ``key``. ``rmqops chaos history`` prints each event
+on a line of its own, with every field.
+
 Conventions beyond the field list, which the checks rely on:
 
 A drill has a topic of its own, made fresh for it, so that nothing older is in its queues and offsets begin at 0.
@@ -34,12 +38,21 @@ A drill has a topic of its own, made fresh for it, so that nothing older is in i
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Op = Literal["send", "receive", "route", "fault", "heal"]
 Type = Literal["invoke", "ok", "fail", "info"]
+
+CONTRACT = ("t", "process", "op", "type", "topic", "broker", "queue", "offset", "key", "error")
+"""The fields that every line shown has; ``address`` and ``value`` come where they are known."""
+
+DRAIN = "drain-"
+"""Begins the name of a process that reads back."""
+
+BATCH = 32
+"""Messages in one line at most: as many as a broker gives in one answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +73,15 @@ class Event:
     value: Mapping[str, str] | None = None
 
     def line(self) -> str:
-        """Return the line of ``history.jsonl``, newline excluded, with every field of the contract."""
+        """Return the event as a line with every field of the contract, newline excluded."""
+        return _dump({**dict.fromkeys(CONTRACT), **self.fields()})
+
+    def record(self) -> str:
+        """Return the line of ``history.jsonl``, newline excluded."""
+        return _dump(self.fields())
+
+    def fields(self) -> dict[str, object]:
+        """Return what is not null."""
         fields: dict[str, object] = {
             "t": round(self.t, 6),
             "process": self.process,
@@ -72,9 +93,67 @@ class Event:
             "offset": self.offset,
             "key": self.key,
             "error": self.error,
+            "address": self.address,
+            "value": None if self.value is None else dict(self.value),
         }
-        if self.address is not None:
-            fields["address"] = self.address
-        if self.value is not None:
-            fields["value"] = dict(self.value)
-        return json.dumps(fields, separators=(",", ":"), ensure_ascii=False)
+        return {name: value for name, value in fields.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Messages at consecutive offsets of one queue, that one answer brought to a drain."""
+
+    first: Event
+    keys: Sequence[str]
+    """Of all of them, the first one included."""
+
+    @property
+    def t(self) -> float:
+        """Return when they came."""
+        return self.first.t
+
+    def events(self) -> Iterator[Event]:
+        """Return one event for each message."""
+        begin = self.first.offset or 0
+        return (replace(self.first, offset=offset, key=key) for offset, key in enumerate(self.keys, begin))
+
+    def record(self) -> str:
+        """Return the line of ``history.jsonl``, newline excluded."""
+        fields = self.first.fields()
+        fields.pop("key", None)
+        return _dump({**fields, "keys": list(self.keys)})
+
+
+def pack(events: Iterable[Event]) -> Iterator[Event | Batch]:
+    """Put neighbours together that a drain read, and that differ by the key and the next offset only."""
+    batch: list[Event] = []
+    for event in events:
+        if batch and (len(batch) == BATCH or not _follows(event, batch)):
+            yield _batch(batch)
+            batch = []
+        if _may_share(event):
+            batch.append(event)
+        else:
+            yield event
+    if batch:
+        yield _batch(batch)
+
+
+def _may_share(event: Event) -> bool:
+    read = event.op == "receive" and event.type == "ok" and event.process.startswith(DRAIN)
+    return read and event.key is not None and event.offset is not None and event.offset >= 0
+
+
+def _follows(event: Event, batch: Sequence[Event]) -> bool:
+    first = batch[0]
+    if event.key is None or event.offset != (first.offset or 0) + len(batch):
+        return False
+    return replace(event, offset=first.offset, key=first.key) == first
+
+
+def _batch(events: Sequence[Event]) -> Batch:
+    return Batch(events[0], [str(event.key) for event in events])
+
+
+def _dump(fields: Mapping[str, object]) -> str:
+    return json.dumps(fields, separators=(",", ":"), ensure_ascii=False)

@@ -126,9 +126,18 @@ class Consumer:
     async def drain(
         self, address: str, topic: str, queue: int, end: int, *, begin: int | None = None, stall: float = 20.0
     ) -> AsyncIterator[StoredMessage]:
+        """Yield the messages of :meth:`drain_batches` one by one."""
+        async for messages in self.drain_batches(address, topic, queue, end, begin=begin, stall=stall):
+            for message in messages:
+                yield message
+
+    async def drain_batches(
+        self, address: str, topic: str, queue: int, end: int, *, begin: int | None = None, stall: float = 20.0
+    ) -> AsyncIterator[list[StoredMessage]]:
         """Yield the messages of one queue of one member, from its first or ``begin``, up to ``end`` (exclusive).
 
-        It ends when ``end`` is reached and not before; a queue that is shorter is waited for as long as it grows.
+        Each batch is what one answer brought, and has one message at least. It ends
+        when ``end`` is reached and not before; a queue that is shorter is waited for as long as it grows.
         So is a slave that does not know the topic yet: it takes over its master's topics every 10 s
         (``BrokerController.handleSlaveSynchronize``).
 
@@ -157,9 +166,9 @@ class Consumer:
                     f"{topic} queue {queue} of {address}: the messages from offset {offset} on are gone; "
                     f"the first one left is {pulled.min_offset}"
                 )
-            for message in pulled.messages if pulled is not None else ():
-                if offset <= message.offset < end:
-                    yield message
+            messages = [one for one in (pulled.messages if pulled else ()) if offset <= one.offset < end]
+            if messages:
+                yield messages
             if pulled is not None and pulled.next_offset > offset:
                 offset = pulled.next_offset
                 deadline = loop.time() + stall

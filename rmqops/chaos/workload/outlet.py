@@ -34,7 +34,7 @@ class Outlet:
 
     def event(self, event: Event) -> None:
         """Take one event."""
-        self._lines.append(event.line().encode())
+        self._lines.append(event.record().encode())
         if len(self._lines) == 1:
             self._loop.call_later(FLUSH, self.flush)
 
