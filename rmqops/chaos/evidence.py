@@ -36,7 +36,7 @@ def indeterminate(history: History, note: str, keys: Iterable[int]) -> tuple[Evi
             s.o, d.broker, d.queue
         from doubtful m join unknown u on u.k = m.k join stored s on s.k = m.k
             join name n on n.p = s.p join drain d on d.p = s.p and d.q = s.q
-        where m.k in (select unnest($1::ubigint[])) order by m.invoked, n.process""",
+        where m.k in (select unnest($1::ubigint[])) order by m.invoked, n.process, m.k""",
         [chosen],
     )
     items: dict[int, Evidence] = {}

@@ -32,7 +32,7 @@ COPIES = """
     copies as (select k, sum(n) as n from most group by k having sum(n) > 1)
     select c.k,
         coalesce(m.attempts > 1 or m.outcome = 'indeterminate' or m.k in (select k from retried), true) as excused
-    from copies c left join message m on c.k = m.k order by m.invoked
+    from copies c left join message m on c.k = m.k order by m.invoked, c.k
 """
 
 

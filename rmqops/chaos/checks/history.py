@@ -13,7 +13,7 @@ from rmqops.chaos.verdict import CheckResult, Verdict
 
 ODD = """
     select k from message where outcomes > attempts or invoked is null or ended < invoked
-    order by coalesce(invoked, ended)
+    order by coalesce(invoked, ended), k
 """
 
 

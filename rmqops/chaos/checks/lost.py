@@ -19,13 +19,13 @@ from rmqops.chaos.verdict import CheckResult, Number, Verdict
 ABSENT = """
     select m.k, bool_and(coalesce(c.complete, false)) as decided
     from doubtful m anti join stored on m.k = stored.k left join complete c on m.q = c.q
-    where m.acks > 0 group by m.k, m.invoked order by m.invoked
+    where m.acks > 0 group by m.k, m.invoked order by m.invoked, m.k
 """
 VANISHED = """
     select s.k, bool_and(coalesce(c.complete, false)) as decided
     from seen s anti join stored on s.k = stored.k semi join (select k from doubtful where acks = 0) m on s.k = m.k
         left join complete c on s.q = c.q
-    group by s.k order by min(s.line)
+    group by s.k order by min(s.line), s.k
 """
 
 

@@ -15,7 +15,7 @@ from rmqops.chaos.settings import Settings
 from rmqops.chaos.verdict import CheckResult, Verdict
 
 SHARED = """
-    select list(distinct k)
+    select list_sort(list(distinct k))
     from (select q, o, k from claimed union all select q, o, k from stored union all select q, o, k from seen)
     group by q, o having min(k) <> max(k) order by q, o
 """

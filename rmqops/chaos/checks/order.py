@@ -37,7 +37,7 @@ OVERTAKEN = """
         select k, ended, max(invoked) over (
             partition by p, q order by o range between unbounded preceding and 1 preceding) as later
         from message_of
-    ) where later > ended order by ended
+    ) where later > ended order by ended, k
 """
 BACKWARDS = """
     select k from (

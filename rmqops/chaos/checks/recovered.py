@@ -12,7 +12,7 @@ from rmqops.chaos.settings import Settings
 from rmqops.chaos.verdict import CheckResult, Verdict
 
 FOUND = """
-    select k from doubtful semi join stored using (k) where outcome = 'indeterminate' order by invoked
+    select k from doubtful semi join stored using (k) where outcome = 'indeterminate' order by invoked, k
 """
 
 

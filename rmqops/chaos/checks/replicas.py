@@ -17,7 +17,7 @@ DIFFERING = """
     with readable as (select p, q from complete where complete),
         members as (select q, count(distinct p) as n from readable group by q)
     select any_value(s.k), s.q, s.o from stored s semi join readable using (p, q) join members m on s.q = m.q
-    group by s.q, s.o, s.k having count(distinct s.p) <> any_value(m.n) order by s.q, s.o
+    group by s.q, s.o, s.k having count(distinct s.p) <> any_value(m.n) order by s.q, s.o, s.k
 """
 
 

@@ -18,7 +18,7 @@ UNSENT = """
 """
 REFUSED = """
     select k from doubtful where outcome = 'refused' and k in (select k from stored union all select k from seen)
-    order by invoked
+    order by invoked, k
 """
 
 
