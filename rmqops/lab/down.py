@@ -28,11 +28,13 @@ class Down:
     kept: tuple[Path, ...]
     """Inventories at their places that are edited or somebody else's."""
     images: tuple[str, ...]
+    keys: bool
+    """Whether keys and the like were there."""
 
     @property
     def anything(self) -> bool:
         """Whether there was anything to remove."""
-        return bool(self.hosts or self.network or self.inventories or self.images)
+        return bool(self.hosts or self.network or self.inventories or self.images or self.keys)
 
 
 def down(name: str, directory: Path, say: Say, *, image: bool = False) -> Down:
@@ -57,17 +59,19 @@ def down(name: str, directory: Path, say: Say, *, image: bool = False) -> Down:
             say(f"removing {len(hosts)} hosts")
         each([partial(_remove, found, host.container) for host in hosts], AT_ONCE)
         network = engine.network(name)
-        labels = found.network_labels(network)
-        ours = labels is not None and labels.get(LABEL) == name
+        labels = found.network_labels(network) or {}
+        ours = labels.get(LABEL) == name
         subnet = found.subnet(network) if ours else None
-        if ours and labels:
+        if ours:
             found.do("network", "rm", network)
             _put_back(found, labels)
-        places = _inventories(kept, labels if ours and labels else {}, inventories.place(name, directory))
-        fates = {path: inventories.remove(name, path) for path in places}
-        if ours and labels and STATE_LABEL in labels:
-            State(Path(labels[STATE_LABEL])).remove()
-        kept.remove()
+        known = labels if ours else {}
+        fates = {
+            path: inventories.remove(name, path)
+            for path in _inventories(kept, known, inventories.place(name, directory))
+        }
+        labelled = State(Path(known[STATE_LABEL])).remove() if STATE_LABEL in known else False
+        keys = kept.remove() or labelled
         images.sweep()
         images_gone = images.remove_all(found) if image else ()
         state.forget_lock(name)
@@ -78,6 +82,7 @@ def down(name: str, directory: Path, say: Say, *, image: bool = False) -> Down:
         inventories=tuple(path for path, fate in fates.items() if fate == "removed"),
         kept=tuple(path for path, fate in fates.items() if fate == "kept"),
         images=images_gone,
+        keys=keys,
     )
 
 

@@ -164,7 +164,7 @@ def _from_registry(engine: Engine, image: str, build: _Build) -> None:
     argv = [engine.name, "build", f"--tag={image}", f"--build-arg=BASE={BASE}", f"--label={IMAGE_LABEL}=1"]
     argv += ["--network=host", f"--file={RECIPE / 'Containerfile'}"]
     if engine.name == "podman":
-        argv += ["--format=docker", "--isolation=chroot"]
+        argv += ["--format=docker", "--isolation=chroot", "--layers=false"]
     build.run(*argv, str(RECIPE))
 
 
