@@ -163,8 +163,14 @@ class _Check:
         controller = () if all(machine.local for machine in self._machines) else (Machine(CONTROLLER, ()),)
         with ThreadPoolExecutor(max_workers=self._forks) as pool:
             self._first(pool)
-            for number in range(1, max(len(probes.rounds(probe)) for probe in self._probes.values())):
-                list(pool.map(partial(self._ask, number), (*self._survey.machines, *controller)))
+            count = max(len(probes.rounds(probe)) for probe in self._probes.values())
+            number = 0
+            try:
+                for number in range(1, count):
+                    list(pool.map(partial(self._ask, number), (*self._survey.machines, *controller)))
+            finally:
+                if 0 < number < count - 1:  # Ctrl-C: the last round takes away what an earlier one has set up
+                    list(pool.map(partial(self._ask, count - 1), self._survey.machines))
         rows = [row for machine in (*self._machines, *controller) for row in self._rows(machine)]
         return Report(self._cluster, tuple(rows), tuple(self._offers()))
 

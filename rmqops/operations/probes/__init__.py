@@ -76,7 +76,8 @@ class Probe(Protocol):
     """A module of this package.
 
     One that has to look more than once holds ``ROUNDS``, a tuple of functions like ``ask``, in its place: all
-    machines have ended a round before the next one begins, and each sees what those before it brought.
+    machines have ended a round before the next one begins, and each sees what those before it brought. What an
+    earlier round sets up the last one takes away; it runs after Ctrl-C, too.
     A function ``mend(machine, answers, survey) -> Mend | None`` is what ``--apply`` runs; most have none.
     """
 

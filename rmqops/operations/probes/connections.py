@@ -30,8 +30,8 @@ SUMMARY = (
     "listener that stands for it."
 )
 NAME: Final = "connections"
-LISTEN_SECONDS = 20
-"""How long a listener stands when nobody ends it."""
+LISTEN_SECONDS = 60
+"""How long a listener stands when nobody ends it: longer than a round in which a machine hangs."""
 CONNECT_SECONDS = 3
 
 _PYTHON: Final = """

@@ -1,6 +1,6 @@
 """How fast the data's file system takes writes that must be on the disk.
 
-Blocks of 2 MiB, each flushed before the next (``oflag=dsync``), up to 32 MiB or one second. The file is unlinked
+Blocks of 1 MiB, each flushed before the next (``oflag=dsync``), up to 16 MiB or one second. The file is unlinked
 before the first byte is written, so nothing can be left behind; where little room is left nothing is written.
 """
 
@@ -16,7 +16,7 @@ from rmqops.operations.probes import Finding, Survey, ok, unknown, warning
 from rmqops.operations.sections import Answer
 
 SUMMARY = (
-    "Flushed writes to each data directory's file system are fast enough; at most 32 MiB and one second, "
+    "Flushed writes to each data directory's file system are fast enough; at most 16 MiB and one second, "
     "into a file without a name."
 )
 LEAST = 30.0
@@ -35,7 +35,7 @@ for path; do
   file=$(mktemp "$place/.rmqops-check-XXXXXX") || continue
   exec 3<> "$file"
   rm -f "$file"
-  LC_ALL=C timeout -s INT 1 dd if=/dev/zero of=/dev/fd/3 bs=2M count=16 oflag=dsync 2>&1 | grep copied
+  LC_ALL=C timeout -s INT 1 dd if=/dev/zero of=/dev/fd/3 bs=1M count=16 oflag=dsync 2>&1 | grep copied
   exec 3>&-
 done
 """

@@ -20,47 +20,39 @@ from rmqops.operations.probes import Finding, Mend, Survey, huge_pages
 from rmqops.operations.sections import Answer
 from rmqops.transport.base import Transport
 from rmqops.transport.local import LocalTransport
+from tests.support.clusters import free_port_base
 from tests.unit.model.conftest import edited, load
 
 
 @dataclass
 class Failing:
-    """A transport that raises from a call on; before that it is this machine."""
+    """A transport that raises from a call on, or at that call alone; otherwise it is this machine."""
 
-    error: Exception
+    error: BaseException
     after: int = 0
+    once: bool = False
     host: str = "failing"
 
     def run(self, command: Command) -> Result:
         self.after -= 1
-        if self.after < 0:
+        if self.after == -1 or (self.after < 0 and not self.once):
             raise self.error
         return LocalTransport().run(command)
 
     put = get = open = None
 
 
-def free_ports(count: int) -> list[int]:
-    held = [socket.socket() for _ in range(count)]
-    for one in held:
-        one.bind(("127.0.0.1", 0))
-    numbers = [one.getsockname()[1] for one in held]
-    for one in held:
-        one.close()
-    return numbers
-
-
 @pytest.fixture
 def topology(tmp_path: Path) -> Topology:
     """Two NameServers and a broker of this machine, posing as three machines behind ssh."""
-    one, two = free_ports(2)
+    base = free_port_base()
     edits = {
         "vars.rocketmq_base_dir": str(tmp_path / "srv"),
         "vars.ansible_python_interpreter": sys.executable,
-        "namesrv.hosts": {"ns1": {"rocketmq_listen_port": one}, "ns2": {"rocketmq_listen_port": two}},
+        "namesrv.hosts": {"ns1": {"rocketmq_listen_port": base}, "ns2": {"rocketmq_listen_port": base + 1}},
         "children.brokers": {
             "children": {
-                "lone": {"vars": {"rocketmq_mode": "single"}, "hosts": {"b": {"rocketmq_listen_port": 7911}}}
+                "lone": {"vars": {"rocketmq_mode": "single"}, "hosts": {"b": {"rocketmq_listen_port": base + 10}}}
             }
         },
     }
@@ -122,6 +114,15 @@ def test_a_machine_that_is_lost_midway_keeps_what_it_told(topology: Topology) ->
     assert ("ssh", "failed") in [(name, finding.severity) for name, finding in told]
     assert ("connections", "unknown") in [(name, finding.severity) for name, finding in told]
     assert "address" in {name for name, _ in told}
+
+
+def test_an_interrupted_check_leaves_no_listener(topology: Topology) -> None:
+    interrupted = Failing(KeyboardInterrupt(), after=2, once=True)
+    with pytest.raises(KeyboardInterrupt):
+        check.check(topology, transports=transports(b=interrupted))
+    for server in topology.instances:
+        with socket.socket() as probe:
+            assert probe.connect_ex(("127.0.0.1", server.port)) != 0, f"something listens at {server.port}"
 
 
 def test_a_probe_that_breaks_is_unknown_and_no_pass(topology: Topology, monkeypatch: pytest.MonkeyPatch) -> None:
