@@ -70,14 +70,16 @@ def command(
 
 def _apply(topology: Topology, report: Report, forks: int, yes: bool) -> Report:
     """Mend after asking, say what was done, and look again."""
-    from rmqops.operations import check
+    from rmqops.operations import audit, check, lock
 
     rows = [[offer.machine.name, offer.probe, offer.mend.summary] for offer in report.offers]
     output.table("what --apply changes", ["host", "probe", "change"], rows, stderr=True)
     if not yes and not output.confirm("Go on?"):
         raise Unsafe("not confirmed; nothing was touched", remedy="answer y, or give --yes")
-    for row in check.mend(report, forks=forks):
-        output.note(f"{row.host}: {row.probe}: {row.finding.found}")
+    with audit.recorded("check", topology) as entry, lock.held(topology, "check --apply"):
+        entry.plan = [f"{offer.machine.name}: {offer.mend.summary}" for offer in report.offers]
+        for row in check.mend(report, forks=forks):
+            output.note(f"{row.host}: {row.probe}: {row.finding.found}")
     return check.check(topology, forks=forks)
 
 

@@ -39,7 +39,7 @@ def command(
     For a named instance its environment holds RMQOPS_INSTANCE, RMQOPS_INSTANCE_DIR and RMQOPS_LOG_DIR. Exit code 1
     when it did not exit with 0 on every host; Ctrl-C ends it on all of them.
     """
-    from rmqops.operations import execute, inventories
+    from rmqops.operations import audit, execute, inventories
     from rmqops.operations.streams import End, Line, Streams
 
     argv = Rest.of(context)
@@ -53,7 +53,8 @@ def command(
     width = max(len(job.name) for job in jobs)
     said: dict[str, list[str]] = {job.name: [] for job in jobs}
     ends: dict[str, End] = {}
-    with Streams(jobs, forks=forks, timeout=timeout) as streams:
+    with audit.recorded("exec", topology) as entry, Streams(jobs, forks=forks, timeout=timeout) as streams:
+        entry.plan = [f"run on {job.name}" for job in jobs]
         for item in streams:
             if isinstance(item, End):
                 ends[item.name] = item
