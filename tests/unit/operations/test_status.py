@@ -125,3 +125,15 @@ def test_waiting_fails_with_what_was_seen_last() -> None:
             TOPOLOGY, 60, look=lambda topology: assess(topology, answers(b1=None)), clock=clock, pause=clock.pause
         )
     assert "b1 does not answer" in str(raised.value.detail)
+
+
+def test_what_is_wrong_elsewhere_does_not_count_for_some() -> None:
+    found = assess(TOPOLOGY, answers(b2=None))
+    assert not found.healthy
+    assert found.about(["n1", "b0"]).healthy
+    assert found.about(["b0", "b2"]).problems == found.problems
+
+
+def test_a_group_without_a_master_is_the_trouble_of_each_member() -> None:
+    found = assess(TOPOLOGY, answers(n2={2: "10.0.0.1:12", 3: "10.0.0.1:13"}))
+    assert not found.about(["b0"]).healthy
