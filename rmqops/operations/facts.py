@@ -16,18 +16,29 @@ _SCRIPT = """
 sockets=$(cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == "0A" {printf "%s ", $2}')
 printf 'listening %s\\n' "$sockets"
 while [ $# -gt 0 ]; do
-  dir=$1 release=$2 java=$3 unit=$4
-  shift 4
+  dir=$1 release=$2 java=$3 unit=$4 logs=$5 scope=
+  shift 5
   printf 'instance %s\\n' "$dir"
   printf 'release %s\\n' "$(readlink "$release")"
   [ -z "$java" ] || printf 'java %s\\n' "$(readlink "$java")"
   case $unit in
     '') ;;
     /*) ;;
-    *) unit=${XDG_CONFIG_HOME:-$HOME/.config}/systemd/user/$unit ;;
+    *) unit=${XDG_CONFIG_HOME:-$HOME/.config}/systemd/user/$unit scope=--user ;;
   esac
   [ ! -f "$unit" ] || printf 'unit %s\\n' "$(sha256sum < "$unit" | cut -c 1-64)"
   for override in "$unit".d/*.conf; do [ ! -f "$override" ] || printf 'override %s\\n' "$override"; done
+  if [ -f "$unit" ]; then
+    export XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-/run/user/$(id -u)}"
+    name=${unit##*/}
+    state=$(systemctl $scope show -p ActiveState,SubState,Result,NRestarts "$name" 2>/dev/null | tr '\\n' ' ')
+    printf 'state %s\\n' "$state"
+    case $state in
+      *ActiveState=active*) ;;
+      *) if [ -s "$logs/console.log" ]; then tail -n 5 "$logs/console.log"
+         else journalctl $scope -u "$name" -n 5 --no-pager -o cat 2>/dev/null; fi | sed 's/^/said /' ;;
+    esac
+  fi
   [ ! -f "$dir/.rmqops" ] || printf 'mark %s\\n' "$(cat "$dir/.rmqops")"
   cd "$dir/current/" 2>/dev/null || continue
   printf 'tree %s\\n' "$(pwd -P)"
@@ -83,6 +94,10 @@ class Facts:
     """SHA-256 of its systemd unit."""
     overrides: tuple[str, ...] = ()
     """Drop-ins that somebody put beside the unit."""
+    state: Mapping[str, str] = field(default_factory=dict)
+    """What systemd says of that unit: ``ActiveState``, ``SubState``, ``Result``, ``NRestarts``."""
+    said: tuple[str, ...] = ()
+    """The end of its console log, or of its journal where it has none, unless the unit is active."""
     pid: int | None = None
     running: str | None = None
     """Directory of the configuration that the process was started with."""
@@ -95,8 +110,8 @@ class Facts:
         return self.pid is not None
 
 
-def _arguments(instance: Instance) -> tuple[str, str, str, str]:
-    """Return the directory of an instance, the links to what it runs, and its unit; empty where there is none."""
+def _arguments(instance: Instance) -> tuple[str, str, str, str, str]:
+    """Return an instance's directory, the links to what it runs, its unit, its logs; empty where there is none."""
     releases = f"{instance.text('rocketmq_base_dir')}/releases"
     unit = f"rocketmq-{instance.name}.service"
     units = {"systemd": f"/etc/systemd/system/{unit}", "systemd-user": unit, "detached": ""}
@@ -105,6 +120,7 @@ def _arguments(instance: Instance) -> tuple[str, str, str, str]:
         f"{releases}/rocketmq-{instance.text('rocketmq_version')}",
         f"{releases}/java" if instance.bundles_java else "",
         units[instance.supervisor],
+        instance.text("rocketmq_log_dir"),
     )
 
 
@@ -188,6 +204,7 @@ def _parse(lines: Iterable[str], listening: frozenset[int]) -> Facts:
     contents: dict[str, str] = {}
     overrides: list[str] = []
     settings: dict[str, str] = {}
+    said: list[str] = []
     for line in lines:
         kind, _, rest = line.partition(" ")
         if kind == "mode":
@@ -199,6 +216,8 @@ def _parse(lines: Iterable[str], listening: frozenset[int]) -> Facts:
         elif kind == "setting":
             key, _, value = rest.partition("=")
             settings[key.strip()] = value.strip()
+        elif kind == "said":
+            said.append(rest)
         elif kind == "override":
             overrides.append(rest)
         else:
@@ -212,6 +231,8 @@ def _parse(lines: Iterable[str], listening: frozenset[int]) -> Facts:
         settings=settings,
         unit=single.get("unit"),
         overrides=tuple(overrides),
+        state=dict(pair.split("=", 1) for pair in single.get("state", "").split()),
+        said=tuple(said),
         pid=int(single["pid"]) if "pid" in single else None,
         running=single.get("running"),
         listening=listening,

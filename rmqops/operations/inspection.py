@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rmqops.errors import RemotingError
 from rmqops.model.topology import Instance, Topology
-from rmqops.operations import drift, facts, status
+from rmqops.operations import drift, facts, status, supervision
 from rmqops.operations.facts import Facts
 from rmqops.operations.status import Status
 from rmqops.remoting.admin import Admin
@@ -38,7 +38,14 @@ def inspect(topology: Topology) -> Inspection:
         hosts = beside.submit(facts.survey, topology.instances)
         seen, live = asyncio.run(_ask(topology))
         found, errors = hosts.result()
-    return Inspection(seen, tuple(_drift(topology, found, errors, live)))
+    return Inspection(_explained(seen, found), tuple(_drift(topology, found, errors, live)))
+
+
+def _explained(seen: Status, found: Mapping[str, Facts]) -> Status:
+    """Add to the problems what systemd says of the units that it could not keep up."""
+    complaints = [(name, supervision.complaint(host)) for name, host in found.items()]
+    told = tuple(((name,), f"{name}: {text}") for name, text in complaints if text)
+    return replace(seen, troubles=seen.troubles + told)
 
 
 def settings(topology: Topology) -> Settings:

@@ -24,8 +24,20 @@ from rmqops.model.topology import Value
 from rmqops.transport import privilege
 
 FORKS = 10
-SSH_ARGUMENTS = "-C -o ControlMaster=auto -o ControlPersist=60s -o BatchMode=yes -o StrictHostKeyChecking=yes"
-"""Ansible's own, and two that come before all others: ask nothing, and verify host keys whatever else says."""
+SSH_ARGUMENTS = (
+    "-C -o ControlMaster=auto -o ControlPersist=60s -o BatchMode=yes -o StrictHostKeyChecking=yes"
+    " -o ServerAliveInterval=15 -o ServerAliveCountMax=2"
+)
+"""Ansible's own; two that come before all others: ask nothing, and verify host keys whatever else says; and how
+long a host may be silent in the middle of a task, without which a frozen one holds the run for ever."""
+
+_LEASH = """
+import ctypes, os, signal, sys
+ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+if os.getppid() == int(sys.argv[1]):
+    os.execv(sys.argv[2], sys.argv[2:])
+"""
+"""Ends Ansible when rmqops is killed (PR_SET_PDEATHSIG), before the lock on the hosts is another run's to take."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +103,7 @@ def run(
             sink.write(f"$ {' '.join(argv)}\n".encode())
             sink.flush()
             process = subprocess.Popen(
-                argv,
+                [sys.executable, "-I", "-S", "-c", _LEASH, str(os.getpid()), *argv],
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
                 stderr=subprocess.STDOUT,

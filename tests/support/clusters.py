@@ -91,6 +91,29 @@ class Cluster:
         """Run a command against this cluster and insist on exit code 0."""
         return must(*arguments, "--inventory", str(self.inventory), **options)
 
+    def playbook(self, name: str, *options: str) -> Done:
+        """Run a playbook of the checkout by Ansible alone, as its ansible.cfg says."""
+        done = subprocess.run(
+            ["ansible-playbook", "-i", str(self.inventory), *options, f"playbooks/{name}.yml"],
+            cwd=Path(__file__).parents[2],
+            env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    def begin(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+        """Start a command against this cluster, to be struck in the middle."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "rmqops", *arguments, "--inventory", str(self.inventory)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **environment},
+        )
+
     def script(self, instance: str, name: str) -> Done:
         """Run one of an instance's own scripts."""
         path = self.base / "instances" / instance / "current" / "bin" / name

@@ -58,6 +58,18 @@ class LabUp:
         done = subprocess.run(argv, capture_output=True, text=True, timeout=timeout, check=False)
         return Done(done.returncode, done.stdout, done.stderr)
 
+    def root(self, host: str, script: str, *arguments: str, timeout: float = 60) -> str:
+        """Run a shell script on a host as root, insist on exit code 0, and return what it printed."""
+        done = self.on(host, "sudo", "sh", "-c", script, "sh", *arguments, timeout=timeout)
+        assert done.code == 0, done
+        return done.stdout
+
+    def inventory_in(self, directory: Path) -> Path:
+        """Return a copy of the inventory, for a test to edit."""
+        copy = directory / "hosts.yml"
+        copy.write_text(self.inventory.read_text())
+        return copy
+
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., LabUp]]:

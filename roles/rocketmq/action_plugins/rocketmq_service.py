@@ -64,10 +64,13 @@ class ActionModule(ActionBase):
         guard = f"[ ! -e {script} ] || " if missing_ok else ""
         done = self._run(f"{guard}{' '.join([script, *options])}")
         if done["rc"] != 0:
-            raise AnsibleActionFail(
-                (done["stderr"] or done["stdout"]).strip() or f"{script} ended with {done['rc']}"
-            )
+            raise AnsibleActionFail(self._complaint(done) or f"{script} ended with {done['rc']}")
         return done["stdout"].strip()
+
+    def _complaint(self, done):
+        """Return why a script failed: over ssh there is a terminal, which puts everything into standard output."""
+        lines = [line for line in done["stderr"].splitlines() if not line.startswith("Shared connection to ")]
+        return "\n".join(lines).strip() or done["stdout"].replace("\r", "").strip()
 
     def _run(self, command):
         return self._low_level_execute_command(command)

@@ -49,6 +49,9 @@ pruned: {description: Releases that were removed., returned: state is present, t
 """
 
 import base64  # noqa: E402
+import contextlib  # noqa: E402
+import errno  # noqa: E402
+import fcntl  # noqa: E402
 import hashlib  # noqa: E402
 import json  # noqa: E402
 import os  # noqa: E402
@@ -75,22 +78,35 @@ def sha256(path):
     return digest.hexdigest()
 
 
+@contextlib.contextmanager
+def alone(dest):
+    """Keep others out: what a killed run left working on the host, and whoever shares these releases."""
+    directory = os.open(dest, os.O_RDONLY)
+    try:
+        fcntl.flock(directory, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(directory)
+
+
 def unpack(archive, wanted, target):
-    """Unpack an archive beside its place and give it its name at once."""
+    """Unpack an archive beside its place and give it its name at once; leave nothing where that fails."""
     found = sha256(archive)
     if found != wanted:
         raise Refused(f"{archive} arrived with SHA-256 {found}, wanted {wanted}; run the deploy again")
     dest = os.path.dirname(target)
     temporary = tempfile.mkdtemp(prefix=".new-", dir=dest)
-    with tarfile.open(archive) as tar:
-        # Older Pythons lack the filter; the archive is ours, and its digest was right.
-        tar.extractall(temporary, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
-    tops = os.listdir(temporary)
-    if len(tops) != 1:
-        raise Refused(f"{archive} does not hold one directory but {len(tops)}")
-    os.utime(os.path.join(temporary, tops[0]))  # its age here is what pruning goes by
-    os.rename(os.path.join(temporary, tops[0]), target)
-    os.rmdir(temporary)
+    try:
+        with tarfile.open(archive) as tar:
+            # Older Pythons lack the filter; the archive is ours, and its digest was right.
+            tar.extractall(temporary, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
+        tops = os.listdir(temporary)
+        if len(tops) != 1:
+            raise Refused(f"{archive} does not hold one directory but {len(tops)}")
+        os.utime(os.path.join(temporary, tops[0]))  # its age here is what pruning goes by
+        os.rename(os.path.join(temporary, tops[0]), target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def point(link, name):
@@ -105,36 +121,41 @@ def point(link, name):
     return True
 
 
+def sweep(dest):
+    """Remove what interrupted runs left; before anything is unpacked, because they may have filled the disk."""
+    for entry in os.scandir(dest):
+        if entry.name.startswith(".new-"):
+            shutil.rmtree(entry.path, ignore_errors=True)
+
+
 def prune(dest, link, keep):
-    """Remove what interrupted runs left, and of the releases of a link all but the newest and those in use."""
+    """Remove of the releases of a link all but the newest and those in use."""
     entries = [entry for entry in os.scandir(dest) if not entry.is_symlink()]
     used = {os.readlink(entry.path) for entry in os.scandir(dest) if entry.is_symlink()}
     ours = [entry for entry in entries if re.fullmatch(re.escape(link) + r"-(?:[\w.]+-)?[0-9a-f]{16}", entry.name)]
     ours.sort(key=lambda entry: entry.stat().st_mtime, reverse=True)
-    left = [entry for entry in entries if entry.name.startswith(".new-")]
     old = [entry for entry in ours[keep:] if entry.name not in used]
-    for entry in left + old:
+    for entry in old:
         shutil.rmtree(entry.path, ignore_errors=True)
     return [entry.name for entry in old]
 
 
-def present(options, check, _diff):
-    """Unpack the releases that are not there, and turn the links to them."""
+def present(options, _check, _diff):
+    """Unpack the releases that are not there, and turn the links to them; the action answers in check mode."""
     dest = options["dest"]
     changed, paths, pruned = False, [], []
-    for item in options["archives"]:
-        target, link = os.path.join(dest, item["name"]), os.path.join(dest, item["link"])
-        missing = not os.path.isdir(target)
-        if not check:
-            os.makedirs(dest, exist_ok=True)
+    os.makedirs(dest, exist_ok=True)
+    with alone(dest):
+        sweep(dest)
+        for item in options["archives"]:
+            target, link = os.path.join(dest, item["name"]), os.path.join(dest, item["link"])
+            missing = not os.path.isdir(target)
             if missing:
                 unpack(item["archive"], item["sha256"], target)
             turned = point(link, item["name"])
             pruned += prune(dest, item["link"], options["keep"])
-        else:
-            turned = not os.path.islink(link) or os.readlink(link) != item["name"]
-        changed = changed or missing or turned
-        paths.append(target)
+            changed = changed or missing or turned
+            paths.append(target)
     return {"changed": changed, "paths": paths, "pruned": pruned}
 
 
@@ -152,6 +173,13 @@ def absent(options, check, _diff):
     return {"changed": bool(changed)}
 
 
+def explained(error, dest):
+    """Say where it happened, and what to do about a full disk."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"{dest}: {error.strerror}; make room there and run the deploy again"
+    return f"{error.filename or dest}: {error.strerror or error}"
+
+
 def main():
     """Run the module."""
     try:
@@ -161,7 +189,9 @@ def main():
         result = (present if options["state"] == "present" else absent)(options, check, diff)
     except Refused as error:
         result = {"failed": True, "msg": str(error)}
-    except (OSError, tarfile.TarError) as error:
+    except OSError as error:
+        result = {"failed": True, "msg": explained(error, options["dest"])}
+    except tarfile.TarError as error:
         result = {"failed": True, "msg": str(error)}
     print(json.dumps(result))
     sys.exit(1 if result.get("failed") else 0)

@@ -44,6 +44,8 @@ files: {description: Files that changed., returned: always, type: list, elements
 """
 
 import base64  # noqa: E402
+import contextlib  # noqa: E402
+import fcntl  # noqa: E402
 import hashlib  # noqa: E402
 import json  # noqa: E402
 import os  # noqa: E402
@@ -103,6 +105,17 @@ def check_owner(home, mark, fresh):
                 f"{home} exists, was not made by rmqops and holds {', '.join(foreign[:5])}; "
                 "choose another rocketmq_instance_dir or remove it"
             )
+
+
+@contextlib.contextmanager
+def alone(home):
+    """Keep others out, such as what a killed run left working on the host."""
+    directory = os.open(home, os.O_RDONLY)
+    try:
+        fcntl.flock(directory, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(directory)
 
 
 def write_tree(home, name, files):
@@ -168,14 +181,20 @@ def present(options, check, diff):
         ]
     if result["changed"] and not check:
         os.makedirs(home, exist_ok=True)
-        with open(os.path.join(home, MARK), "w", encoding="utf-8") as stream:
-            stream.write(mark + "\n")
-        target = os.path.join(home, "trees", name)
-        if not os.path.isdir(target) or read_tree(target) != files:
-            write_tree(home, name, files)
-        switch(home, name)
-        prune(home, name, options["keep"])
+        with alone(home):
+            put(home, mark, name, files, options["keep"])
     return result
+
+
+def put(home, mark, name, files, keep):
+    """Mark the directory as ours, write the tree where it is not there as it should be, and switch to it."""
+    with open(os.path.join(home, MARK), "w", encoding="utf-8") as stream:
+        stream.write(mark + "\n")
+    target = os.path.join(home, "trees", name)
+    if not os.path.isdir(target) or read_tree(target) != files:
+        write_tree(home, name, files)
+    switch(home, name)
+    prune(home, name, keep)
 
 
 def absent(options, check, _diff):

@@ -22,6 +22,7 @@ def instance(home: Path, name: str = "broker-a-0") -> Instance:
             "rocketmq_version": "4.5.2",
             "rocketmq_supervisor": "detached",
             "rocketmq_java": "system",
+            "rocketmq_log_dir": str(home / "logs"),
         },
     )
 
