@@ -77,10 +77,7 @@ def execute(
             listener=listener,
             variables={"rocketmq_archives": archives(artifact), "rocketmq_restart": False},
             limit=[change.instance.name for change in todo.needed],
-            rendered={
-                change.instance.name: {file.path: file.content for file in trees.tree(change.instance)}
-                for change in todo.needed
-            },
+            rendered=rendered(todo),
             forks=forks,
         )
     lifecycle.roll(topology, todo.of("restart"), log, listener, say, only)
@@ -88,6 +85,14 @@ def execute(
     status = health.wait(topology, only=only)
     canary.sing(topology, status, only)
     return Deployed(tuple(change.instance.name for change in todo.needed), status)
+
+
+def rendered(todo: Plan) -> dict[str, dict[str, str]]:
+    """Return the text of each file of each instance that has something to be done."""
+    return {
+        change.instance.name: {file.path: file.content for file in trees.tree(change.instance)}
+        for change in todo.needed
+    }
 
 
 def archives(artifact: Artifact) -> list[Value]:
