@@ -75,7 +75,11 @@ def execute(
             topology.inventory,
             log=log,
             listener=listener,
-            variables={"rocketmq_archives": archives(artifact), "rocketmq_restart": False},
+            variables={
+                "rocketmq_archives": archives(artifact),
+                "rocketmq_hands": hands(todo),
+                "rocketmq_restart": False,
+            },
             limit=[change.instance.name for change in todo.needed],
             rendered=rendered(todo),
             forks=forks,
@@ -85,6 +89,15 @@ def execute(
     status = health.wait(topology, only=only)
     canary.sing(topology, status, only)
     return Deployed(tuple(change.instance.name for change in todo.needed), status)
+
+
+def hands(todo: Plan) -> list[Value]:
+    """Return the instances that act for all that share a machine and a base directory; the role would find the same."""
+    first: dict[tuple[str, str], Value] = {}
+    for change in todo.needed:
+        instance = change.instance
+        first.setdefault((instance.machine, instance.text("rocketmq_base_dir")), instance.name)
+    return list(first.values())
 
 
 def rendered(todo: Plan) -> dict[str, dict[str, str]]:

@@ -24,8 +24,9 @@ from rmqops.model.topology import Value
 from rmqops.transport import privilege
 
 FORKS = 10
-SSH_ARGUMENTS = "-C -o ControlMaster=auto -o ControlPersist=60s -o BatchMode=yes -o StrictHostKeyChecking=yes"
-"""Ansible's own, and two that come before all others: ask nothing, and verify host keys whatever else says."""
+SSH_ARGUMENTS = "-o ControlMaster=auto -o ControlPersist=60s -o BatchMode=yes -o StrictHostKeyChecking=yes"
+"""Ansible's own without -C, for what travels is compressed already and that took most of the processor; and two that
+come before all others: ask nothing, and verify host keys whatever else says."""
 
 
 @dataclass(frozen=True)
