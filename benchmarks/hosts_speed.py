@@ -1,14 +1,15 @@
 """Deploy to real hosts, deploy again, grow and check, each against a plain playbook in the same run.
 
-- first deploy to six lab hosts, bundled Java, to health: ``rmqops deploy`` ÷ ``plain_playbook/site.yml``, a playbook
-  written the usual way, with Ansible's default settings, and ``await_route.py`` after it; at most 0.5. The second
-  deploy, in which nothing changes: at most 0.25. Rounds alternate, medians count.
+- first deploy to six lab hosts, bundled Java, to health: ``rmqops deploy`` ÷ ``plain_playbook/site.yml``, a
+  playbook written the usual way, with Ansible's default settings, and ``await_route.py`` after it; at most 0.5.
+  The second deploy, in which nothing changes: at most 0.25. Rounds alternate, medians count.
 - growth from 6 to 36 hosts, services not started, seconds for each added host: at most a third. Ours is what
   ``rmqops deploy`` runs up to the point where it waits for health, with ``rocketmq_start=false``.
 - ``rmqops check`` on the 36 hosts: at most 10 s.
 
-Beside the seconds stand the processor seconds of both sides together: the client, Ansible and ssh, and the hosts, which
-share the machine with them. They say more than the seconds where others are at work on the machine. Makes a lab of its own name, and removes it whatever happens. Needs root, as labs do.
+Beside the seconds stand the processor seconds of both sides together: the client, Ansible and ssh, and the hosts,
+which share the machine with them. They say more than the seconds where others are at work on the machine. Makes a
+lab of its own name, and removes it whatever happens. Needs root, as labs do.
 """
 
 from __future__ import annotations

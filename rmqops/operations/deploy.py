@@ -92,7 +92,7 @@ def execute(
 
 
 def hands(todo: Plan) -> list[Value]:
-    """Return the instances that act for all that share a machine and a base directory; the role would find the same."""
+    """Return the instances that act for all that share a machine and a base directory, as the role finds them."""
     first: dict[tuple[str, str], Value] = {}
     for change in todo.needed:
         instance = change.instance

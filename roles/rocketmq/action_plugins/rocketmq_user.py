@@ -1,5 +1,5 @@
 # Apache License 2.0 (see LICENSE)
-"""Make the user that the units run as, by ``useradd``, where there is none: one command, and no Python on the host."""
+"""Make the user that the units run as, by ``useradd``, where there is none: one command and no Python there."""
 
 from __future__ import annotations
 

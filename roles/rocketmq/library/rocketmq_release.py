@@ -106,7 +106,7 @@ def point(link, name):
 
 
 def prune(dest, link, keep):
-    """Remove what interrupted runs left, and of the releases of a link all but the newest and those in use."""
+    """Remove what was carried here or left half done, and a link's releases but the newest and those in use."""
     entries = [entry for entry in os.scandir(dest) if not entry.is_symlink()]
     used = {os.readlink(entry.path) for entry in os.scandir(dest) if entry.is_symlink()}
     ours = [entry for entry in entries if re.fullmatch(re.escape(link) + r"-(?:[\w.]+-)?[0-9a-f]{16}", entry.name)]
@@ -114,7 +114,10 @@ def prune(dest, link, keep):
     left = [entry for entry in entries if entry.name.startswith(".new-")]
     old = [entry for entry in ours[keep:] if entry.name not in used]
     for entry in left + old:
-        shutil.rmtree(entry.path, ignore_errors=True)
+        if entry.is_dir():
+            shutil.rmtree(entry.path, ignore_errors=True)
+        else:
+            os.unlink(entry.path)
     return [entry.name for entry in old]
 
 
@@ -130,11 +133,13 @@ def present(options, check, _diff):
             if missing:
                 unpack(item["archive"], item["sha256"], target)
             turned = point(link, item["name"])
-            pruned += prune(dest, item["link"], options["keep"])
         else:
             turned = not os.path.islink(link) or os.readlink(link) != item["name"]
         changed = changed or missing or turned
         paths.append(target)
+    if not check:
+        for item in options["archives"]:
+            pruned += prune(dest, item["link"], options["keep"])
     return {"changed": changed, "paths": paths, "pruned": pruned}
 
 
