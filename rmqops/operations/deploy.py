@@ -75,12 +75,13 @@ def execute(
             topology.inventory,
             log=log,
             listener=listener,
-            variables={"rocketmq_archives": archives(artifact), "rocketmq_restart": False},
-            limit=[change.instance.name for change in todo.needed],
-            rendered={
-                change.instance.name: {file.path: file.content for file in trees.tree(change.instance)}
-                for change in todo.needed
+            variables={
+                "rocketmq_archives": archives(artifact),
+                "rocketmq_hands": hands(todo),
+                "rocketmq_restart": False,
             },
+            limit=[change.instance.name for change in todo.needed],
+            rendered=rendered(todo),
             forks=forks,
         )
     lifecycle.roll(topology, todo.of("restart"), log, listener, say, only)
@@ -88,6 +89,25 @@ def execute(
     status = health.wait(topology, only=only)
     canary.sing(topology, status, only)
     return Deployed(tuple(change.instance.name for change in todo.needed), status)
+
+
+def hands(todo: Plan) -> dict[str, Value]:
+    """Return for each instance the one that acts for all that share its machine and base directory."""
+    first: dict[tuple[str, str], Value] = {}
+    found: dict[str, Value] = {}
+    for change in todo.needed:
+        instance = change.instance
+        place = (instance.machine, instance.text("rocketmq_base_dir"))
+        found[instance.name] = first.setdefault(place, instance.name)
+    return found
+
+
+def rendered(todo: Plan) -> dict[str, dict[str, str]]:
+    """Return the text of each file of each instance that has something to be done."""
+    return {
+        change.instance.name: {file.path: file.content for file in trees.tree(change.instance)}
+        for change in todo.needed
+    }
 
 
 def archives(artifact: Artifact) -> list[Value]:

@@ -25,11 +25,12 @@ from rmqops.transport import privilege
 
 FORKS = 10
 SSH_ARGUMENTS = (
-    "-C -o ControlMaster=auto -o ControlPersist=60s -o BatchMode=yes -o StrictHostKeyChecking=yes"
+    "-o ControlMaster=auto -o ControlPersist=60s -o BatchMode=yes -o StrictHostKeyChecking=yes"
     " -o ServerAliveInterval=15 -o ServerAliveCountMax=2"
 )
-"""Ansible's own; two that come before all others: ask nothing, and verify host keys whatever else says; and how
-long a host may be silent in the middle of a task, without which a frozen one holds the run for ever."""
+"""Ansible's own without -C, as the archives are compressed already; two that come before all others: ask nothing,
+and verify host keys whatever else says; and how long a host may be silent in the middle of a task, without which a
+frozen one holds the run for ever."""
 
 _LEASH = """
 import ctypes, os, signal, sys

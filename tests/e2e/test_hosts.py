@@ -1,4 +1,4 @@
-"""A cluster on real hosts, deployed over ssh with systemd: what lies there, what keeps it, what shows when it fails."""
+"""A cluster on real hosts, over ssh with systemd: what lies there, what keeps it, what shows when it fails."""
 
 from __future__ import annotations
 

@@ -65,6 +65,10 @@ import tempfile  # noqa: E402
 ARGUMENTS = r"""<<INCLUDE_ANSIBLE_MODULE_JSON_ARGS>>"""
 
 
+CARRIED = ".carried-"
+"""How the name of an archive begins that the action brought here; it is removed when it is unpacked."""
+
+
 class Refused(Exception):
     """What is asked for cannot be done; the message says why and what to do."""
 
@@ -121,11 +125,13 @@ def point(link, name):
     return True
 
 
-def sweep(dest):
+def sweep(dest, kept):
     """Remove what interrupted runs left; before anything is unpacked, because they may have filled the disk."""
     for entry in os.scandir(dest):
         if entry.name.startswith(".new-"):
             shutil.rmtree(entry.path, ignore_errors=True)
+        elif entry.name.startswith(CARRIED) and entry.path not in kept:
+            os.unlink(entry.path)
 
 
 def prune(dest, link, keep):
@@ -146,7 +152,7 @@ def present(options, _check, _diff):
     changed, paths, pruned = False, [], []
     os.makedirs(dest, exist_ok=True)
     with alone(dest):
-        sweep(dest)
+        sweep(dest, [item["archive"] for item in options["archives"]])
         for item in options["archives"]:
             target, link = os.path.join(dest, item["name"]), os.path.join(dest, item["link"])
             missing = not os.path.isdir(target)
@@ -156,6 +162,7 @@ def present(options, _check, _diff):
             pruned += prune(dest, item["link"], options["keep"])
             changed = changed or missing or turned
             paths.append(target)
+        sweep(dest, [])
     return {"changed": changed, "paths": paths, "pruned": pruned}
 
 
