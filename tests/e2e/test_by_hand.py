@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from rmqops.operations import drift, facts, inspection
 from tests.support.clusters import Cluster, must
 
 pytestmark = pytest.mark.e2e
@@ -87,3 +88,7 @@ def test_the_quick_start_of_the_notes(by_hand: Callable[..., Cluster]) -> None:
     answer = json.loads(cluster.must("status", "--json", "--wait", "60").stdout)
     assert answer["healthy"] is True
     assert answer["version"] == "4.4.0"
+    topology = cluster.topology
+    live, found = inspection.settings(topology), facts.gather(topology.instances)
+    drifts = [drift.in_force(item, found[item.name], live[item.name]) for item in topology.instances]
+    assert [list(told) for told in drifts] == [[], []]

@@ -33,6 +33,7 @@ def test_status_says_what_the_contract_says(cluster: Cluster) -> None:
     answer = status(cluster)
     assert answer["healthy"] is True
     assert answer["problems"] == []
+    assert answer["drift"] == []
     assert answer["version"] == "4.5.2"
     assert [server["reachable"] for server in answer["nameservers"]] == [True] * 3
     (group,) = answer["groups"]

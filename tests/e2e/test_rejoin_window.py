@@ -6,6 +6,7 @@ Every NameServer is asked every 20 ms while a follower, and then an old leader, 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import threading
@@ -121,6 +122,7 @@ def test_the_route_keeps_its_master(make_cluster: Callable[..., Cluster], versio
     cluster = make_cluster(version)
     cluster.must("deploy", "--yes", timeout=600)
     topology = cluster.topology
+    assert json.loads(cluster.must("status", "--json").stdout)["drift"] == []
     with watching(topology) as watch:
         leader = master_of(topology)
         follower = next(broker.name for broker in topology.brokers if broker.name != leader)
