@@ -13,6 +13,7 @@ Inventory = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, alone on standard output.")]
+Topic = Annotated[str, typer.Argument(help="The topic.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Instances = Annotated[
     list[str] | None, typer.Argument(help="Instances or groups; the whole cluster when none is named.")
