@@ -8,11 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from rmqops.chaos import deadman, journal, topics
+from rmqops.chaos import deadman, journal
 from rmqops.chaos.journal import Entry, Journal, State, Step
 from rmqops.errors import OperationFailed, RemotingError, RmqopsError, UsageError
 from rmqops.model.commands import Command
 from rmqops.model.topology import Instance, Topology
+from rmqops.operations import topics
 from rmqops.remoting.client import Client
 from rmqops.transport.base import Transport, check, transport_for
 

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 THREADS = 2
 SMALLEST_MEMORY_MB = 150
-LARGEST_MEMORY_MB = 600
-BYTES_A_MEMORY_BYTE = 16
-"""A history of 16 GB is given 1 GB, within the two bounds above."""
+LARGEST_MEMORY_MB = 750
+BYTES_A_MEMORY_BYTE = 8
+"""A history of 8 GB is given 1 GB, within the two bounds above."""
 
 
 def connect(size: int, place: Path) -> DuckDBPyConnection:

@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections.abc import Callable, Mapping
 
-from rmqops.chaos import guard, targets, topics, waiting
+from rmqops.chaos import guard, targets
 from rmqops.chaos.crew import account, crew
 from rmqops.chaos.drill import Drill
 from rmqops.chaos.journal import Entry, Journal, State, Step
@@ -19,7 +19,7 @@ from rmqops.chaos.strikes import PROCESS, Nemesis
 from rmqops.errors import HealFailed, Inconclusive, OperationFailed, RemotingError
 from rmqops.model.history import Event, Type
 from rmqops.model.topology import Instance, Topology
-from rmqops.operations import status
+from rmqops.operations import status, topics, waiting
 from rmqops.remoting.client import Client
 from rmqops.transport.base import Transport
 
@@ -58,7 +58,7 @@ class Phases:
         self._journal = journal
         self._recorder = recorder
         self._say = say
-        self._topic = f"{topics.PREFIX}{run}"
+        self._topic = f"{topics.DRILL_PREFIX}{run}"
         self._topic_made = False
         self._load = Load(recorder)
         self._sampler = RouteSampler(topology, recorder.event, recorder.now)

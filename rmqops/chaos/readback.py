@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from rmqops.chaos import waiting
 from rmqops.chaos.workload.settings import key_of
 from rmqops.errors import OperationFailed, RemotingError
 from rmqops.model.history import DRAIN, Batch, Event, Type, pack
 from rmqops.model.topology import Group, Instance, Topology
+from rmqops.operations import waiting
 from rmqops.remoting.admin import Admin
 from rmqops.remoting.client import Client
 from rmqops.remoting.consumer import Consumer

@@ -102,7 +102,7 @@ create table disk.loaded as
 
 VIEWS = f"""
 create view event as
-    select rowid as line, * from disk.loaded;  -- the order in the file; the messages of a batch follow one another
+    select rowid as line, * from disk.loaded;  -- the order in the file, also within a batch
 create view acknowledged as select line, t, p, q, o, k from event where code = {ACKNOWLEDGED};
 create view ended as
     select t, case code when {ACKNOWLEDGED} then 'ok' when {REFUSED} then 'fail' else 'info' end as type

@@ -14,6 +14,7 @@ Inventory = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, alone on standard output.")]
 LabName = Annotated[str, typer.Option("--name", metavar="NAME", help="The lab; several may be up side by side.")]
+Topic = Annotated[str, typer.Argument(help="The topic.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 AcceptNewHostKeys = Annotated[
     bool,

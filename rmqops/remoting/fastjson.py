@@ -1,7 +1,8 @@
-"""Read what fastjson writes: JSON, but with bare integers for the keys of maps.
+"""Read what fastjson writes: JSON, but with bare integers, and even objects, for the keys of maps.
 
 ``{"brokerAddrs":{0:"10.0.0.1:10911"}}`` is what a NameServer answers (``BrokerData.brokerAddrs`` is a
-``HashMap<Long, String>``) and no JSON parser takes it.
+``HashMap<Long, String>``) and no JSON parser takes it; nor ``{{"queueId":0,"topic":"t"}:7}``, from a
+``HashMap<MessageQueue, …>`` (``ConsumeStats``).
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ from collections.abc import Mapping, Sequence
 
 from rmqops.errors import ProtocolError
 
-# A string is matched first and given back as it is, so that what looks like a key inside of one is left alone.
-_BARE_KEY = re.compile(r'"(?:[^"\\]|\\.)*+"|(?<=[{,])\s*+(-?\d++)(?=\s*+:)', re.DOTALL)
+_STRING = r'"(?:[^"\\]|\\.)*+"'
+# A string is matched first and given back as it is, so that what looks like a key inside of one is left alone. An
+# object before a colon is a key; it is flat.
+_BARE_KEY = re.compile(rf'{_STRING}|(?<=[{{,])\s*+(-?\d++|\{{(?:{_STRING}|[^"{{}}])*+\}})(?=\s*+:)', re.DOTALL)
 
 
 def loads(body: bytes) -> object:
-    """Return the value of a fastjson text; integer keys become strings.
+    """Return the value of a fastjson text; keys that are integers or objects become strings of their text.
 
     Raises:
         ProtocolError: it is not JSON even so.
@@ -30,7 +33,7 @@ def loads(body: bytes) -> object:
 
 def _quoted(match: re.Match[str]) -> str:
     key: str | None = match[1]
-    return match[0] if key is None else f'"{key}"'
+    return match[0] if key is None else json.dumps(key)
 
 
 def mapping(value: object, what: str) -> Mapping[str, object]:

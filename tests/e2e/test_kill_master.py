@@ -17,13 +17,13 @@ from pathlib import Path
 import pytest
 
 from rmqops.chaos import drill as drills
-from rmqops.chaos import healing, journal, runner, topics
+from rmqops.chaos import healing, journal, runner
 from rmqops.chaos.settings import Settings
 from rmqops.chaos.verdict import Verdict
 from rmqops.errors import HealFailed
 from rmqops.model.commands import Command, Result
 from rmqops.model.topology import Instance
-from rmqops.operations import health
+from rmqops.operations import health, topics
 from rmqops.remoting.admin import Admin
 from rmqops.remoting.client import Client
 from rmqops.transport.local import LocalTransport
@@ -77,7 +77,7 @@ async def _drill_topics(cluster: Cluster) -> set[str]:
             found |= await admin.topics(server.address)
         for broker in cluster.topology.brokers:
             found |= set(await admin.topic_configs(broker.address))
-    return {topic for topic in found if topic.startswith(topics.PREFIX)}
+    return {topic for topic in found if topic.startswith(topics.DRILL_PREFIX)}
 
 
 def until(condition: Callable[[], object], what: str, seconds: float) -> float:

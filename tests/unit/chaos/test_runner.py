@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from rmqops.chaos import runner, waiting
+from rmqops.chaos import runner
 from rmqops.chaos.result import Result
 from rmqops.chaos.sampler import RouteSampler
 from rmqops.chaos.verdict import Counts, Verdict, Verdicts
 from rmqops.errors import HealFailed, Inconclusive, OperationFailed, RmqopsError
+from rmqops.operations import waiting
 from tests.support.instances import topology
 
 

@@ -90,3 +90,13 @@ def test_a_value_of_the_wrong_type_is_named(take: object, wrong: object) -> None
 
 def test_integers_are_taken_as_numbers_and_as_text() -> None:
     assert [fastjson.integer(value, "n") for value in (-3, "12", "-7")] == [-3, 12, -7]
+
+
+def test_a_brokers_consume_stats_have_objects_for_keys() -> None:
+    body = b'{"offsetTable":{{"queueId":0,"topic":"t}:"}:{"brokerOffset":7},{"queueId":1}:{0:[{},{"a":1}]}}}'
+    assert fastjson.loads(body) == {
+        "offsetTable": {
+            '{"queueId":0,"topic":"t}:"}': {"brokerOffset": 7},
+            '{"queueId":1}': {"0": [{}, {"a": 1}]},
+        },
+    }

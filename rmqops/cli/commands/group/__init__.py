@@ -1,0 +1,1 @@
+"""See who consumes what, and how far behind."""

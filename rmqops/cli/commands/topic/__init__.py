@@ -1,0 +1,1 @@
+"""Create, list, describe and delete topics."""

@@ -1,0 +1,39 @@
+"""``rmqops topic delete``."""
+
+from __future__ import annotations
+
+import asyncio
+
+from rmqops.cli import output
+from rmqops.cli.options import Inventory, Json, Topic, Yes
+
+
+def command(topic: Topic, inventory: Inventory, yes: Yes = False, json: Json = False) -> None:
+    """Delete a topic and ALL ITS MESSAGES on every broker, then on every NameServer, until nobody has it.
+
+    Asks for the topic's name unless --yes; refuses topics of the system.
+    """
+    from rmqops.errors import OperationFailed, Unsafe
+    from rmqops.operations import inventories, topics
+    from rmqops.remoting.client import Client
+
+    topology = inventories.load(inventory).topology
+    topics.refuse_system(topic, topology)
+    if not yes:
+        question = (
+            f"This deletes {topic} and ALL ITS MESSAGES in {topology.cluster}. Type the topic's name to go on:"
+        )
+        if output.ask(question) != topic:
+            raise Unsafe("nothing was deleted: the topic's name was not typed in", remedy="type it, or give --yes")
+
+    async def delete() -> tuple[str, ...]:
+        async with Client() as client:
+            return await topics.delete(topology, client, topic)
+
+    had = asyncio.run(delete())
+    if not had:
+        raise OperationFailed(f"nobody has the topic {topic}", remedy="rmqops topic list shows what there is")
+    if json:
+        output.result_json({"topic": topic, "deleted_on": list(had)})
+    else:
+        output.result(f"deleted on {', '.join(had)}")

@@ -1,0 +1,202 @@
+"""Create and delete topics, everywhere and until everybody knows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+from rmqops.errors import BrokerError, OperationFailed, RemotingError, Unsafe, UsageError
+from rmqops.model.topology import Group, Topology
+from rmqops.operations import waiting
+from rmqops.remoting.admin import READ_WRITE, Admin
+from rmqops.remoting.client import Client
+from rmqops.remoting.codes import Permission
+from rmqops.remoting.routes import ClusterInfo
+
+DRILL_PREFIX = "rmqops-drill-"
+"""Begins the name of a drill's own topic."""
+
+KNOWN_WITHIN = 30.0
+"""Seconds. A slave takes over its master's topics every 10 s (``BrokerController.handleSlaveSynchronize``)."""
+
+GONE_WITHIN = 30.0
+
+RETRY_PREFIX = "%RETRY%"
+"""Begins the topic of what a consumer group gave back (``MixAll.RETRY_GROUP_TOPIC_PREFIX``)."""
+
+DEAD_PREFIX = "%DLQ%"
+"""Begins the topic of what a consumer group gave up (``MixAll.DLQ_GROUP_TOPIC_PREFIX``)."""
+
+_NAME = re.compile(r"[%|a-zA-Z0-9_-]+", re.ASCII)
+"""What the official client takes (``Validators.VALID_PATTERN_STR``); brokers before 4.6 take anything."""
+
+_SYSTEM = frozenset(
+    {
+        "BenchmarkTest",
+        "OFFSET_MOVED_EVENT",
+        "RMQ_SYS_TRACE_TOPIC",
+        "RMQ_SYS_TRANS_HALF_TOPIC",
+        "RMQ_SYS_TRANS_OP_HALF_TOPIC",
+        "SCHEDULE_TOPIC_XXXX",
+        "SELF_TEST_TOPIC",
+        "TBW102",
+        "TRANS_CHECK_MAX_TIME_TOPIC",
+    }
+)
+
+
+def is_system(topic: str, topology: Topology) -> bool:
+    """Tell whether brokers make a topic for themselves (``TopicConfigManager``, ``MixAll``).
+
+    Each has one named after its cluster and one named after its group.
+    """
+    return (
+        topic in _SYSTEM
+        or topic.startswith("rmq_sys_")
+        or topic == topology.cluster
+        or topic in {group.name for group in topology.groups}
+    )
+
+
+async def create(
+    topology: Topology,
+    client: Client,
+    topic: str,
+    queues: int,
+    *,
+    groups: Collection[str] = (),
+    read_queues: int | None = None,
+    permission: Permission = READ_WRITE,
+) -> None:
+    """Create a topic, or change it, and return when every member and every NameServer knows it so.
+
+    A slave learns of a topic up to 10 s after its master. One that is elected before that does not know the topic,
+    and refuses what is sent to it; a drill must not mistake that for the cluster's fault.
+
+    Args:
+        topology: The cluster.
+        client: For the connections.
+        topic: The topic's name.
+        queues: Queues to write to, on each group.
+        groups: The groups' names; all of them when none is named.
+        read_queues: Queues to read from; as many as to write to unless given.
+        permission: What clients may do.
+
+    Raises:
+        UsageError: there is no such group, or no broker takes such a name.
+        Unsafe: it is a topic of the system.
+        OperationFailed: not everyone knew it in time.
+        RemotingError: a master did not create it.
+    """
+    refuse_system(topic, topology)
+    if not _NAME.fullmatch(topic):
+        raise UsageError(
+            f"{topic!r} is no name for a topic: clients refuse to use it",
+            remedy="take letters, digits, -, _, % and |",
+        )
+    chosen = choose(topology, groups)
+    admin = Admin(client)
+    info = await cluster(topology, admin)
+    wanted = (queues if read_queues is None else read_queues, queues, permission)
+    for group in chosen:
+        known = info.groups.get(group.name)
+        if known is None or known.master is None:
+            raise OperationFailed(f"group {group.name} has no master to create the topic {topic} on")
+        await admin.create_topic(
+            known.master, topic, queues=queues, read_queues=read_queues, permission=permission
+        )
+
+    async def missing() -> str | None:
+        for server in topology.nameservers:
+            route = await admin.route(server.address, topic)
+            for group in chosen:
+                told = route.queues.get(group.name) if route else None
+                if told is None or (told.read, told.write, told.permission) != wanted:
+                    return f"{server.name} does not know it on {group.name}"
+        for broker in (member for group in chosen for member in group.members):
+            kept = (await admin.topic_configs(broker.address)).get(topic)
+            if kept is None or (kept.read_queues, kept.write_queues, kept.permission) != wanted:
+                return f"{broker.name} does not know it"
+        return None
+
+    await waiting.until(f"the topic {topic} known everywhere", missing, KNOWN_WITHIN)
+
+
+async def delete(topology: Topology, client: Client, topic: str) -> tuple[str, ...]:
+    """Delete a topic and its messages on every member, masters first, then on every NameServer, until none has it.
+
+    Masters first, because a slave takes over its master's topics; more than once, because a registration under way
+    may bring it back.
+
+    Returns:
+        Who had it.
+
+    Raises:
+        Unsafe: it is a topic of the system.
+        OperationFailed: somebody still has it; names who.
+    """
+    refuse_system(topic, topology)
+    admin = Admin(client)
+    had: dict[str, None] = {}
+
+    async def remaining() -> str | None:
+        info = await cluster(topology, admin)
+        masters = {group.master for group in info.groups.values()}
+        ordered = sorted(topology.brokers, key=lambda broker: broker.address not in masters)
+        left = []
+        for broker in ordered:
+            if topic in await admin.topic_configs(broker.address):
+                left.append(broker.name)
+                await admin.delete_topic_in_broker(broker.address, topic)
+        for server in topology.nameservers:
+            if await admin.route(server.address, topic) is not None:
+                left.append(server.name)
+                await admin.delete_topic_in_nameserver(server.address, topic)
+        had.update(dict.fromkeys(left))
+        return f"{', '.join(left)} had it" if left else None
+
+    await waiting.until(f"the topic {topic} deleted everywhere", remaining, GONE_WITHIN)
+    return tuple(had)
+
+
+def choose(topology: Topology, names: Collection[str]) -> tuple[Group, ...]:
+    """Return groups by their names, in the cluster's order; all of them when none is named.
+
+    Raises:
+        UsageError: there is no group of a name.
+    """
+    known = [group.name for group in topology.groups]
+    unknown = sorted(set(names) - set(known))
+    if unknown:
+        raise UsageError(f"there is no group {', '.join(unknown)}", remedy=f"name some of {', '.join(known)}")
+    return tuple(group for group in topology.groups if not names or group.name in names)
+
+
+async def cluster(topology: Topology, admin: Admin) -> ClusterInfo:
+    """Return what the first NameServer that answers says.
+
+    Raises:
+        OperationFailed: none does.
+    """
+    failure: RemotingError | None = None
+    for server in topology.nameservers:
+        try:
+            return await admin.cluster_info(server.address)
+        except BrokerError:
+            raise
+        except RemotingError as error:
+            failure = error
+    raise OperationFailed(
+        f"no NameServer of {topology.cluster} answers: {failure}",
+        remedy="look with rmqops status, then rmqops start",
+    )
+
+
+def refuse_system(topic: str, topology: Topology) -> None:
+    """Refuse to touch what brokers make for themselves.
+
+    Raises:
+        Unsafe: it is that.
+    """
+    if is_system(topic, topology):
+        raise Unsafe(f"{topic} is a topic of the system: brokers make it and need it", remedy="leave it alone")
