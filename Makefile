@@ -50,5 +50,9 @@ wheel: setup  ## Build the wheel into dist/.
 bench: setup  ## Measure: every script of benchmarks/, each against its named baseline. Needs the ports of inventory/local.
 	scripts/bench $(BIN)
 
+.PHONY: soak
+soak: setup  ## Deploy every release and layout to real hosts of a lab; about half an hour.
+	scripts/soak-hosts $(BIN)
+
 clean:  ## Remove the virtual environment and caches.
 	rm -rf $(VENV) dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .ansible

@@ -31,13 +31,16 @@ class Done:
         return f"exit {self.code}\n--- stdout\n{self.stdout}\n--- stderr\n{self.stderr}"
 
 
-def rmqops(*arguments: str, cwd: Path | None = None, timeout: float = 300, **environment: str) -> Done:
+def rmqops(
+    *arguments: str, cwd: Path | None = None, timeout: float = 300, stdin: str = "", **environment: str
+) -> Done:
     """Run the command line as a user would, as a process."""
     done = subprocess.run(
         [sys.executable, "-m", "rmqops", *arguments],
         capture_output=True,
         text=True,
         timeout=timeout,
+        input=stdin,
         cwd=cwd,
         env={**os.environ, **environment},
         check=False,
@@ -104,15 +107,20 @@ class Cluster:
         )
         return Done(done.returncode, done.stdout, done.stderr)
 
-    def begin(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
-        """Start a command against this cluster, to be struck in the middle."""
-        return subprocess.Popen(
+    def begin(self, *arguments: str, stdin: str = "", **environment: str) -> subprocess.Popen[str]:
+        """Start a command against this cluster, to be watched or struck in the middle."""
+        process = subprocess.Popen(
             [sys.executable, "-m", "rmqops", *arguments, "--inventory", str(self.inventory)],
+            stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
             env={**os.environ, **environment},
         )
+        assert process.stdin is not None
+        process.stdin.write(stdin)
+        process.stdin.close()
+        return process
 
     def script(self, instance: str, name: str) -> Done:
         """Run one of an instance's own scripts."""

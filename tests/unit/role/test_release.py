@@ -62,6 +62,15 @@ def test_what_arrived_damaged_is_refused_and_nothing_is_left(tmp_path: Path) -> 
     assert list(dest.iterdir()) == []
 
 
+def test_what_cannot_be_unpacked_leaves_nothing(tmp_path: Path) -> None:
+    dest, one = tmp_path / "releases", archive(tmp_path, 1)
+    cut = Path(one["archive"])
+    cut.write_bytes(cut.read_bytes()[:-40])
+    one["sha256"] = hashlib.sha256(cut.read_bytes()).hexdigest()
+    assert run(dest, one)["failed"]
+    assert list(dest.iterdir()) == []
+
+
 def test_remains_of_a_killed_run_are_swept_and_what_was_carried_is_taken_away(tmp_path: Path) -> None:
     dest, one = tmp_path / "releases", archive(tmp_path, 1)
     (dest / ".new-abc" / "half").mkdir(parents=True)
