@@ -62,7 +62,21 @@ class Bench:
     def up(self, hosts: int) -> None:
         """Bring the lab up, or add to it."""
         self.rmqops("lab", "up", "--hosts", str(hosts), "--name", NAME)
+        self._settle()
         self.groups = _groups()
+
+    def _settle(self) -> None:
+        """Wait until every host has booted to its end, so that no round pays for it."""
+        end = time.monotonic() + 300
+        while True:
+            told = json.loads(
+                self._run([sys.executable, "-m", "rmqops", "lab", "status", "--name", NAME, "--json"], {}, (0, 1))
+            )
+            if all(host["system"] in {"running", "degraded"} for host in told["hosts"]):
+                return
+            if time.monotonic() > end:
+                raise SystemExit("the lab's hosts did not finish booting")
+            time.sleep(2)
 
     def down(self) -> None:
         """Remove the lab."""
