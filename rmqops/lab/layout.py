@@ -147,7 +147,8 @@ class Access:
             "StrictHostKeyChecking=yes",
             "-o",
             "IdentitiesOnly=yes",
-            "ConnectTimeout=60",  # many hosts log in at once on the processors of one machine
+            "-o",
+            "ConnectTimeout=60",  # all hosts' logins share the processors of one machine
         )
 
     def ssh(self, host: str, *command: str) -> tuple[str, ...]:
