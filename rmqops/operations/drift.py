@@ -17,7 +17,15 @@ _ELECTED = frozenset({"brokerRole", "brokerId"})
 """What DLedger changes by itself when it elects."""
 
 _COMPUTED = frozenset(
-    {"listenPort", "rocketmqHome", "namesrvAddr", "brokerIP1", "brokerIP2", "bitMapLengthConsumeQueueExt"}
+    {
+        "listenPort",
+        "haListenPort",
+        "rocketmqHome",
+        "namesrvAddr",
+        "brokerIP1",
+        "brokerIP2",
+        "bitMapLengthConsumeQueueExt",
+    }
 )
 """What a process fills in by itself where its file says nothing (``BrokerController``, ``BrokerStartup``)."""
 
