@@ -15,7 +15,10 @@ from rmqops.transport.base import Transport, check, transport_for
 _SCRIPT = """
 sockets=$(cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == "0A" {printf "%s ", $2}')
 printf 'listening %s\\n' "$sockets"
-links=
+newline='
+'
+IFS=$newline links=
+set -f
 while [ $# -gt 0 ]; do
   dir=$1 release=$2 java=$3 unit=$4
   shift 4
@@ -33,15 +36,29 @@ while [ $# -gt 0 ]; do
     *) unit=${XDG_CONFIG_HOME:-$HOME/.config}/systemd/user/$unit ;;
   esac
   [ ! -f "$unit" ] || printf 'unit %s\\n' "$(sha256sum < "$unit")"
+  set +f
   for override in "$unit".d/*.conf; do [ ! -f "$override" ] || printf 'override %s\\n' "$override"; done
   [ ! -f "$dir/.rmqops" ] || { mark=; read -r mark < "$dir/.rmqops"; printf 'mark %s\\n' "$mark"; }
   cd -P "$dir/current/" 2>/dev/null || continue
   printf 'tree %s\\n' "$PWD"
   find . -type f -printf 'mode %m %P\\n' -exec sha256sum {} +
   sed -n '/^[^#].*=/s/^/setting /p' conf/*.p
-  pid=$(bin/pid.sh 2>/dev/null) || continue
+  set -f
+  # The usual case of bin/pid.sh without its processes: the pid file is right.
+  pid=
+  { read -r pid < "$dir/run/pid"; } 2>/dev/null
+  words=$(tr '\\0' '\\n' 2>/dev/null < "/proc/${pid:-self}/cmdline")
+  case "$newline$words$newline" in
+    *"$newline-Drmqops.instance=$dir$newline"*) ;;
+    *)
+      pid=$(bin/pid.sh 2>/dev/null) || continue
+      words=$(tr '\\0' '\\n' 2>/dev/null < "/proc/$pid/cmdline")
+      ;;
+  esac
   printf 'pid %s\\n' "$pid"
-  tr '\\0' '\\n' < "/proc/$pid/cmdline" | sed -n 's,^\\(.*\\)/conf/[a-z]*[.]p$,running \\1,p'
+  for word in $words; do
+    case $word in */conf/*.p) printf 'running %s\\n' "${word%/conf/*}" ;; esac
+  done
 done
 """
 
