@@ -147,6 +147,8 @@ class Access:
             "StrictHostKeyChecking=yes",
             "-o",
             "IdentitiesOnly=yes",
+            "-o",
+            "ConnectTimeout=60",  # all hosts' logins share the processors of one machine
         )
 
     def ssh(self, host: str, *command: str) -> tuple[str, ...]:

@@ -15,18 +15,28 @@ from rmqops.transport.base import Transport, check, transport_for
 _SCRIPT = """
 sockets=$(cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == "0A" {printf "%s ", $2}')
 printf 'listening %s\\n' "$sockets"
+newline='
+'
+IFS=$newline links=
+set -f
 while [ $# -gt 0 ]; do
   dir=$1 release=$2 java=$3 unit=$4 logs=$5 scope=
   shift 5
   printf 'instance %s\\n' "$dir"
-  printf 'release %s\\n' "$(readlink "$release")"
-  [ -z "$java" ] || printf 'java %s\\n' "$(readlink "$java")"
+  # Most instances of a machine share their releases; each process that is not started is 2 ms.
+  if [ "$release $java" != "$links" ]; then
+    links="$release $java" release_name=$(readlink "$release") java_name=
+    [ -z "$java" ] || java_name=$(readlink "$java")
+  fi
+  printf 'release %s\\n' "$release_name"
+  [ -z "$java" ] || printf 'java %s\\n' "$java_name"
   case $unit in
     '') ;;
     /*) ;;
     *) unit=${XDG_CONFIG_HOME:-$HOME/.config}/systemd/user/$unit scope=--user ;;
   esac
-  [ ! -f "$unit" ] || printf 'unit %s\\n' "$(sha256sum < "$unit" | cut -c 1-64)"
+  [ ! -f "$unit" ] || printf 'unit %s\\n' "$(sha256sum < "$unit")"
+  set +f
   for override in "$unit".d/*.conf; do [ ! -f "$override" ] || printf 'override %s\\n' "$override"; done
   if [ -f "$unit" ]; then
     export XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-/run/user/$(id -u)}"
@@ -39,17 +49,32 @@ while [ $# -gt 0 ]; do
          else journalctl $scope -u "$name" -n 5 --no-pager -o cat 2>/dev/null; fi | sed 's/^/said /' ;;
     esac
   fi
-  [ ! -f "$dir/.rmqops" ] || printf 'mark %s\\n' "$(cat "$dir/.rmqops")"
-  cd "$dir/current/" 2>/dev/null || continue
-  printf 'tree %s\\n' "$(pwd -P)"
-  find . -type f -printf 'mode %m %P\\n'
-  find . -type f -exec sha256sum {} + | sed 's/^/content /'
+  [ ! -f "$dir/.rmqops" ] || { mark=; read -r mark < "$dir/.rmqops"; printf 'mark %s\\n' "$mark"; }
+  cd -P "$dir/current/" 2>/dev/null || continue
+  printf 'tree %s\\n' "$PWD"
+  find . -type f -printf 'mode %m %P\\n' -exec sha256sum {} +
   sed -n '/^[^#].*=/s/^/setting /p' conf/*.p
-  pid=$(bin/pid.sh 2>/dev/null) || continue
+  set -f
+  # The usual case of bin/pid.sh without its processes: the pid file is right.
+  pid=
+  { read -r pid < "$dir/run/pid"; } 2>/dev/null
+  words=$(tr '\\0' '\\n' 2>/dev/null < "/proc/${pid:-self}/cmdline")
+  case "$newline$words$newline" in
+    *"$newline-Drmqops.instance=$dir$newline"*) ;;
+    *)
+      pid=$(bin/pid.sh 2>/dev/null) || continue
+      words=$(tr '\\0' '\\n' 2>/dev/null < "/proc/$pid/cmdline")
+      ;;
+  esac
   printf 'pid %s\\n' "$pid"
-  tr '\\0' '\\n' < "/proc/$pid/cmdline" | sed -n 's,^\\(.*\\)/conf/[a-z]*[.]p$,running \\1,p'
+  for word in $words; do
+    case $word in */conf/*.p) printf 'running %s\\n' "${word%/conf/*}" ;; esac
+  done
 done
 """
+
+_DIGEST = 64
+"""Digits of a SHA-256."""
 
 _OWNERS_SCRIPT = """
 cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk -v ports="$(printf ' %04X' "$@") " '
@@ -210,9 +235,8 @@ def _parse(lines: Iterable[str], listening: frozenset[int]) -> Facts:
         if kind == "mode":
             mode, _, path = rest.partition(" ")
             modes[path] = mode.zfill(4)
-        elif kind == "content":
-            digest, _, path = rest.partition("  ")
-            contents[path.removeprefix("./")] = digest
+        elif len(kind) == _DIGEST:  # what sha256sum says
+            contents[rest.lstrip(" *").removeprefix("./")] = kind
         elif kind == "setting":
             key, _, value = rest.partition("=")
             settings[key.strip()] = value.strip()
@@ -229,7 +253,7 @@ def _parse(lines: Iterable[str], listening: frozenset[int]) -> Facts:
         tree=single.get("tree"),
         files={path: (modes[path], contents[path]) for path in modes if path in contents},
         settings=settings,
-        unit=single.get("unit"),
+        unit=single["unit"].split()[0] if "unit" in single else None,
         overrides=tuple(overrides),
         state=dict(pair.split("=", 1) for pair in single.get("state", "").split()),
         said=tuple(said),

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from rmqops.errors import RemotingError
-from rmqops.model.topology import Instance, Topology
-from rmqops.operations import drift, facts, status, supervision
+from rmqops.model.topology import Topology
+from rmqops.operations import drift, facts, supervision
 from rmqops.operations.facts import Facts
-from rmqops.operations.status import Status
-from rmqops.remoting.admin import Admin
-from rmqops.remoting.client import Client
 
-Settings = Mapping[str, Mapping[str, str]]
-"""What each process that answered runs with, by instance."""
+if TYPE_CHECKING:
+    from rmqops.operations.answers import Settings
+    from rmqops.operations.status import Status
 
 
 @dataclass(frozen=True)
@@ -36,7 +33,9 @@ def inspect(topology: Topology) -> Inspection:
     """Ask every process and every host; never raises for a cluster that is down."""
     with ThreadPoolExecutor(max_workers=1) as beside:
         hosts = beside.submit(facts.survey, topology.instances)
-        seen, live = asyncio.run(_ask(topology))
+        from rmqops.operations import answers  # a tenth of a second, in which the hosts are at work
+
+        seen, live = answers.everything(topology)
         found, errors = hosts.result()
     return Inspection(_explained(seen, found), tuple(_drift(topology, found, errors, live)))
 
@@ -46,36 +45,6 @@ def _explained(seen: Status, found: Mapping[str, Facts]) -> Status:
     complaints = [(name, supervision.complaint(host)) for name, host in found.items()]
     told = tuple(((name,), f"{name}: {text}") for name, text in complaints if text)
     return replace(seen, troubles=seen.troubles + told)
-
-
-def settings(topology: Topology) -> Settings:
-    """Ask each process what it runs with."""
-
-    async def ask() -> Settings:
-        async with Client(connect_timeout=status.TIMEOUT, request_timeout=status.TIMEOUT) as client:
-            return await _all_settings(topology, client)
-
-    return asyncio.run(ask())
-
-
-async def _ask(topology: Topology) -> tuple[Status, Settings]:
-    async with Client(connect_timeout=status.TIMEOUT, request_timeout=status.TIMEOUT) as client:
-        answers, live = await asyncio.gather(status.ask(topology, client), _all_settings(topology, client))
-    return status.assess(topology, answers), live
-
-
-async def _all_settings(topology: Topology, client: Client) -> Settings:
-    told = await asyncio.gather(*(_settings(instance, client) for instance in topology.instances))
-    return {name: found for name, found in told if found is not None}
-
-
-async def _settings(instance: Instance, client: Client) -> tuple[str, Mapping[str, str] | None]:
-    admin = Admin(client)
-    ask = admin.broker_config if instance.kind == "broker" else admin.nameserver_config
-    try:
-        return instance.name, await ask(instance.address)
-    except RemotingError:
-        return instance.name, None
 
 
 def _drift(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from rmqops.operations import drift, facts, inspection
+from rmqops.operations import answers, drift, facts
 from tests.support.clusters import Cluster, must
 
 pytestmark = pytest.mark.e2e
@@ -89,6 +89,6 @@ def test_the_quick_start_of_the_notes(by_hand: Callable[..., Cluster]) -> None:
     assert answer["healthy"] is True
     assert answer["version"] == "4.4.0"
     topology = cluster.topology
-    live, found = inspection.settings(topology), facts.gather(topology.instances)
+    live, found = answers.settings(topology), facts.gather(topology.instances)
     drifts = [drift.in_force(item, found[item.name], live[item.name]) for item in topology.instances]
     assert [list(told) for told in drifts] == [[], []]

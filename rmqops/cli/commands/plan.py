@@ -30,7 +30,7 @@ def command(
 
     A restart is one instance at a time, followers before their master, healthy between one and the next.
     """
-    from rmqops.operations import differences, drift, inspection, inventories, lifecycle, plan
+    from rmqops.operations import answers, differences, drift, inventories, lifecycle, plan
     from rmqops.source.cache import find_artifact
 
     topology = inventories.load(inventory).topology
@@ -44,7 +44,7 @@ def command(
         runtime.name if runtime else None,
     )
     diffs = differences.differences(found.changes)
-    live = inspection.settings(topology)
+    live = answers.settings(topology)
     drifts = {
         change.instance.name: [
             *change.drift,

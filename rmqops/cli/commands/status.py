@@ -25,10 +25,12 @@ def command(
     and settings that somebody changed since they were deployed.
     """
     from rmqops.errors import OperationFailed
-    from rmqops.operations import health, inspection, inventories
+    from rmqops.operations import inspection, inventories
 
     topology = inventories.load(inventory).topology
     if wait:
+        from rmqops.operations import health
+
         with suppress(OperationFailed):  # what is wrong is told below, as it is then
             health.wait(topology, wait)
     seen = inspection.inspect(topology)

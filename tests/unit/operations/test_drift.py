@@ -31,8 +31,9 @@ def broker() -> Instance:
         ({}, {"fileReservedTime": "1"}, ["runs with fileReservedTime=1, the default is 72"]),
         ({"brokerRole": "SLAVE", "brokerId": "2"}, {"brokerRole": "SYNC_MASTER", "brokerId": "0"}, []),
         ({}, {"aKeyOfALaterRelease": "1"}, []),
+        ({}, {"haListenPort": "21912"}, []),
     ],
-    ids=["level", "changed", "default", "changed default", "elected", "unknown"],
+    ids=["level", "changed", "default", "changed default", "elected", "unknown", "follows another key"],
 )
 def test_what_is_drift(broker: Instance, written: dict[str, str], live: dict[str, str], says: list[str]) -> None:
     assert list(drift.in_force(broker, Facts(settings=written), live)) == says

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
+
+import pytest
 
 from rmqops.model.topology import Instance
 from rmqops.operations import facts
@@ -55,6 +60,29 @@ def test_a_tree_is_read_with_modes_and_digests(tmp_path: Path) -> None:
     assert found.files["bin/a.sh"][0] == "0755"
     assert found.settings == {"brokerName": "a", "namesrvAddr": "x:1;y:2"}
     assert not found.alive
+
+
+@pytest.mark.parametrize("written", ["right", "stale", "absent"])
+def test_a_process_is_known_by_its_own_words(tmp_path: Path, written: str) -> None:
+    home = tmp_path / "with space"
+    tree = home / "trees" / "0123"
+    (tree / "bin").mkdir(parents=True)
+    (home / "current").symlink_to("trees/0123")
+    (home / "run").mkdir()
+    words = [f"-Drmqops.instance={home}", "-cp", "lib/*", "-c", f"{tree}/conf/broker.p"]
+    process = subprocess.Popen([sys.executable, "-c", "input()", *words], stdin=subprocess.PIPE)
+    try:
+        script = tree / "bin" / "pid.sh"
+        script.write_text(f"#!/bin/sh\necho {process.pid}\n")
+        script.chmod(0o755)
+        if written != "absent":
+            (home / "run" / "pid").write_text(f"{process.pid if written == 'right' else os.getpid()}\n")
+        if written == "right":
+            script.unlink()
+        found = facts.gather([instance(home)])["broker-a-0"]
+        assert (found.pid, found.running) == (process.pid, str(tree))
+    finally:
+        process.communicate(b"\n")
 
 
 def test_the_owner_of_a_port_is_named(tmp_path: Path) -> None:
