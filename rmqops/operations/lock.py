@@ -25,9 +25,10 @@ if ! flock -n 9 || [ "$(stat -L -c %i /proc/self/fd/9)" != "$(stat -c %i "$file"
   exit 0
 fi
 printf '%s\\n' "$2" > "$file"
-trap 'rm -f "$file"; exit 0' TERM HUP INT
+trap 'kill "$!" 2>/dev/null; rm -f "$file"; exit 0' TERM HUP INT
 echo held
-while :; do sleep 3600 9>&- & wait $!; done
+# Short, because a signal can be lost on a child that has not become sleep yet.
+while :; do sleep 5 9>&- & wait "$!"; done
 """
 
 
