@@ -20,7 +20,7 @@ from rmqops.remoting.client import Client
 from tests.support.clusters import Cluster, must
 from tests.support.lab import LabUp
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
 PLACES = {f"namesrv-{n}": f"namesrv-{n}" for n in (1, 2, 3)} | {
     f"broker-a-{n - 1}": f"namesrv-{n}" for n in (1, 2, 3)
@@ -226,7 +226,7 @@ def test_of_two_deploys_at_once_the_second_is_refused(hosts: Hosts, tmp_path: Pa
             assert re.search(r"somebody works on cluster .*@.* since .* UTC: rmqops deploy", second.stderr), second
             assert first.stderr is not None
             told = first.stderr.read()
-            assert first.wait(240) == 0, told
+            assert first.wait(600) == 0, told
         finally:
             first.kill()
     newest = json.loads(must("audit", "--json", **state).stdout)

@@ -32,7 +32,7 @@ class Done:
 
 
 def rmqops(
-    *arguments: str, cwd: Path | None = None, timeout: float = 300, stdin: str = "", **environment: str
+    *arguments: str, cwd: Path | None = None, timeout: float = 600, stdin: str = "", **environment: str
 ) -> Done:
     """Run the command line as a user would, as a process."""
     done = subprocess.run(
@@ -102,7 +102,7 @@ class Cluster:
             env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=600,
             check=False,
         )
         return Done(done.returncode, done.stdout, done.stderr)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
 
 from rmqops.lab import hosts
 from tests.support.clusters import Done, must, rmqops
@@ -65,9 +66,11 @@ class LabUp:
         return done.stdout
 
     def inventory_in(self, directory: Path) -> Path:
-        """Return a copy of the inventory, for a test to edit."""
+        """Return a copy of the inventory, for a test to edit; a start may take its time on a loaded machine."""
         copy = directory / "hosts.yml"
-        copy.write_text(self.inventory.read_text())
+        document = yaml.safe_load(self.inventory.read_text())
+        document["all"]["vars"]["rocketmq_start_timeout"] = 240
+        copy.write_text(yaml.safe_dump(document, sort_keys=False))
         return copy
 
 

@@ -175,7 +175,7 @@ def absent(options, check, _diff):
     if changed and not check:
         shutil.rmtree(dest)
         for directory in (users, os.path.dirname(dest)):
-            if os.path.isdir(directory) and not os.listdir(directory):
+            if os.path.isdir(directory) and not os.listdir(directory) and not os.path.ismount(directory):
                 os.rmdir(directory)
     return {"changed": bool(changed)}
 
