@@ -61,3 +61,20 @@ def test_the_newest_releases_and_the_one_in_use_stay(tmp_path: Path) -> None:
     pruned = [run(dest, archive(tmp_path, name), keep=2)["pruned"] for name in names]
     assert pruned == [[], [], [names[0]], [names[1]]]
     assert sorted(path.name for path in dest.iterdir()) == ["rocketmq-4.5.2", *names[2:]]
+
+
+def test_with_the_last_instance_everything_goes_and_empty_directories_later_too(tmp_path: Path) -> None:
+    base = tmp_path / "srv"
+    home = base / "instances" / "broker-a-0"
+    (home / "data").mkdir(parents=True)
+    (home / "current").symlink_to("trees/0")
+    run(base / "releases", archive(tmp_path, "rocketmq-4.5.2-0123456789abcdef"))
+    gone = {"dest": str(base / "releases"), "state": "absent", "users": str(base / "instances")}
+    assert not run_module("rocketmq_release", gone)["changed"], "an instance uses it"
+    (home / "current").unlink()
+    assert run_module("rocketmq_release", gone)["changed"]
+    assert (home / "data").is_dir()
+    (home / "data").rmdir()
+    home.rmdir()
+    run_module("rocketmq_release", gone)
+    assert not base.exists()
