@@ -174,6 +174,7 @@ def absent(options, check, _diff):
     changed = os.path.isdir(dest) and not used
     if changed and not check:
         shutil.rmtree(dest)
+    if not used and not check:
         for directory in (users, os.path.dirname(dest)):
             if os.path.isdir(directory) and not os.listdir(directory) and not os.path.ismount(directory):
                 os.rmdir(directory)

@@ -81,12 +81,18 @@ def test_remains_of_a_killed_run_are_swept_and_what_was_carried_is_taken_away(tm
     assert sorted(entry.name for entry in dest.iterdir()) == sorted([one["name"], "rocketmq-4.5.2"])
 
 
-def test_releases_go_when_nobody_uses_them(tmp_path: Path) -> None:
-    dest, users = tmp_path / "releases", tmp_path / "instances"
-    run(dest, archive(tmp_path, 1))
-    (users / "broker" / "current").mkdir(parents=True)
-    assert not run(dest, state="absent", users=str(users))["changed"]
-    (users / "broker" / "current").rmdir()
-    (users / "broker").rmdir()
-    assert run(dest, state="absent", users=str(users))["changed"]
-    assert not dest.exists()
+def test_with_the_last_instance_everything_goes_and_empty_directories_later_too(tmp_path: Path) -> None:
+    base = tmp_path / "srv"
+    home = base / "instances" / "broker-a-0"
+    (home / "data").mkdir(parents=True)
+    (home / "current").symlink_to("trees/0")
+    run(base / "releases", archive(tmp_path, 1))
+    gone = {"dest": str(base / "releases"), "state": "absent", "users": str(base / "instances")}
+    assert not run_module("rocketmq_release", gone)["changed"], "an instance uses it"
+    (home / "current").unlink()
+    assert run_module("rocketmq_release", gone)["changed"]
+    assert (home / "data").is_dir()
+    (home / "data").rmdir()
+    home.rmdir()
+    run_module("rocketmq_release", gone)
+    assert not base.exists()
