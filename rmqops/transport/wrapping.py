@@ -18,7 +18,7 @@ What a command itself puts into a session of its own (``setsid``, a daemon) outl
 
 from __future__ import annotations
 
-import secrets
+import os
 import shlex
 from dataclasses import dataclass
 from typing import Final
@@ -112,4 +112,4 @@ def _become(argv: tuple[str, ...], program: str, mark: str, become: Become | Non
 
 
 def _word() -> str:
-    return f"rmqops-{secrets.token_hex(12)}"
+    return f"rmqops-{os.urandom(12).hex()}"  # not `secrets`, which brings hmac and random to each start
