@@ -68,7 +68,10 @@ while [ $# -gt 0 ]; do
   esac
   printf 'pid %s\\n' "$pid"
   for word in $words; do
-    case $word in */conf/*.p) printf 'running %s\\n' "${word%/conf/*}" ;; esac
+    case $word in
+      */conf/*.p) printf 'running %s\\n' "${word%/conf/*}" ;;
+      *:*/lib/\\*) word=${word%/lib/*}; printf 'on %s\\n' "${word##*/}" ;;
+    esac
   done
 done
 """
@@ -126,6 +129,8 @@ class Facts:
     pid: int | None = None
     running: str | None = None
     """Directory of the configuration that the process was started with."""
+    on: str | None = None
+    """Name of the release that the process was started from; its link may have been turned since."""
     listening: frozenset[int] = frozenset()
     """The ports that something listens on, on its machine."""
 
@@ -259,5 +264,6 @@ def _parse(lines: Iterable[str], listening: frozenset[int]) -> Facts:
         said=tuple(said),
         pid=int(single["pid"]) if "pid" in single else None,
         running=single.get("running"),
+        on=single.get("on"),
         listening=listening,
     )

@@ -94,7 +94,7 @@ def _change(instance: Instance, found: Facts, release: str | None, java: str | N
         action: Action = "create"
     elif not found.alive:
         action = "start"
-    elif differing or carried or found.running != found.tree or found.unit != unit:
+    elif differing or carried or found.running != found.tree or found.on != found.release or found.unit != unit:
         action = "restart"
     else:
         action = "none"

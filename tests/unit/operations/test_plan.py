@@ -31,6 +31,7 @@ def block(
     pid: int | None = 7,
     tree: str | None = None,
     running: str | None = None,
+    on: str | None = None,
     edited: str | None = None,
     unit: str | None = None,
     override: str | None = None,
@@ -50,7 +51,7 @@ def block(
     if override:
         lines.append(f"override {override}")
     if pid:
-        lines += [f"pid {pid}", f"running {running or tree}"]
+        lines += [f"pid {pid}", f"running {running or tree}", f"on {on or release}"]
     return "\n".join(lines)
 
 
@@ -81,6 +82,7 @@ def test_nothing_is_there(topology: Topology) -> None:
         ({"pid": None}, "start", ()),
         ({"edited": "conf/broker.p"}, "restart", ("conf/broker.p",)),
         ({"running": "/t/0"}, "restart", ()),
+        ({"on": "rocketmq-4.5.2-0000000000000000"}, "restart", ()),
         ({"release": "rocketmq-4.5.2-ffffffffffffffff"}, "restart", ()),
     ],
 )
