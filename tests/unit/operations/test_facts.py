@@ -69,7 +69,13 @@ def test_a_process_is_known_by_its_own_words(tmp_path: Path, written: str) -> No
     (tree / "bin").mkdir(parents=True)
     (home / "current").symlink_to("trees/0123")
     (home / "run").mkdir()
-    words = [f"-Drmqops.instance={home}", "-cp", "lib/*", "-c", f"{tree}/conf/broker.p"]
+    words = [
+        f"-Drmqops.instance={home}",
+        "-cp",
+        f"{tree}/conf:{tmp_path}/releases/rocketmq-4.5.2-aa/lib/*",
+        "-c",
+        f"{tree}/conf/broker.p",
+    ]
     process = subprocess.Popen([sys.executable, "-c", "input()", *words], stdin=subprocess.PIPE)
     try:
         script = tree / "bin" / "pid.sh"
@@ -80,7 +86,7 @@ def test_a_process_is_known_by_its_own_words(tmp_path: Path, written: str) -> No
         if written == "right":
             script.unlink()
         found = facts.gather([instance(home)])["broker-a-0"]
-        assert (found.pid, found.running) == (process.pid, str(tree))
+        assert (found.pid, found.running, found.on) == (process.pid, str(tree), "rocketmq-4.5.2-aa")
     finally:
         process.communicate(b"\n")
 
