@@ -76,12 +76,18 @@ class ActionModule(ActionBase):
         place = f"{dest}/.carried-{archive['name']}.tar.gz"
         with open(archive["archive"], "rb") as stream:
             content = stream.read()
-        command = f"mkdir -p {shlex.quote(dest)} && umask 077 && cat > {shlex.quote(place)}"
+        target = shlex.quote(place)
+        command = (
+            f"mkdir -p {shlex.quote(dest)} && umask 077 && {{ cat > {target} || {{ rm -f {target}; false; }}; }}"
+        )
         answer = self._low_level_execute_command(command, in_data=content)
         if answer["rc"] != 0:
+            said = (answer["stderr"] or answer["stdout"]).strip()
+            full = "No space left on device"
             raise AnsibleActionFail(
-                f"{archive['archive']} did not arrive: {(answer['stderr'] or answer['stdout']).strip()}; "
-                "mend that, and run the deploy again"
+                f"{dest}: {full}; make room there and run the deploy again"
+                if full in said
+                else f"{archive['archive']} did not arrive: {said}; mend that, and run the deploy again"
             )
         return {**archive, "archive": place}
 
