@@ -18,7 +18,7 @@ DRILL_PREFIX = "rmqops-drill-"
 
 KNOWN_WITHIN = 80.0
 """Seconds. A slave learns who its master is as it registers (``registerNameServerPeriod``, 30 s by default and 60 s
-at most), so after an election up to that much later, and takes over its topics every 10 s from then on
+at most), so up to that long after an election, and takes over its topics every 10 s from then on
 (``BrokerController.handleSlaveSynchronize``)."""
 
 GONE_WITHIN = 30.0
