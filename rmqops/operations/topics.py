@@ -17,8 +17,8 @@ DRILL_PREFIX = "rmqops-drill-"
 """Begins the name of a drill's own topic."""
 
 KNOWN_WITHIN = 80.0
-"""Seconds. A slave learns who its master is as it registers (``registerNameServerPeriod``, 30 s by default and 60 s
-at most), so up to that long after an election, and takes over its topics every 10 s from then on
+"""Seconds. A slave learns who its master is as it registers (``registerNameServerPeriod``, 30 s by default,
+60 s at most), so up to that long after an election, and takes over its topics every 10 s from then on
 (``BrokerController.handleSlaveSynchronize``)."""
 
 GONE_WITHIN = 30.0
