@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from rmqops.chaos.recorder import Recorder
 from rmqops.chaos.workload import settings
+from rmqops.chaos.workload.outlet import FLUSH
 from rmqops.chaos.workload.settings import STOP, SUMMARY, ConsumerSettings, ProducerSettings, Summary
 from rmqops.errors import Inconclusive
 
@@ -153,11 +154,21 @@ class Load:
                 )
 
     async def close(self) -> None:
-        """End every process that is left, and read what it still said."""
-        for worker in self.workers:
+        """End every process that is left, and read what it still said.
+
+        Consumers first: what one of them has read must be on record as sent, and a producer keeps its lines for
+        ``FLUSH`` seconds.
+        """
+        await self._kill(self.consumers)
+        if any(worker.process.returncode is None for worker in self.producers):
+            await asyncio.sleep(5 * FLUSH)
+        await self._kill(self.producers)
+
+    async def _kill(self, workers: Sequence[Worker]) -> None:
+        for worker in workers:
             if worker.process.returncode is None:
                 worker.process.kill()
-        for worker in self.workers:
+        for worker in workers:
             await worker.process.wait()
             if worker.reading is not None:
                 await worker.reading
