@@ -218,7 +218,7 @@ def test_of_two_deploys_at_once_the_second_is_refused(hosts: Hosts, tmp_path: Pa
     state = {"RMQOPS_STATE": str(tmp_path)}
     with hosts.cluster.begin("deploy", "--yes", **state) as first:
         try:
-            wait_for(first, "validating")
+            wait_for(first, "make the machine ready")
             first.send_signal(signal.SIGSTOP)
             second = hosts.cluster.rmqops("deploy", "--yes", **state)
             first.send_signal(signal.SIGCONT)
