@@ -9,7 +9,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -92,7 +92,7 @@ def _write(entry: Entry) -> None:
     directory().mkdir(parents=True, exist_ok=True)
     path = directory() / f"{entry.id}.json"
     scratch = path.with_suffix(".new")
-    scratch.write_text(json.dumps(asdict(replace(entry)), indent=1), "utf-8")
+    scratch.write_text(json.dumps(asdict(entry), indent=1), "utf-8")
     scratch.replace(path)
     for old in sorted(directory().glob("*.json"))[:-KEEP]:
         old.unlink(missing_ok=True)
