@@ -41,7 +41,7 @@ class Bench:
 
     def _run(self, arguments: Sequence[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
         argv = [sys.executable, "-m", "rmqops", *arguments]
-        return subprocess.run(argv, env=environment, check=True, text=True, capture_output=True)
+        return subprocess.run(argv, env=environment, check=True, text=True, stdout=subprocess.PIPE)
 
     def rmqops(self, *arguments: str) -> float:
         """Run a command and return its seconds."""

@@ -10,9 +10,9 @@ from rmqops.errors import OperationFailed, RemotingError
 from rmqops.model.topology import Topology
 from rmqops.operations import topics
 from rmqops.operations.asking import ask
-from rmqops.remoting.admin import Admin
 from rmqops.remoting.client import Client
 from rmqops.remoting.consumers import ConnectedConsumer, ConnectedConsumers, Progress, Queue
+from rmqops.remoting.group_admin import GroupAdmin
 from rmqops.remoting.routes import ClusterInfo
 
 _SYSTEM = frozenset(
@@ -128,7 +128,7 @@ async def survey(topology: Topology, client: Client) -> Groups:
     Raises:
         OperationFailed: no NameServer answers.
     """
-    admin = Admin(client)
+    admin = GroupAdmin(client)
     info = await topics.cluster(topology, admin)
     known, mute = await ask({each: admin.subscription_groups(each) for each in _speakers(info)})
     names = sorted(frozenset().union(*known.values()))
@@ -142,7 +142,7 @@ async def describe(topology: Topology, client: Client, name: str) -> GroupStatus
     Raises:
         OperationFailed: no NameServer answers, or no broker knows the group.
     """
-    admin = Admin(client)
+    admin = GroupAdmin(client)
     info = await topics.cluster(topology, admin)
     known, mute = await ask({each: admin.subscription_groups(each) for each in _speakers(info)})
     found, unheard = await _connected(admin, info, name)
@@ -197,7 +197,7 @@ def _problems(info: ClusterInfo, mute: Mapping[str, RemotingError]) -> tuple[str
     )
 
 
-async def _summary(admin: Admin, info: ClusterInfo, name: str) -> Summary:
+async def _summary(admin: GroupAdmin, info: ClusterInfo, name: str) -> Summary:
     progress, _ = await _progress(admin, info, name)
     connected, _ = await _connected(admin, info, name)
     return Summary(
@@ -210,7 +210,7 @@ async def _summary(admin: Admin, info: ClusterInfo, name: str) -> Summary:
 
 
 async def _progress(
-    admin: Admin, info: ClusterInfo, name: str
+    admin: GroupAdmin, info: ClusterInfo, name: str
 ) -> tuple[tuple[Progress, ...], dict[str, RemotingError]]:
     answers, failures = await ask({each: admin.progress(each, name) for each in _speakers(info)})
     queues = (each for one in answers.values() for each in one)
@@ -218,7 +218,7 @@ async def _progress(
 
 
 async def _connected(
-    admin: Admin, info: ClusterInfo, name: str
+    admin: GroupAdmin, info: ClusterInfo, name: str
 ) -> tuple[dict[str, ConnectedConsumers], dict[str, RemotingError]]:
     """Return the members of a consumer group by the broker that they are connected to."""
     addresses = [address for group in info.groups.values() for address in group.addresses.values()]
