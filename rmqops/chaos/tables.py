@@ -54,55 +54,60 @@ create view message_line as
 OTHER, INVOKED, ACKNOWLEDGED, REFUSED, INDETERMINATE, CONSUMED, DRAINED, MALFORMED = range(8)
 """``event.code``."""
 
+LONGEST_BATCH = LONGEST_LINE
+"""Messages in a line; each takes more than a byte."""
+
 LOAD = f"""
 set force_compression = 'uncompressed';
-attach '{{database}}' as disk;
-create table disk.loaded as
-    select code, t, p, q, try_cast(o + i as uinteger) as o, hash(key) as k, rest
+attach '{{database}}' as store;
+create table store.line as
+    select
+        code,
+        (t * 1e6)::bigint as t,
+        (hash(process) >> 32)::uinteger as p,
+        (hash(topic, broker, queue) >> 32)::uinteger as q,
+        try_cast("offset" as uinteger) as o,
+        hash(key) as k,
+        case when code = {DRAINED} then list_transform(keys, lambda each: hash(each)) end as ks,
+        case when code in ({INVOKED}, {ACKNOWLEDGED}, {CONSUMED}, {DRAINED}) and value is null then null
+            else to_json({{{{
+            'process': process, 'op': op, 'type': type, 'topic': topic, 'broker': broker, 'queue': queue,
+            'offset': "offset", 'key': key, 'error': error, 'address': address, 'value': value
+        }}}})::varchar end as rest
     from (
-        select
-            code,
-            (t * 1e6)::bigint as t,
-            (hash(process) >> 32)::uinteger as p,
-            (hash(topic, broker, queue) >> 32)::uinteger as q,
-            "offset" as o,
-            unnest(case when keys is null or code = {MALFORMED} then [key] else keys end) as key,
-            unnest(case when keys is null or code = {MALFORMED} then [0] else range(len(keys)) end) as i,
-            case when code in ({INVOKED}, {ACKNOWLEDGED}, {CONSUMED}, {DRAINED}) and value is null then null
-                else to_json({{{{
-                'process': process, 'op': op, 'type': type, 'topic': topic, 'broker': broker, 'queue': queue,
-                'offset': "offset", 'key': key, 'error': error, 'address': address, 'value': value
-            }}}})::varchar end as rest
-        from (
-            select *, (case
-                when t is null or t < 0 or process is null then {MALFORMED}
-                when keys is not null and not (
-                    op = 'receive' and type = 'ok' and starts_with(process, '{DRAIN}') and key is null
-                    and len(keys) > 0 and list_count(keys) = len(keys) and "offset" + len(keys) <= 4294967296
-                ) then {MALFORMED}
-                when type = 'ok' and op in ('receive', 'send') then case
-                    when topic is null or broker is null or queue is null or (key is null and keys is null)
-                        or "offset" is null or "offset" < 0 or "offset" > 4294967295 then {MALFORMED}
-                    when op = 'send' then {ACKNOWLEDGED}
-                    when starts_with(process, '{DRAIN}') then {DRAINED}
-                    else {CONSUMED} end
-                when op = 'send' then case
-                    when key is null then {MALFORMED}
-                    when type = 'invoke' then {INVOKED}
-                    when type = 'fail' then {REFUSED}
-                    when type = 'info' then {INDETERMINATE}
-                    else {MALFORMED} end
-                when op in ('receive', 'route', 'fault', 'heal')
-                    and type in ('invoke', 'ok', 'fail', 'info') then {OTHER}
-                else {MALFORMED} end)::utinyint as code
-            from raw
-        )
+        select *, (case
+            when t is null or t < 0 or process is null then {MALFORMED}
+            when keys is not null and not (
+                op = 'receive' and type = 'ok' and starts_with(process, '{DRAIN}') and key is null
+                and len(keys) > 0 and list_count(keys) = len(keys) and "offset" + len(keys) <= 4294967296
+            ) then {MALFORMED}
+            when type = 'ok' and op in ('receive', 'send') then case
+                when topic is null or broker is null or queue is null or (key is null and keys is null)
+                    or "offset" is null or "offset" < 0 or "offset" > 4294967295 then {MALFORMED}
+                when op = 'send' then {ACKNOWLEDGED}
+                when starts_with(process, '{DRAIN}') then {DRAINED}
+                else {CONSUMED} end
+            when op = 'send' then case
+                when key is null then {MALFORMED}
+                when type = 'invoke' then {INVOKED}
+                when type = 'fail' then {REFUSED}
+                when type = 'info' then {INDETERMINATE}
+                else {MALFORMED} end
+            when op in ('receive', 'route', 'fault', 'heal')
+                and type in ('invoke', 'ok', 'fail', 'info') then {OTHER}
+            else {MALFORMED} end)::utinyint as code
+        from raw
     );
 """  # noqa: S608 - constants of this module
 
 VIEWS = f"""
-create view event as
-    select rowid as line, * from disk.loaded;  -- the order in the file, also within a batch
+create view event as  -- its line is the order in the file, also within a batch
+    select rowid * {LONGEST_BATCH} as line, code, t, p, q, o, k, rest from store.line where ks is null
+    union all
+    select line + i as line, {DRAINED} as code, t, p, q, (o + i)::uinteger as o, k, null as rest from (
+        select rowid * {LONGEST_BATCH} as line, t, p, q, o, unnest(ks) as k, unnest(range(len(ks))) as i
+        from store.line where ks is not null
+    );
 create view acknowledged as select line, t, p, q, o, k from event where code = {ACKNOWLEDGED};
 create view ended as
     select t, case code when {ACKNOWLEDGED} then 'ok' when {REFUSED} then 'fail' else 'info' end as type
