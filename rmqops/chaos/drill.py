@@ -9,10 +9,16 @@ from importlib import resources
 from typing import Literal, TypeVar, cast
 
 from rmqops.chaos import faults
+from rmqops.chaos.settings import Settings
 from rmqops.errors import UsageError
 
 Allowance = Literal["majority", "last-nameserver", "several-groups"]
+Expectation = Literal["service", "standstill"]
+EXPECTATIONS: tuple[Expectation, ...] = ("service", "standstill")
 ALLOWANCES: tuple[Allowance, ...] = ("majority", "last-nameserver", "several-groups")
+
+STANDSTILL = 3.0
+"""Seconds after the loss of a majority in which an answer that was under way may still come."""
 
 _SUFFIX = ".yml"
 _T = TypeVar("_T", "Load", "Times")
@@ -66,6 +72,12 @@ class Drill:
     times: Times = Times()
     allows: tuple[Allowance, ...] = ()
     """What the guard lets pass, because the drill is about it."""
+    expects: Expectation = "service"
+    """Whether the struck group must serve again before the heal, or must not."""
+
+    def asked(self, settings: Settings) -> Settings:
+        """Return the checks' settings with what the drill expects."""
+        return replace(settings, standstill=STANDSTILL if self.expects == "standstill" else 0.0)
 
 
 def names() -> tuple[str, ...]:
@@ -119,7 +131,10 @@ def parse(text: str, source: str) -> Drill:
         load=_numbers(Load(), found.get("load", {}), f"{source}: load"),
         times=_numbers(Times(), found.get("times", {}), f"{source}: times"),
         allows=cast("tuple[Allowance, ...]", _texts(found, "allows", source) if "allows" in found else ()),
+        expects=cast("Expectation", _text({"expects": "service", **found}, "expects", source)),
     )
+    if drill.expects not in EXPECTATIONS:
+        raise _wrong(source, "expects", f"is {drill.expects!r}; known are {', '.join(EXPECTATIONS)}")
     unknown = set(drill.allows) - set(ALLOWANCES)
     if unknown:
         raise _wrong(source, "allows", f"has {', '.join(sorted(unknown))}; known are {', '.join(ALLOWANCES)}")

@@ -122,6 +122,10 @@ class Load:
             for one in self.producers
         )
 
+    def silent(self, seconds: float, now: float) -> bool:
+        """Tell whether no producer has had a success for that long."""
+        return all(now - (one.count.last_ok or 0.0) >= seconds for one in self.producers)
+
     def trouble(self) -> str:
         """Say what every producer has seen so far, for a load that is not what it should be."""
         return "; ".join(

@@ -91,7 +91,7 @@ class Phases:
             await self._make_topic(client)
             await self._start_load()
             await self._strike(client)
-            await self._fail_over()
+            await (self._stand_still if self._drill.expects == "standstill" else self._fail_over)()
             await self._pass(self._drill.times.hold)
             await self._heal()
             await self._recover(client)
@@ -178,9 +178,7 @@ class Phases:
 
     async def _fail_over(self) -> None:
         """Watch until the struck groups have living masters and sends are sustained, or the bound passes."""
-        times, struck = self._drill.times, self._nemesis.victims
-        spent = self._recorder.now() - self._armed
-        seconds = min(times.fail_over, times.deadline - times.hold - MARGIN - spent)
+        struck, seconds = self._nemesis.victims, self._patience()
         watched = [
             group for group in self._topology.groups if any(victim.group == group.name for victim in struck)
         ]
@@ -210,6 +208,26 @@ class Phases:
             self._say(
                 f"sends are sustained, {self._since_strike()} on: none failed for {self._settings.sustained:g} s"
             )
+
+    async def _stand_still(self) -> None:
+        """Watch until nothing is acknowledged any more, or the bound passes."""
+
+        async def served() -> str | None:
+            self._alive()
+            silent = self._load.silent(self._settings.standstill, self._recorder.now())
+            return None if silent else "sends are acknowledged still"
+
+        try:
+            await waiting.until("a standstill", served, self._patience(), interval=INTERVAL)
+        except OperationFailed as error:
+            self._say(error.message)  # the check will judge it
+        else:
+            self._say(f"nothing is acknowledged any more, {self._since_strike()} on")
+
+    def _patience(self) -> float:
+        """Return how many seconds the fault may stay in force: our heal comes before the dead-man's."""
+        times, spent = self._drill.times, self._recorder.now() - self._armed
+        return min(times.fail_over, times.deadline - times.hold - MARGIN - spent)
 
     async def _heal(self) -> None:
         self._say("healing")

@@ -6,9 +6,10 @@ import fcntl
 import hashlib
 import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-from rmqops.chaos import guard, healing, targets
+from rmqops.chaos import faults, guard, healing, targets
 from rmqops.chaos.drill import Drill
 from rmqops.errors import OperationFailed, PreflightFailed
 from rmqops.model.topology import Instance, Topology
@@ -50,6 +51,27 @@ def steady(topology: Topology, transports: Callable[[Instance], Transport]) -> N
             f"a drill against {topology.cluster} runs elsewhere or has left something behind; nothing was touched",
             detail="\n".join(f"{instance.name}: {fault} is armed" for instance, fault in armed),
             remedy=f"wait for it, or rmqops chaos heal --inventory {topology.inventory}",
+        )
+
+
+def possible(topology: Topology, drill: Drill, transports: Callable[[Instance], Transport]) -> None:
+    """Make sure that the fault is possible on every instance that the target could mean; a probe changes nothing.
+
+    Raises:
+        PreflightFailed: it is not somewhere; says where and why.
+    """
+    fault = faults.find(drill.fault)
+
+    def ask(instance: Instance) -> str | None:
+        probe = transports(instance).run(fault.requires(instance))
+        return None if probe.ok else f"{instance.name}: {probe.stderr.strip() or probe.stdout.strip()}"
+
+    with ThreadPoolExecutor(max_workers=32) as pool:
+        problems = [told for told in pool.map(ask, targets.candidates(drill.target, topology)) if told]
+    if problems:
+        raise PreflightFailed(
+            f"the fault {drill.fault} is not possible on {topology.cluster}; nothing was touched",
+            detail="\n".join(problems),
         )
 
 

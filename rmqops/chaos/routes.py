@@ -80,6 +80,25 @@ def elections(found: Iterable[Span], injected: Iterable[FaultRecord]) -> list[tu
     return windows
 
 
+def ignorant(found: Iterable[Span], injected: Iterable[FaultRecord], heartbeat: float) -> list[Span]:
+    """Return the answers without a master of NameServers that were struck and may have heard of none yet.
+
+    A NameServer keeps the route in memory alone, and one that was started again learns it from heartbeats.
+    """
+    ends = {
+        fault.instance: (fault.injected_at, math.inf if fault.healed_at is None else fault.healed_at + heartbeat)
+        for fault in injected
+        if fault.injected_at is not None
+    }
+    return [
+        span
+        for span in found
+        if span.master is None
+        and span.server in ends
+        and ends[span.server][0] <= span.start <= span.end <= ends[span.server][1]
+    ]
+
+
 def _until(span: Span, t: float) -> Span:
     end = t if t - span.end <= SILENCE else span.end
     return Span(span.server, span.broker, span.master, span.start, end)

@@ -80,9 +80,11 @@ def run(request: Request, say: Say, transports: Callable[[Instance], Transport] 
         PreflightFailed: the cluster is not in a steady state; nothing was touched.
         UsageError: the runs' directory cannot be made.
     """
+    request = replace(request, settings=request.drill.asked(request.settings))
     preflight.permit(request.topology, request.drill, request.typed)
     with preflight.alone(request.topology):
         preflight.steady(request.topology, transports)
+        preflight.possible(request.topology, request.drill, transports)
         say("steady state: the cluster is healthy")
         directory, started = _directory(request)
         say(f"run {directory}")

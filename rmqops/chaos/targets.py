@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from rmqops.errors import Inconclusive, UsageError
 from rmqops.model.topology import Group, Instance, Topology
 
 WORDS = ("master", "slave", "one", "minority", "majority", "all")
-"""Members of one group; anything else is names of instances, with commas between them."""
+"""Members of one group."""
+
+NAMESERVERS: Mapping[str, Callable[[int], int]] = {
+    "namesrv": lambda _count: 1,
+    "namesrv-majority": lambda count: count // 2 + 1,
+    "namesrv-all": lambda count: count,
+}
+"""How many of the NameServers a word means. Anything else is names of instances, with commas between them."""
 
 Masters = Mapping[str, Mapping[str, str | None]]
 """The master's address (None when there is none) by group, as each NameServer says it, by NameServer."""
@@ -25,6 +32,9 @@ def resolve(target: str, topology: Topology, masters: Masters, chance: random.Ra
         UsageError: a name is not an instance's, or the group is too small to have such members.
         Inconclusive: the NameServers do not agree on one master of the group.
     """
+    if target in NAMESERVERS:
+        servers = topology.nameservers
+        return tuple(chance.sample(servers, NAMESERVERS[target](len(servers))))
     if target not in WORDS:
         return _named(target, topology)
     group = chance.choice(topology.groups)
@@ -39,6 +49,17 @@ def resolve(target: str, topology: Topology, masters: Masters, chance: random.Ra
     if not candidates or not count:
         raise UsageError(f"group {group.name} has no {target}", remedy="strike a group with more members")
     return tuple(chance.sample(candidates, count))
+
+
+def candidates(target: str, topology: Topology) -> tuple[Instance, ...]:
+    """Return every instance that a target could mean.
+
+    Raises:
+        UsageError: a name is not an instance's.
+    """
+    if target in NAMESERVERS:
+        return topology.nameservers
+    return topology.brokers if target in WORDS else _named(target, topology)
 
 
 def worst_case(target: str, topology: Topology) -> tuple[Instance, ...]:
@@ -75,7 +96,7 @@ def _named(target: str, topology: Topology) -> tuple[Instance, ...]:
         if name not in known:
             raise UsageError(
                 f"{topology.inventory} has no instance {name!r} for a target",
-                remedy=f"use {', '.join(WORDS)}, or names with commas between them: {', '.join(known)}",
+                remedy=f"use {', '.join((*WORDS, *NAMESERVERS))}, or names, with commas: {', '.join(known)}",
             )
         chosen[name] = known[name]
     return tuple(chosen.values())

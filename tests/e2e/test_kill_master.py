@@ -10,8 +10,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -28,11 +26,10 @@ from rmqops.remoting.admin import Admin
 from rmqops.remoting.client import Client
 from rmqops.transport.local import LocalTransport
 from tests.support.clusters import Cluster
+from tests.support.drilling import SHORT, STRUCK, drill, findings, the_run, victim
 
 pytestmark = pytest.mark.e2e
 
-SHORT = ("--rate", "30", "--duration", "6", "--seed", "7")
-STRUCK = "verified after"
 DEADLINE = 15
 
 
@@ -87,64 +84,6 @@ def until(condition: Callable[[], object], what: str, seconds: float) -> float:
         assert time.monotonic() - started < seconds, f"{what}: not within {seconds:g} s"
         time.sleep(0.05)
     return time.monotonic() - started
-
-
-def the_run(runs: Path) -> Path:
-    (found,) = runs.iterdir()
-    return found
-
-
-def findings(runs: Path) -> list[str]:
-    """Return what did not pass in the only run of a directory, if there is one."""
-    results = [json.loads(path.read_text()) for path in runs.glob("*/result.json")]
-    return [
-        f"{name}: {check['verdict']}: {check['summary']}"
-        for result in results
-        for name, check in result["checks"].items()
-        if check["verdict"] != "pass"
-    ]
-
-
-def victim(run: Path) -> str:
-    """Return the instance that a run has struck."""
-    return next(str(entry.instance) for entry in journal.read(run) if entry.step == "inject")
-
-
-@dataclass
-class Drill:
-    """A drill under way, as a process."""
-
-    process: subprocess.Popen[str]
-    told: list[str]
-
-    def wait_for(self, text: str) -> None:
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            self.told.append(line)
-            if text in line:
-                return
-        raise AssertionError(f"it never said {text!r}: {''.join(self.told)}")
-
-    def end(self) -> tuple[int, str]:
-        assert self.process.stderr is not None
-        self.told += self.process.stderr
-        return self.process.wait(60), "".join(self.told)
-
-
-@contextmanager
-def drill(cluster: Cluster, runs: Path, *options: str) -> Iterator[Drill]:
-    argv = [sys.executable, "-m", "rmqops", "chaos", "run", "kill-master", "--inventory", str(cluster.inventory)]
-    with subprocess.Popen(
-        [*argv, "--runs", str(runs), *SHORT, *options],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as process:
-        try:
-            yield Drill(process, [])
-        finally:
-            process.kill()
 
 
 def test_drills_in_a_row_pass_and_their_histories_agree(cluster: Cluster, tmp_path: Path) -> None:

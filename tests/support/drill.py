@@ -53,8 +53,8 @@ def _routes() -> Iterator[Event]:
 
 def _nemesis() -> Iterator[Event]:
     value = {"target": "master", "instance": "broker-a-n0", "address": ADDRESSES[0]}
-    yield Event(FAULT, "nemesis", "fault", "invoke", key="kill", value=value)
-    yield Event(FAULT + 0.03, "nemesis", "fault", "ok", key="kill", value=value)
+    yield Event(FAULT, "nemesis", "fault", "invoke", broker="broker-a", key="kill", value=value)
+    yield Event(FAULT + 0.03, "nemesis", "fault", "ok", broker="broker-a", key="kill", value=value)
     yield Event(HEALED - 1, "nemesis", "heal", "invoke", key="kill", value=value)
     yield Event(HEALED, "nemesis", "heal", "ok", key="kill", value=value)
     yield Event(HEALED + 1, "nemesis", "heal", "ok", key="recovered")

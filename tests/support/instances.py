@@ -16,6 +16,7 @@ def instance(
         "rocketmq_listen_port": port,
         "rocketmq_instance_dir": str(home),
         "rocketmq_start_timeout": 5,
+        "rocketmq_stop_timeout": 5,
         "rocketmq_supervisor": "detached",
     }
     return Instance(name, kind, group, "127.0.0.1", "local", variables)

@@ -6,6 +6,9 @@ at another time, such as when the old leader comes back and registers as broker 
 (apache/rocketmq#1464), is a second outage that nobody injected: a fail when it lasts longer than
 ``settings.agreement``.
 
+A NameServer that was struck comes back with an empty route and learns it from the brokers' heartbeats. What it
+does not know is counted (``empty_windows``), and is held against it only after ``settings.heartbeat``.
+
 An address has one id: a NameServer of 4.5 removes the old one (``RouteInfoManager.registerBroker``), and an
 address that is master and slave at once is a fail.
 """
@@ -17,7 +20,7 @@ from collections.abc import Sequence
 from rmqops.chaos.evidence import count
 from rmqops.chaos.history import History
 from rmqops.chaos.nemesis import faults
-from rmqops.chaos.routes import MASTER, Span, disagreements, elections, spans
+from rmqops.chaos.routes import MASTER, Span, disagreements, elections, ignorant, spans
 from rmqops.chaos.settings import Settings
 from rmqops.chaos.verdict import EVIDENCE_LIMIT, CheckResult, Evidence, Number, Verdict
 from rmqops.model.history import Event
@@ -26,8 +29,10 @@ from rmqops.model.history import Event
 def check(history: History, settings: Settings) -> CheckResult:
     """Judge each NameServer's answers, alone and against the others."""
     events = list(history.of("route"))
-    found = spans(events)
-    windows = elections(found, faults(history.of("fault", "heal")))
+    answers, struck = spans(events), faults(history.of("fault", "heal"))
+    empty = ignorant(answers, struck, settings.heartbeat)
+    found = [span for span in answers if span not in empty]
+    windows = elections(found, struck)
     bound = settings.agreement
     split = [(broker, start, end) for broker, start, end in disagreements(found) if end - start > bound]
     split = [(broker, start, end) for broker, start, end in split if not _explained(windows, broker, start)]
@@ -45,6 +50,7 @@ def check(history: History, settings: Settings) -> CheckResult:
         "samples": len(events),
         "masterless_windows": len(masterless),
         "masterless_longest_ms": round(longest * 1000, 3),
+        "empty_windows": len(empty),
         "second_windows": len(second),
         "disagreements": len(split),
         "two_faced_answers": len(twofaced),

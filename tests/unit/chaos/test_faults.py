@@ -83,7 +83,11 @@ def _read(path: Path) -> str:
 
 
 def kill(made: Instance) -> faults.Plan:
-    fault = faults.find("kill")
+    return planned("kill", made)
+
+
+def planned(kind: str, made: Instance) -> faults.Plan:
+    fault = faults.find(kind)
     return fault.plan(made, must(fault.requires(made)))
 
 
@@ -95,9 +99,10 @@ def test_every_file_is_a_fault() -> None:
         faults.find("no-such")
 
 
-def test_a_kill_bites_and_is_healed_twice(victim: Instance) -> None:
+@pytest.mark.parametrize("kind", ["kill", "terminate"])
+def test_a_death_bites_and_is_healed_twice(kind: str, victim: Instance) -> None:
     before = alive(victim)
-    plan = kill(victim)
+    plan = planned(kind, victim)
     must(plan.inject)
     must(plan.verify)
     assert alive(victim) is None
@@ -110,9 +115,43 @@ def test_a_kill_bites_and_is_healed_twice(victim: Instance) -> None:
     assert alive(victim) == after
 
 
+def test_a_pause_bites_and_is_healed_twice(victim: Instance) -> None:
+    before = alive(victim)
+    plan = planned("pause", victim)
+    assert not run(in_a_moment(plan.verify)).ok
+    must(plan.inject)
+    must(plan.verify)
+    assert state(before) == "T"
+    assert not run(in_a_moment(plan.healed)).ok
+    must(plan.heal)
+    must(plan.healed)
+    assert (alive(victim), state(before)) == (before, "S")
+    must(plan.cure)
+    assert alive(victim) == before
+
+
+def test_a_process_that_dies_while_it_is_paused_is_started(victim: Instance) -> None:
+    before = alive(victim)
+    plan = planned("pause", victim)
+    must(plan.inject)
+    must(kill(victim).inject)
+    until(lambda: alive(victim) is None, "dead")
+    must(plan.cure)
+    assert alive(victim) not in {None, before}
+
+
+def state(pid: int | None) -> str:
+    """Return the letter that the kernel gives to what a process is doing."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
+
+
+def in_a_moment(command: Command) -> Command:
+    """Return a command that waits, with a shorter wait."""
+    return Command(tuple("20" if part == "500" else part for part in command.argv))
+
+
 def test_a_kill_that_did_not_happen_is_not_verified(victim: Instance) -> None:
-    shorter = tuple("20" if part == "500" else part for part in kill(victim).verify.argv)
-    done = run(Command(shorter))
+    done = run(in_a_moment(kill(victim).verify))
     assert not done.ok
     assert "still alive" in done.stderr
 

@@ -31,6 +31,11 @@ def test_a_share_of_a_group(target: str, count: int) -> None:
     assert len(set(names(target))) == count
 
 
+@pytest.mark.parametrize(("target", "count"), [("namesrv", 1), ("namesrv-majority", 2), ("namesrv-all", 3)])
+def test_a_share_of_the_nameservers(target: str, count: int) -> None:
+    assert len({name for name in names(target) if name.startswith("namesrv-")}) == count
+
+
 def test_the_same_seed_strikes_the_same() -> None:
     assert names("majority", 7) == names("majority", 7)
 

@@ -294,7 +294,7 @@ CASES: list[tuple[Callable[[Events], list[Event]], dict[str, Verdict]]] = [
     (forget_recovery, {"recovery": INCONCLUSIVE}),
     (drop_the_master, {"routes": FAIL}),
     (make_two_faced, {"routes": FAIL}),
-    (refuse_now_and_then, {"availability": FAIL}),
+    (refuse_now_and_then, {"availability": FAIL, "service": FAIL}),
     (
         stop_reading_a_queue,
         dict.fromkeys(("lost", "recovered", "duplicated", "unexpected", "replicas"), INCONCLUSIVE),

@@ -1,0 +1,45 @@
+"""Ask brokers about the consumer groups that they know."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rmqops.errors import BrokerError
+from rmqops.remoting import consumers
+from rmqops.remoting.admin import Admin
+from rmqops.remoting.codes import RequestCode, ResponseCode
+from rmqops.remoting.consumers import ConnectedConsumers, Progress, Queue
+
+
+class GroupAdmin(Admin):
+    """An :class:`~rmqops.remoting.admin.Admin` that asks about consumer groups as well."""
+
+    async def subscription_groups(self, broker: str) -> frozenset[str]:
+        """Return every consumer group that a broker keeps a configuration of, those of the system among them."""
+        answer = await self._call(broker, RequestCode.GET_ALL_SUBSCRIPTION_GROUPS)
+        return consumers.parse_groups(answer.body)
+
+    async def connected_consumers(self, broker: str, group: str) -> ConnectedConsumers | None:
+        """Return the members of a consumer group that are connected to a broker, or None if there are none."""
+        try:
+            answer = await self._call(broker, RequestCode.GET_CONSUMER_CONNECTIONS, {"consumerGroup": group})
+        except BrokerError as error:
+            if error.code == ResponseCode.CONSUMER_NOT_ONLINE:
+                return None
+            raise
+        return consumers.parse_connected(answer.body)
+
+    async def progress(self, broker: str, group: str) -> Sequence[Progress]:
+        """Return how far a consumer group has come in every queue of a broker that it has consumed from."""
+        answer = await self._call(broker, RequestCode.GET_CONSUME_STATS, {"consumerGroup": group})
+        return consumers.parse_progress(answer.body)
+
+    async def held_queues(self, broker: str, group: str, client_id: str) -> Sequence[Queue]:
+        """Return the queues that one member holds now; the broker asks it over the member's own connection.
+
+        Raises:
+            BrokerError: the member is not connected to this broker, or is of a kind that does not say.
+        """
+        fields = {"consumerGroup": group, "clientId": client_id, "jstackEnable": "false"}
+        answer = await self._call(broker, RequestCode.GET_CONSUMER_RUNNING_INFO, fields)
+        return consumers.parse_held_queues(answer.body)

@@ -1,0 +1,78 @@
+"""The drill partition-master on real hosts, and that no rule of it is left behind, whatever becomes of rmqops."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from rmqops.operations import health
+from tests.support.clusters import Cluster
+from tests.support.drilling import SHORT, STRUCK, drill, findings, the_run, victim
+from tests.support.lab import LabUp
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
+
+DEADLINE = 20
+FOREIGN = (
+    "iptables -A INPUT -s 192.0.2.7 -p tcp --dport 80 -j DROP; iptables -N THEIRS; iptables -A OUTPUT -j THEIRS"
+)
+
+
+@dataclass(frozen=True)
+class Hosts:
+    """Three NameServers and a DLedger group, each on a host of its own that has rules of its own."""
+
+    lab: LabUp
+    cluster: Cluster
+
+    def rules(self, instance: str) -> list[str]:
+        """Return the host's rules; what ``iptables-save`` writes after ``#`` is the time."""
+        saved = self.lab.root(instance, "iptables-save").splitlines()
+        return [line for line in saved if not line.startswith(("#", ":"))]
+
+    def all_rules(self) -> dict[str, list[str]]:
+        return {instance.name: self.rules(instance.name) for instance in self.cluster.topology.brokers}
+
+
+@pytest.fixture(scope="module")
+def hosts(lab: Callable[..., LabUp], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosts]:
+    up = lab(hosts=6)
+    made = Hosts(up, Cluster(up.inventory_in(tmp_path_factory.mktemp("inventory")), Path("/opt/rocketmq")))
+    made.cluster.must("deploy", "--yes")
+    for broker in made.cluster.topology.brokers:
+        up.root(broker.name, FOREIGN)
+    yield made
+    made.cluster.must("destroy", "--data", "--confirm", up.name)
+
+
+def test_a_master_that_is_cut_off_loses_nothing_and_no_rule_stays(hosts: Hosts, tmp_path: Path) -> None:
+    before = hosts.all_rules()
+    assert all(any("192.0.2.7" in rule for rule in rules) for rules in before.values())
+    done = hosts.cluster.rmqops("chaos", "run", "partition-master", "--runs", str(tmp_path), "--json", *SHORT)
+    assert hosts.all_rules() == before
+    assert set(findings(tmp_path)) <= {"routes"}, f"{findings(tmp_path)}\n{done.stderr}"
+    result = json.loads(done.stdout)
+    assert (result["lost"], result["checks"]["service"]["verdict"]) == (0, "pass")
+    assert all(fault["verified"] and fault["healed"] for fault in result["faults"])
+
+
+def test_a_killed_drill_is_healed_by_the_host_itself(hosts: Hosts, tmp_path: Path) -> None:
+    health.wait(hosts.cluster.topology)
+    before = hosts.all_rules()
+    options = ("--deadline", str(DEADLINE))
+    with drill(hosts.cluster, tmp_path / "runs", *options, name="partition-master") as under_way:
+        under_way.wait_for(STRUCK)
+        under_way.process.kill()
+    struck = victim(the_run(tmp_path / "runs"))
+    assert any("RMQOPS" in rule for rule in hosts.rules(struck))
+    end = time.monotonic() + DEADLINE + 5
+    while hosts.rules(struck) != before[struck]:
+        assert time.monotonic() < end, hosts.rules(struck)
+        time.sleep(0.5)
+    health.wait(hosts.cluster.topology)
+    hosts.cluster.must("chaos", "heal", str(the_run(tmp_path / "runs")))

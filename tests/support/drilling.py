@@ -1,0 +1,77 @@
+"""Drills as processes of their own, and what their runs hold."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rmqops.chaos import journal
+from tests.support.clusters import Cluster
+
+SHORT = ("--rate", "30", "--duration", "6", "--seed", "7")
+STRUCK = "verified after"
+
+
+@dataclass
+class Drill:
+    """A drill under way, as a process."""
+
+    process: subprocess.Popen[str]
+    told: list[str]
+
+    def wait_for(self, text: str) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.told.append(line)
+            if text in line:
+                return
+        raise AssertionError(f"it never said {text!r}: {''.join(self.told)}")
+
+    def end(self) -> tuple[int, str]:
+        assert self.process.stderr is not None
+        self.told += self.process.stderr
+        return self.process.wait(60), "".join(self.told)
+
+
+@contextmanager
+def drill(cluster: Cluster, runs: Path, *options: str, name: str = "kill-master") -> Iterator[Drill]:
+    """Start a drill; it is killed at the end, if it has not ended."""
+    argv = [sys.executable, "-m", "rmqops", "chaos", "run", name, "--inventory", str(cluster.inventory)]
+    with subprocess.Popen(
+        [*argv, "--runs", str(runs), *SHORT, *options],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            yield Drill(process, [])
+        finally:
+            process.kill()
+
+
+def findings(runs: Path) -> dict[str, str]:
+    """Return what did not pass in the only run of a directory, if there is one, by check."""
+    results = [json.loads(path.read_text()) for path in runs.glob("*/result.json")]
+    return {
+        name: f"{check['verdict']}: {check['summary']}"
+        for result in results
+        for name, check in result["checks"].items()
+        if check["verdict"] != "pass"
+    }
+
+
+def victim(run: Path) -> str:
+    """Return the instance that a run has struck."""
+    return next(str(entry.instance) for entry in journal.read(run) if entry.step == "inject")
+
+
+def the_run(runs: Path) -> Path:
+    """Return the only run of a directory."""
+    (run,) = runs.iterdir()
+    return run

@@ -1,0 +1,61 @@
+"""What a drill expects while its fault is in force: service before the heal, or a standstill until then."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from rmqops.chaos.evaluate import evaluate
+from rmqops.chaos.settings import Settings
+from rmqops.chaos.verdict import CheckResult, Verdict
+from rmqops.model.history import Event
+from tests.support import drill
+from tests.unit.chaos.checks.recorded import write
+
+BEFORE_THE_HEAL, AFTER_THE_HEAL = drill.NEW_MASTER, drill.HEALED + 0.5
+SERVICE, STANDSTILL = Settings(), Settings(standstill=2.0)
+
+
+def judged(events: Sequence[Event], settings: Settings, directory: Path) -> CheckResult:
+    verdicts = evaluate(write(events, directory), settings)
+    return next(result for result in verdicts.results if result.name == "service")
+
+
+@pytest.mark.parametrize(
+    ("served_again", "settings", "expected"),
+    [
+        (BEFORE_THE_HEAL, SERVICE, Verdict.PASS),
+        (AFTER_THE_HEAL, SERVICE, Verdict.FAIL),
+        (AFTER_THE_HEAL, STANDSTILL, Verdict.PASS),
+        (BEFORE_THE_HEAL, STANDSTILL, Verdict.FAIL),
+    ],
+)
+def test_service_and_standstill_are_each_the_others_failure(
+    served_again: float, settings: Settings, expected: Verdict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drill, "NEW_MASTER", served_again)
+    monkeypatch.setattr(drill, "END", 30.0)
+    found = judged(drill.events(), settings, tmp_path)
+    assert found.verdict is expected, found.summary
+
+
+def test_one_acknowledgement_without_a_majority_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drill, "NEW_MASTER", AFTER_THE_HEAL)
+    events = drill.events()
+    last = next(event for event in events if event.type == "fail" and event.t > drill.HEALED - 1.5)
+    forged = Event(last.t, last.process, "send", "ok", last.topic, last.broker, last.queue, offset=7, key=last.key)
+    found = judged([forged if event is last else event for event in events], STANDSTILL, tmp_path)
+    assert (found.verdict, found.evidence[0].key) == (Verdict.FAIL, last.key)
+
+
+def test_nobody_asked_for_service_so_nothing_is_known_of_it(tmp_path: Path) -> None:
+    events = [event for event in drill.events() if not (event.op == "send" and event.t > drill.FAULT)]
+    assert judged(events, STANDSTILL, tmp_path).verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_drill_that_was_ended_early_proves_neither(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drill, "NEW_MASTER", AFTER_THE_HEAL)
+    events = [event for event in drill.events() if event.key != "recovered"]
+    assert judged(events, SERVICE, tmp_path).verdict is Verdict.INCONCLUSIVE
