@@ -104,7 +104,7 @@ class Bench:
 
     def grow_plain(self) -> Cost:
         """Run the plain playbook without starting anything."""
-        return self._cost([self._plain("site.yml", "-e", "rocketmq_start=false")], self._defaults())
+        return self._cost([self._plain("site.yml", "-e", '{"rocketmq_start": false}')], self._defaults())
 
     def check(self) -> Cost:
         """Run every probe on every host; what it finds of this machine does not matter here."""

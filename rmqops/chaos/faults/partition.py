@@ -23,8 +23,8 @@ _PROBE = """
 command -v iptables > /dev/null || { echo "there is no iptables" >&2; exit 1; }
 iptables -w -S INPUT > /dev/null || exit 1
 ! iptables -w -S "$1" > /dev/null 2>&1 || { echo "the chain $1 is there already" >&2; exit 1; }
-chain=$1
 shift
+[ $# -gt 0 ] || { echo "all others have the address of this host" >&2; exit 1; }
 for peer; do
   ! ip -o addr show | grep -Fqw "$peer" || { echo "$peer is an address of this host as well" >&2; exit 1; }
 done
