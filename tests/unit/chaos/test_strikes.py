@@ -20,7 +20,7 @@ VICTIMS = topology().groups[0].members[:2]
 WORDS = {
     "kill -0": "requires",
     "setsid nohup": "arm",
-    "kill -KILL": "inject",
+    'kill -s "$3"': "inject",
     "is still alive": "verify",
     "rmdir": "disarm",
 }
