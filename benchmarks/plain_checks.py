@@ -164,14 +164,14 @@ def _overtaken(sends: dict[str, list[Event]], stored: dict[str, set[tuple[str, P
     for key, group in sends.items():
         answers = [event for event in group if event.type == "ok"]
         invoked = [event.t for event in group if event.type == "invoke"]
-        if len(answers) != 1 or not invoked or key not in stored:
+        if len(answers) != 1 or key not in stored:
             continue
         ok = answers[0]
         mine = {int(place[3] or 0) for _, place in stored[key] if place[:3] == _place(ok)[:3]}
         acknowledged = int(ok.offset or 0)
         offset = acknowledged if acknowledged in mine else min(mine, default=acknowledged)
         ended = max(event.t for event in group if event.type != "invoke")
-        queues[ok.process, _queue(ok)].append((offset, min(invoked), ended, key))
+        queues[ok.process, _queue(ok)].append((offset, min(invoked, default=0.0), ended, key))
     found = set()
     for mine in queues.values():
         latest = before = 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from tests.support.clusters import Cluster, dledger_inventory, free_port_base
 from tests.support.lab import lab
 
 __all__ = ["lab"]  # a fixture that lives elsewhere
+
+# Who starts the tests in the background has Ctrl-C ignored, and so would all that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

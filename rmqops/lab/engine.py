@@ -158,6 +158,7 @@ class Engine:
             f"--hostname={host}",
             f"--network={network(lab)}",
             f"--ip={address}",
+            f"--mac-address={_mac(address)}",
             f"--network-alias={host}",
             f"--label={LABEL}={lab}",
             f"--label={HOST_LABEL}={host}",
@@ -260,3 +261,8 @@ def only(hosts: Sequence[Host], name: str) -> Host:
             return host
     names = ", ".join(host.name for host in hosts) or "none"
     raise OperationFailed(f"there is no host {name} in the lab; there is {names}")
+
+
+def _mac(address: str) -> str:
+    """Return a locally administered MAC that an address keeps: its neighbours know a host that was made anew."""
+    return "02:00:" + ":".join(f"{int(part):02x}" for part in address.split("."))

@@ -21,9 +21,14 @@ SQUAT = "import socket, time; s = socket.socket(); s.bind(('', 10909)); s.listen
 
 
 @pytest.fixture(scope="module")
-def three(lab: Callable[..., LabUp]) -> LabUp:
-    """Three hosts, each with a NameServer and a member of one DLedger group; they may set what is their own."""
-    return lab(hosts=3, kernel_settings=True)
+def three(lab: Callable[..., LabUp]) -> Iterator[LabUp]:
+    """Three hosts, each with a NameServer and a member of one DLedger group; they may set what is their own.
+
+    They go with the module: while they are up, kernel settings are not set back.
+    """
+    up = lab(hosts=3, kernel_settings=True)
+    yield up
+    up.must("lab", "down", "--name", up.name)
 
 
 def check(lab: LabUp, inventory: Path | None = None, *options: str) -> tuple[Done, dict]:

@@ -114,3 +114,24 @@ def test_the_checks_agree_with_the_plain_checker(events: list[Event]) -> None:
         results = judge(events, Path(place))
 
     _compare(results, find(events))
+
+
+def test_they_agree_on_an_acknowledgement_that_nobody_sent_and_that_is_stored_elsewhere(tmp_path: Path) -> None:
+    events = list(good(2))
+    acknowledged = next(
+        n for n, event in enumerate(events) if (event.op, event.type, event.offset) == ("send", "ok", 52)
+    )
+    queue = events[acknowledged].queue
+    for number, event in enumerate(events):
+        later = event.process == "drain-broker-a-n2" and (event.type, event.queue, event.offset) == (
+            "ok",
+            queue,
+            56,
+        )
+        if number == acknowledged or later:
+            events[number] = replace(event, key="stranger")
+
+    results = judge(events, tmp_path)
+
+    assert results["order"].numbers["out_of_order"] == 1
+    _compare(results, find(events))
