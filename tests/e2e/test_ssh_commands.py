@@ -12,8 +12,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -90,6 +92,16 @@ def commands(mark: str) -> list[int]:
     return found
 
 
+@contextmanager
+def started(argv: Sequence[str], **options: Any) -> Iterator[subprocess.Popen[str]]:
+    """Start a process that does not outlive the block."""
+    with subprocess.Popen(argv, **options) as child:
+        try:
+            yield child
+        finally:
+            child.kill()
+
+
 def sleeps(nap: str) -> bool:
     """Tell whether a process sleeps for so long; those that only speak of it do not count."""
     whole = f"sleep\0{nap}\0".encode()
@@ -127,7 +139,7 @@ def test_exec_with_a_limit_of_time(inventory: Path) -> None:
 def test_exec_is_ended_by_ctrl_c_on_the_host_too(inventory: Path) -> None:
     nap = f"600.{secrets.randbelow(10**12):012d}"
     argv = [sys.executable, "-m", "rmqops", "exec", "-i", str(inventory), "--", "sleep", nap]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+    with started(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
         wait_until(lambda: sleeps(nap), lambda: "nothing was started")
         child.send_signal(signal.SIGINT)
         out, err = child.communicate(timeout=60)
@@ -144,7 +156,7 @@ def test_an_unknown_host_is_asked_for_once_on_a_terminal(inventory: Path, host: 
     assert "--accept-new-host-keys" in refused.stderr
     ours, theirs = pty.openpty()
     argv = [sys.executable, "-m", "rmqops", "exec", "-i", str(inventory), "--", "echo", "hello"]
-    with subprocess.Popen(argv, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+    with started(argv, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
         os.write(ours, b"y\n")
         out, err = child.communicate(timeout=60)
     os.close(ours)
@@ -221,7 +233,7 @@ def test_logs_are_followed_over_a_rotation_until_ctrl_c(
     def heard(text: str) -> None:
         wait_until(lambda: f"| {text}\n" in told.read_text(), told.read_text)
 
-    with told.open("w") as sink, subprocess.Popen(argv, stdout=sink, stderr=subprocess.PIPE, text=True) as child:
+    with told.open("w") as sink, started(argv, stdout=sink, stderr=subprocess.PIPE, text=True) as child:
         heard("one")
         with log.open("a") as stream:
             stream.write("two\n")
