@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from rmqops.chaos.outage import GAP
 from rmqops.chaos.recorder import Recorder
 from rmqops.chaos.workload import settings
 from rmqops.chaos.workload.outlet import FLUSH
@@ -29,7 +30,7 @@ class Count:
     indeterminate: int = 0
     received: int = 0
     first_ok: float | None = None
-    """Of the current run of successes: the first one after whatever went wrong last."""
+    """Of the current run of successes: the first one after whatever went wrong last, a silence included."""
     last_ok: float | None = None
 
     def take(self, t: float, op: bytes, kind: bytes) -> None:
@@ -38,9 +39,9 @@ class Count:
             self.received += kind == b"ok"
         elif kind == b"ok":
             self.acknowledged += 1
-            self.last_ok = t
-            if self.first_ok is None:
+            if self.first_ok is None or self.last_ok is None or t - self.last_ok > GAP:
                 self.first_ok = t
+            self.last_ok = t
         elif kind != b"invoke":
             self.refused += kind == b"fail"
             self.indeterminate += kind == b"info"
@@ -112,13 +113,13 @@ class Load:
                     detail="\n".join(worker.complaints) or None,
                 )
 
-    def sustained(self, seconds: float, now: float) -> bool:
-        """Tell whether every producer has had nothing but successes for that long, and still has them."""
+    def sustained(self, seconds: float, now: float, since: float = 0.0) -> bool:
+        """Tell whether every producer has had only successes for that long, all after ``since``, and still has."""
         return all(
             one.count.first_ok is not None
             and one.count.last_ok is not None
-            and now - one.count.first_ok >= seconds
-            and now - one.count.last_ok < 1.0
+            and one.count.last_ok - max(one.count.first_ok, since) >= seconds
+            and now - one.count.last_ok <= GAP
             for one in self.producers
         )
 

@@ -195,7 +195,7 @@ class Phases:
                     self._say(f"master of {group.name} is {master.name} after {self._since_strike()}")
             return (
                 None
-                if self._load.sustained(self._settings.sustained, self._recorder.now())
+                if self._load.sustained(self._settings.sustained, self._recorder.now(), self._struck)
                 else "sends fail still"
             )
 
@@ -251,6 +251,20 @@ class Phases:
         else:
             self._event("ok", None)
             self._say(f"recovered {self._recorder.now() - started:.1f} s after the heal: the cluster is healthy")
+            await self._serve(started + self._drill.times.recover - self._recorder.now())
+
+    async def _serve(self, seconds: float) -> None:
+        """Let the load run until it has shown that it is served for good, or the bound passes."""
+
+        async def failing() -> str | None:
+            self._alive()
+            served = self._load.sustained(self._settings.sustained, self._recorder.now(), self._struck)
+            return None if served else self._load.trouble()
+
+        try:
+            await waiting.until("sends sustained after recovery", failing, seconds, interval=INTERVAL)
+        except OperationFailed as error:
+            self._say(error.message)  # the check will judge it
 
     async def _stop_load(self) -> Mapping[str, Instance]:
         """Stop producers, then consumers, then the sampler; return the master of each group."""

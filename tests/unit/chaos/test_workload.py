@@ -91,6 +91,10 @@ def test_the_quantiles_of_lateness() -> None:
     assert _quantile(array("d"), 0.5) == 0
 
 
+def oks(first: int, last: int) -> list[tuple[float, bytes]]:
+    return [(tenth / 10, b"ok") for tenth in range(first, last + 1)]
+
+
 def count(*outcomes: tuple[float, bytes]) -> Count:
     made = Count()
     for t, kind in outcomes:
@@ -102,11 +106,13 @@ def count(*outcomes: tuple[float, bytes]) -> Count:
     ("outcomes", "sustained"),
     [
         ([], False),
-        ([(1, b"ok"), (9.9, b"ok")], True),
-        ([(1, b"ok"), (5, b"fail"), (9.9, b"ok")], False),
-        ([(1, b"ok"), (5, b"info"), (9.9, b"ok")], False),
-        ([(4, b"fail"), (5, b"ok"), (9.9, b"ok")], True),
-        ([(1, b"ok"), (8.9, b"ok")], False),
+        (oks(10, 99), True),
+        ([*oks(10, 49), (5, b"fail"), *oks(51, 99)], False),
+        ([*oks(10, 49), (5, b"info"), *oks(51, 99)], False),
+        ([(4, b"fail"), *oks(45, 99)], True),
+        (oks(10, 89), False),
+        ([*oks(10, 50), *oks(61, 99)], False),
+        (oks(51, 99), False),
         ([(1, b"invoke"), (9.9, b"invoke")], False),
     ],
 )
@@ -117,6 +123,7 @@ def test_successes_are_sustained_when_nothing_else_came_for_long_enough(
         load = Load(recorder)
         load.workers = [Worker(PRODUCER, None, count(*outcomes)), Worker(CONSUMER, None)]  # type: ignore[arg-type]
         assert load.sustained(5, now=10) is sustained
+        assert not load.sustained(5, now=10, since=5)
 
 
 async def flowing(load: Load) -> Worker:
