@@ -214,6 +214,15 @@ class History:
         value = self.query(sql, parameters)[0][0]
         return int(cast(int, value or 0))
 
+    def count(self, *codes: int) -> int:
+        """Return how many events there are with these codes of ``rmqops.chaos.tables``; without any, all."""
+        return sum(number for code, number in self._counts.items() if code in codes or not codes)
+
+    @cached_property
+    def _counts(self) -> dict[int, int]:
+        rows = self.query("select code, sum(coalesce(len(ks), 1))::bigint from store.line group by code")
+        return {cast(int, code): cast(int, number) for code, number in rows}
+
     def of(self, *ops: Op) -> Iterator[Event]:
         """Return the single events of some kinds."""
         return (event for event in self.others if event.op in ops)

@@ -58,6 +58,7 @@ def load(connection: DuckDBPyConnection, source: Path, place: Path, bits: int) -
         raise ValueError("an event lacks a field that its kind must have")
     events = tuple(_single(t, rest) for _, _, _, _, t, rest in rows)
     _name(connection, [(p, q, event) for (_, _, p, q, _, _), event in zip(rows, events, strict=True)])
+    connection.execute(tables.SUMS)
     connection.execute(tables.MESSAGES)
     connection.execute(tables.RANGES.format(bits=bits))
     return events

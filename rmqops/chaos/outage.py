@@ -15,12 +15,7 @@ from rmqops.chaos.history import History, Row
 GAP = 1.0
 """Seconds without an acknowledgement that count as an interruption, though nothing failed: hung sends are none."""
 
-BINS = """
-    select t // 100000, min(t) filter (type = 'ok') / 1e6, max(t) filter (type = 'ok') / 1e6,
-        min(t) filter (type <> 'ok') / 1e6, max(t) filter (type <> 'ok') / 1e6, count(*) filter (type = 'ok'),
-        count(*) filter (type = 'fail'), count(*) filter (type = 'info')
-    from ended group by 1 order by 1
-"""
+BINS = "select * exclude tenth from bin order by tenth"
 NEXT_OK = """
     select min(ended) / 1e6 from message
     where acks > 0 and ended > $1::double * 1e6 and invoked >= $2::double * 1e6
@@ -55,7 +50,7 @@ def bins(history: History) -> list[Bin]:
 
 
 def _bin(row: Row) -> Bin:
-    return Bin(*row[1:])  # type: ignore[arg-type]
+    return Bin(*row)  # type: ignore[arg-type]
 
 
 def breaks(found: Sequence[Bin]) -> list[Break]:

@@ -119,18 +119,29 @@ create table drain (
 );
 create table name (p uinteger, process varchar);
 create type outcome as enum ('acknowledged', 'refused', 'indeterminate');
-create view complete as
-    with read_upto as (select p, q, max(o)::bigint + 1 as upto from drained group by p, q),
-        last as (select q, max(t) as t from acknowledged group by q)
-    select drain.p, drain.q,
-        not failed and coalesce(upto, 0) >= drain.ended and coalesce(last.t <= drain.t, true) as complete
-    from drain left join read_upto using (p, q) left join last using (q);
 create view retried as
     select k from event where code in ({ACKNOWLEDGED}, {REFUSED}, {INDETERMINATE}) and rest is not null
         and try_cast((rest ->> '$.value') ->> '$.attempts' as integer) > 1;
 create view unknown as
     select k, rest ->> '$.key' as key, rest ->> '$.process' as process, rest ->> '$.topic' as topic,
         rest ->> '$.error' as error from event where code = {INDETERMINATE};
+"""  # noqa: S608 - constants of this module
+
+SUMS = f"""
+create table complete as
+    with read_upto as (
+            select p, q, max(o + coalesce(len(ks), 1)) as upto from store.line where code = {DRAINED} group by p, q
+        ),
+        last as (select q, max(t) as t from store.line where code = {ACKNOWLEDGED} group by q)
+    select drain.p, drain.q,
+        not failed and coalesce(upto, 0) >= drain.ended and coalesce(last.t <= drain.t, true) as complete
+    from drain left join read_upto using (p, q) left join last using (q);
+create table bin as  -- outcomes of sends by the tenth of a second
+    select t // 100000 as tenth, min(t) filter (type = 'ok') / 1e6 as first_ok,
+        max(t) filter (type = 'ok') / 1e6 as last_ok, min(t) filter (type <> 'ok') / 1e6 as first_bad,
+        max(t) filter (type <> 'ok') / 1e6 as last_bad, count(*) filter (type = 'ok') as ok,
+        count(*) filter (type = 'fail') as fail, count(*) filter (type = 'info') as info
+    from ended group by tenth;
 """  # noqa: S608 - constants of this module
 
 RANGE_BITS = 10

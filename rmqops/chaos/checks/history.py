@@ -21,7 +21,7 @@ def check(history: History, _settings: Settings) -> CheckResult:
     """Judge that sends and outcomes belong together."""
     odd = history.keys(ODD)
     numbers = {
-        "lines": history.number("select count(*) from event"),
+        "lines": history.count(),
         "sends": history.number("select count(*) from message"),
         "unanswered": history.number("select count(*) from message where outcomes < attempts"),
         "outcomes_without_send": len(odd),

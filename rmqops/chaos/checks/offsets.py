@@ -12,6 +12,7 @@ from typing import cast
 from rmqops.chaos.evidence import count, messages
 from rmqops.chaos.history import History
 from rmqops.chaos.settings import Settings
+from rmqops.chaos.tables import ACKNOWLEDGED
 from rmqops.chaos.verdict import CheckResult, Verdict
 
 SHARED = """
@@ -29,7 +30,7 @@ def check(history: History, _settings: Settings) -> CheckResult:
     """Judge that every place has one message and every acknowledged message its place."""
     shared = [cast("list[int]", row[0]) for row in history.query(SHARED)]
     displaced = history.keys(DISPLACED)
-    places = history.number("select count(*) from acknowledged")
+    places = history.count(ACKNOWLEDGED)
     numbers = {
         "acknowledgements": places,
         "places_with_two_messages": len(shared),

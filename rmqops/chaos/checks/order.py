@@ -11,6 +11,7 @@ from __future__ import annotations
 from rmqops.chaos.evidence import count, messages
 from rmqops.chaos.history import History
 from rmqops.chaos.settings import Settings
+from rmqops.chaos.tables import CONSUMED
 from rmqops.chaos.verdict import CheckResult, Verdict
 
 MOVED = """
@@ -53,7 +54,7 @@ def check(history: History, _settings: Settings) -> CheckResult:
     overtaken = history.keys(OVERTAKEN)
     backwards = history.keys(BACKWARDS)
     acknowledged = history.number("select count(*) from message where acks > 0")
-    consumed = history.number("select count(*) from consumed")
+    consumed = history.count(CONSUMED)
     numbers = {
         "acknowledged": acknowledged,
         "out_of_order": len(overtaken),

@@ -10,6 +10,7 @@ from __future__ import annotations
 from rmqops.chaos.evidence import count, messages, not_drained
 from rmqops.chaos.history import History
 from rmqops.chaos.settings import Settings
+from rmqops.chaos.tables import CONSUMED, DRAINED
 from rmqops.chaos.verdict import CheckResult, Verdict
 
 UNSENT = """
@@ -26,7 +27,7 @@ def check(history: History, _settings: Settings) -> CheckResult:
     """Judge that all that was read had been sent and not refused."""
     unsent = history.keys(UNSENT)
     refused = history.keys(REFUSED)
-    read = history.number("select (select count(*) from drained) + (select count(*) from consumed)")
+    read = history.count(DRAINED, CONSUMED)
     total = len(unsent) + len(refused)
     decided = bool(read) and not history.undrained
     numbers = {
