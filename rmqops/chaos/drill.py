@@ -2,204 +2,307 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+import json
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from typing import Literal, TypeVar, cast
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from rmqops.chaos import faults
-from rmqops.chaos.settings import Settings
+from rmqops.chaos.faults import Options
 from rmqops.errors import UsageError
 
 Allowance = Literal["majority", "last-nameserver", "several-groups"]
-Expectation = Literal["service", "standstill"]
-EXPECTATIONS: tuple[Expectation, ...] = ("service", "standstill")
-ALLOWANCES: tuple[Allowance, ...] = ("majority", "last-nameserver", "several-groups")
+Expectation = Literal["service", "standstill", "anything"]
+Order = Literal["given", "shuffled", "random"]
 
-STANDSTILL = 3.0
-"""Seconds after the loss of a majority in which an answer that was under way may still come."""
+_SUFFIXES = (".yml", ".yaml")
+_LARGEST = 1 << 20
+"""Bytes of a drill's file; more is something else."""
+_HINT = "compare it with a drill that ships: rmqops chaos show kill-master"
 
-_SUFFIX = ".yml"
-_T = TypeVar("_T", "Load", "Times")
+Text = Annotated[str, Field(min_length=1)]
+Seconds = Annotated[float, Field(ge=0, le=86_400)]
 
 
-@dataclass(frozen=True)
-class Load:
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, populate_by_name=True)
+
+
+class Load(_Part):
     """What sends and receives while the drill runs."""
 
-    producers: int = 2
-    """Processes that send."""
-    consumers: int = 1
-    """Processes that receive; each reads every queue."""
-    rate: float = 100
-    """Messages per second and producer."""
-    size: int = 128
-    """Bytes of a body."""
-    queues: int = 4
-    """Queues of the drill's topic on each group."""
+    producers: int = Field(default=2, ge=1, le=1000, description="Processes that send.")
+    consumers: int = Field(default=1, ge=1, le=1000, description="Processes that receive; each reads every queue.")
+    rate: float = Field(default=100, gt=0, le=100_000, description="Messages per second and producer.")
+    size: int = Field(default=128, ge=32, le=4_000_000, description="Bytes of a body, which begins with its key.")
+    queues: int = Field(default=4, ge=1, le=1024, description="Queues of the drill's topic on each group.")
 
 
-@dataclass(frozen=True)
-class Times:
+class Times(_Part):
     """Seconds: how long a phase lasts, or how long it may last."""
 
-    before: float = 5
-    """Load before the strike."""
-    fail_over: float = 60
-    """At most this long until a new master stands and sends are sustained."""
-    hold: float = 5
-    """Load with the fault still in force, after that."""
-    recover: float = 120
-    """At most this long until the healed cluster is healthy."""
-    after: float = 5
-    """Load after that."""
-    deadline: float = 120
-    """When the host heals itself, counted from the moment before the strike."""
+    before: Seconds = Field(default=5, description="Load before the first strike.")
+    fail_over: Seconds = Field(default=60, description="At most this long until what the phase expects has come.")
+    hold: Seconds = Field(default=5, description="Load with the faults still in force, after that.")
+    recover: Seconds = Field(default=120, description="At most this long until the cluster is well again.")
+    after: Seconds = Field(default=5, description="Load after the last recovery.")
+    deadline: Seconds = Field(default=120, description="When hosts heal themselves, counted from the strike.")
+
+
+class Strike(_Part):
+    """One fault, and whom it strikes."""
+
+    fault: Text = Field(description="A fault of `rmqops chaos list`.")
+    target: Text = Field(
+        description="master, slave, one, minority, majority, all, namesrv[-majority|-all], or names."
+    )
+    options: dict[str, float | str] = Field(default={}, alias="with", description="The fault's own options.")
+
+    @property
+    def chosen(self) -> Options:
+        """The fault's options with their defaults."""
+        return faults.options(self.fault, self.options)
+
+    @property
+    def words(self) -> str:
+        """The strike in a few words, as a drill's log tells it."""
+        told = ", ".join(f"{name} {value}" for name, value in self.options.items())
+        return f"{self.fault} {self.target}{f' ({told})' if told else ''}"
+
+
+class Phase(_Part):
+    """Faults that are in force together, until they are healed together."""
+
+    strikes: tuple[Strike, ...] = Field(min_length=1, description="Put in force side by side.")
+    expects: Expectation = Field(
+        default="service",
+        description="Before the heal: service must come back, nothing may be acknowledged, or either is well.",
+    )
+    hold: Seconds | None = Field(default=None, description="Instead of the drill's.")
+    fail_over: Seconds | None = Field(default=None, description="Instead of the drill's.")
+
+
+class Schedule(_Part):
+    """In what order phases come, and how often; what is left to chance is the seed's."""
+
+    rounds: int = Field(default=1, ge=1, le=10_000, description="How often the list is gone through.")
+    order: Order = Field(default="given", description="As given, shuffled, or one phase drawn a round.")
+    pause: tuple[Seconds, Seconds] = Field(default=(0, 0), description="Between two phases: at least and at most.")
+
+    @model_validator(mode="after")
+    def _pause_is_a_range(self) -> Self:
+        if self.pause[0] > self.pause[1]:
+            raise ValueError("pause must not end before it begins")
+        return self
+
+
+class Abort(_Part):
+    """When a drill is broken off, and everything healed; 0 is never."""
+
+    failed: int = Field(default=0, ge=0, description="So many sends refused or indeterminate.")
+    outage: Seconds = Field(default=0, description="So long without an acknowledgement.")
+    other_groups: bool = Field(default=True, description="A group that was not struck loses its master.")
+
+
+class Drill(_Part):
+    """A named chaos scenario, as data."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")]
+    description: Text
+    proves: tuple[Text, ...] = Field(min_length=1)
+    does_not_prove: tuple[Text, ...] = Field(min_length=1)
+    phases: tuple[Phase, ...] = Field(min_length=1)
+    load: Load = Load()
+    times: Times = Times()
+    schedule: Schedule = Schedule()
+    abort: Abort = Abort()
+    allows: tuple[Allowance, ...] = Field(default=(), description="What the guard lets pass.")
+
+    @model_validator(mode="after")
+    def _numbers_fit(self) -> Self:
+        for phase in self.phases:
+            hold = self.times.hold if phase.hold is None else phase.hold
+            if self.times.deadline < hold + 10:
+                raise ValueError(
+                    f"times.deadline of {self.times.deadline:g} s leaves less than 10 s besides {hold:g} s of hold"
+                )
+        return self
+
+    @property
+    def strikes(self) -> Iterator[Strike]:
+        """Every strike of every phase."""
+        return (strike for phase in self.phases for strike in phase.strikes)
+
+    def changed(self, **parts: object) -> Drill:
+        """Return the drill with other parts, such as ``load=Load(rate=5)``, read as strictly.
+
+        Raises:
+            UsageError: they do not make sense together.
+        """
+        plain = {name: _plain(value) for name, value in parts.items()}
+        return _validated({**self.document(), **plain}, f"drill {self.name}")
+
+    def document(self) -> dict[str, Any]:
+        """Return what its YAML says, what is default left out."""
+        return self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+
+    def yaml(self) -> str:
+        """Return its YAML, what is default left out."""
+        import yaml
+
+        return str(yaml.safe_dump(self.document(), sort_keys=False, allow_unicode=True, width=110))
 
 
 @dataclass(frozen=True)
-class Drill:
-    """A named chaos scenario, as data."""
+class Step:
+    """One phase of a schedule."""
 
-    name: str
-    description: str
-    proves: tuple[str, ...]
-    does_not_prove: tuple[str, ...]
-    fault: str
-    target: str
-    load: Load = Load()
-    times: Times = Times()
-    allows: tuple[Allowance, ...] = ()
-    """What the guard lets pass, because the drill is about it."""
-    expects: Expectation = "service"
-    """Whether the struck group must serve again before the heal, or must not."""
+    number: int
+    """From 1 on."""
+    phase: Phase
+    pause: float
+    """Seconds of load before it, besides what the drill says of the first."""
+    seed: str
+    """Decides who is struck, where the target leaves a choice."""
 
-    def asked(self, settings: Settings) -> Settings:
-        """Return the checks' settings with what the drill expects."""
-        return replace(settings, standstill=STANDSTILL if self.expects == "standstill" else 0.0)
+
+def scheduled(drill: Drill, seed: int) -> tuple[Step, ...]:
+    """Return the phases in their order; the same seed gives the same schedule."""
+    chance = random.Random(seed)
+    phases: list[Phase] = []
+    for _ in range(drill.schedule.rounds):
+        if drill.schedule.order == "random":
+            phases.append(chance.choice(drill.phases))
+        elif drill.schedule.order == "shuffled":
+            phases += chance.sample(drill.phases, len(drill.phases))
+        else:
+            phases += drill.phases
+    pauses = [0.0, *(round(chance.uniform(*drill.schedule.pause), 3) for _ in phases[1:])]
+    return tuple(
+        Step(number, phase, pause, f"{seed}-{number}")
+        for number, (phase, pause) in enumerate(zip(phases, pauses, strict=True), 1)
+    )
 
 
 def names() -> tuple[str, ...]:
     """Return the name of every drill that rmqops ships."""
     shipped = resources.files("rmqops.chaos").joinpath("drills").iterdir()
-    return tuple(sorted(entry.name.removesuffix(_SUFFIX) for entry in shipped if entry.name.endswith(_SUFFIX)))
+    return tuple(sorted(entry.name.removesuffix(".yml") for entry in shipped if entry.name.endswith(".yml")))
 
 
-@cache
-def find(name: str) -> Drill:
-    """Return the drill of that name.
+def text(name: str) -> tuple[str, str]:
+    """Return the YAML of a drill and where it lies; a name is one that ships, a path is somebody's own.
 
     Raises:
         UsageError: there is none.
     """
-    if name not in names():
-        raise UsageError(f"there is no drill {name!r}", remedy=f"use one of {', '.join(names())}")
-    file = f"{name}{_SUFFIX}"
-    return parse(resources.files("rmqops.chaos").joinpath("drills", file).read_text("utf-8"), file)
+    if name in names():
+        return resources.files("rmqops.chaos").joinpath("drills", f"{name}.yml").read_text("utf-8"), f"{name}.yml"
+    path = Path(name)
+    if path.suffix not in _SUFFIXES:
+        raise UsageError(
+            f"there is no drill {name!r}", remedy=f"use one of {', '.join(names())}, or the path of a .yml file"
+        )
+    try:
+        with path.open("rb") as file:
+            content = file.read(_LARGEST + 1)
+        if len(content) > _LARGEST:
+            raise UsageError(f"{path} is larger than {_LARGEST} bytes, so it is no drill", remedy=_HINT)
+        return content.decode("utf-8"), str(path)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}", remedy="name a file that exists") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not UTF-8: {error.reason}", remedy=_HINT) from error
 
 
-def parse(text: str, source: str) -> Drill:
+@cache
+def find(name: str) -> Drill:
+    """Return the drill of a name, or of a file.
+
+    Raises:
+        UsageError: there is none, or it is none.
+    """
+    return parse(*text(name))
+
+
+def parse(content: str, source: str) -> Drill:
     """Read a drill.
 
     Args:
-        text: The YAML.
+        content: The YAML.
         source: The file's name, for messages.
 
     Raises:
-        UsageError: it is not a drill; names the file and the key.
+        UsageError: it is not a drill; names the file and every key that is wrong.
     """
     import yaml
 
     try:
-        document = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise UsageError(
-            f"{source} is not YAML: {error}", remedy="compare it with a drill that rmqops ships"
-        ) from error
-    found = _mapping(document, source, {field.name for field in fields(Drill)})
-    missing = {"name", "description", "proves", "does_not_prove", "fault", "target"} - set(found)
-    if missing:
-        raise _wrong(source, ", ".join(sorted(missing)), "is missing")
-    drill = Drill(
-        name=_text(found, "name", source),
-        description=_text(found, "description", source),
-        proves=_texts(found, "proves", source),
-        does_not_prove=_texts(found, "does_not_prove", source),
-        fault=_text(found, "fault", source),
-        target=_text(found, "target", source),
-        load=_numbers(Load(), found.get("load", {}), f"{source}: load"),
-        times=_numbers(Times(), found.get("times", {}), f"{source}: times"),
-        allows=cast("tuple[Allowance, ...]", _texts(found, "allows", source) if "allows" in found else ()),
-        expects=cast("Expectation", _text({"expects": "service", **found}, "expects", source)),
-    )
-    if drill.expects not in EXPECTATIONS:
-        raise _wrong(source, "expects", f"is {drill.expects!r}; known are {', '.join(EXPECTATIONS)}")
-    unknown = set(drill.allows) - set(ALLOWANCES)
-    if unknown:
-        raise _wrong(source, "allows", f"has {', '.join(sorted(unknown))}; known are {', '.join(ALLOWANCES)}")
-    faults.find(drill.fault)
-    return check(drill)
+        document = yaml.safe_load(content)
+    except (yaml.YAMLError, RecursionError) as error:
+        raise UsageError(f"{source} is not YAML: {error}", remedy=_HINT) from error
+    if not isinstance(document, dict):
+        raise UsageError(f"{source} is not a mapping with the keys of a drill", remedy=_HINT)
+    return _validated(document, source)
 
 
-def check(drill: Drill) -> Drill:
-    """Return a drill whose numbers make sense together.
-
-    Raises:
-        UsageError: they do not.
-    """
-    load, times = drill.load, drill.times
-    for name in ("producers", "consumers", "queues"):
-        if getattr(load, name) < 1:
-            raise UsageError(f"a drill needs {name}: {getattr(load, name)} are none", remedy="give 1 or more")
-    if not 0 < load.rate <= 100_000:
-        raise UsageError(
-            f"a rate of {load.rate:g} messages a second", remedy="give more than 0 and at most 100000"
-        )
-    if not 32 <= load.size <= 4_000_000:
-        raise UsageError(f"bodies of {load.size} bytes", remedy="give 32 to 4000000; a body begins with its key")
-    short = [field.name for field in fields(times) if getattr(times, field.name) < 0]
-    if short:
-        raise UsageError(f"{', '.join(short)} must not be negative")
-    if times.deadline < times.hold + 10:
-        raise UsageError(
-            f"a deadline of {times.deadline:g} s leaves less than 10 s besides the {times.hold:g} s of hold",
-            remedy=f"give at least {times.hold + 10:g}",
-        )
-    return drill
+def schema() -> dict[str, Any]:
+    """Return the JSON schema of a drill's file, with the options of each fault; editors complete from it."""
+    document = Drill.model_json_schema(by_alias=True)
+    strike = document["$defs"]["Strike"]
+    strike["properties"]["fault"]["enum"] = list(faults.kinds())
+    strike["allOf"] = [
+        {
+            "if": {"properties": {"fault": {"const": kind}}, "required": ["fault"]},
+            "then": {
+                "properties": {
+                    "with": {
+                        "type": "object",
+                        "additionalProperties": False,
+                        "properties": {
+                            name: option.schema() for name, option in faults.find(kind).OPTIONS.items()
+                        },
+                    }
+                }
+            },
+        }
+        for kind in faults.kinds()
+    ]
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **document}
 
 
-def _wrong(source: str, key: str, what: str) -> UsageError:
-    return UsageError(f"{source}: {key} {what}", remedy="compare it with a drill that rmqops ships")
+def _validated(document: Mapping[str, object], source: str) -> Drill:
+    try:
+        found = Drill.model_validate_json(json.dumps(document, default=str))
+    except ValidationError as error:
+        told = [_told(problem) for problem in error.errors(include_url=False)]
+        raise UsageError(f"{source}: {told[0]}", detail="\n".join(told[1:]) or None, remedy=_HINT) from error
+    for number, strike in enumerate(found.strikes, 1):
+        try:
+            _ = strike.chosen
+        except UsageError as error:
+            raise UsageError(f"{source}: strike {number}: {error.message}", remedy=error.remedy) from error
+    return found
 
 
-def _mapping(value: object, source: str, known: set[str]) -> Mapping[str, object]:
-    if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
-        raise _wrong(source, "the whole", "is not a mapping of names")
-    unknown = sorted(set(value) - known)
-    if unknown:
-        raise _wrong(source, ", ".join(unknown), f"is not known; known are {', '.join(sorted(known))}")
-    return value
+def _told(problem: Mapping[str, Any]) -> str:
+    """Say one problem of pydantic's in our words: where, what, and what was found."""
+    where = ".".join(str(part) for part in problem["loc"]) or "the whole"
+    if problem["type"] == "extra_forbidden":
+        return f"{where} is not known"
+    if problem["type"] == "missing":
+        return f"{where} is missing"
+    what = problem["msg"].removeprefix("Value error, ")
+    return what if problem["type"] == "value_error" else f"{where} is {problem['input']!r}: {what}"
 
 
-def _text(found: Mapping[str, object], key: str, source: str) -> str:
-    value = found[key]
-    if isinstance(value, str) and value:
-        return value
-    raise _wrong(source, key, f"is {value!r} and not a text")
-
-
-def _texts(found: Mapping[str, object], key: str, source: str) -> tuple[str, ...]:
-    value = found[key]
-    if isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return tuple(value)
-    raise _wrong(source, key, f"is {value!r} and not a list of texts")
-
-
-def _numbers(defaults: _T, value: object, source: str) -> _T:
-    found = _mapping(value, source, {field.name for field in fields(defaults)})
-    for key, number in found.items():
-        whole = isinstance(getattr(defaults, key), int) and not isinstance(defaults, Times) and key != "rate"
-        if isinstance(number, bool) or not isinstance(number, int if whole else (int, float)):
-            raise _wrong(source, key, f"is {number!r} and not a {'whole ' if whole else ''}number")
-    return replace(defaults, **cast("Mapping[str, float]", found))  # type: ignore[arg-type]
+def _plain(value: object) -> object:
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json", by_alias=True)
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value

@@ -123,6 +123,16 @@ class Load:
             for one in self.producers
         )
 
+    @property
+    def failed(self) -> int:
+        """How many sends were refused or are indeterminate."""
+        return sum(one.count.refused + one.count.indeterminate for one in self.producers)
+
+    @property
+    def last_ok(self) -> float:
+        """When the latest acknowledgement came; 0 when there was none."""
+        return max((one.count.last_ok or 0.0 for one in self.producers), default=0.0)
+
     def silent(self, seconds: float, now: float) -> bool:
         """Tell whether no producer has had a success for that long."""
         return all(now - (one.count.last_ok or 0.0) >= seconds for one in self.producers)

@@ -25,8 +25,17 @@ def faults(events: Iterable[Event]) -> tuple[FaultRecord, ...]:
         value = event.value or {}
         kind, instance = event.key or "", value.get("instance")
         if event.op == "fault" and event.type == "invoke":
-            target = value.get("target", "")
-            found.append(FaultRecord(kind, target, instance, value.get("address"), injected_at=event.t))
+            found.append(
+                FaultRecord(
+                    kind,
+                    value.get("target", ""),
+                    instance,
+                    value.get("address"),
+                    injected_at=event.t,
+                    phase=int(value.get("phase", "1")),
+                    expects=value.get("expects", "service"),
+                )
+            )
             continue
         mine = [number for number, one in enumerate(found) if (one.kind, one.instance) == (kind, instance)]
         if event.op == "fault":

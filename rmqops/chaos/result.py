@@ -127,7 +127,7 @@ def read_result(run: Path) -> Result:
 def _parse(document: dict[str, Any]) -> Result:
     checks = tuple(_parse_check(name, entry) for name, entry in document["checks"].items())
     faults = tuple(
-        FaultRecord(**{name: entry[name] for name in FaultRecord.__dataclass_fields__})
+        FaultRecord(**{name: entry[name] for name in FaultRecord.__dataclass_fields__ if name in entry})
         for entry in document["faults"]
     )
     counts = Counts(**{name: document[name] for name in Counts.__dataclass_fields__})

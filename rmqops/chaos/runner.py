@@ -28,6 +28,9 @@ Say = Callable[[str], None]
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Each ends a drill in order: Ctrl-C, an orderly kill, a terminal that closes."""
 
+DRILL = "drill.yml"
+"""In a run's directory: the drill as it was run, the command line's changes included."""
+
 WRITE_INTERVAL = 0.04
 """Seconds between two writes of the history; with :data:`rmqops.chaos.recorder.HOLD` a line is out in 0.1 s."""
 
@@ -80,17 +83,18 @@ def run(request: Request, say: Say, transports: Callable[[Instance], Transport] 
         PreflightFailed: the cluster is not in a steady state; nothing was touched.
         UsageError: the runs' directory cannot be made.
     """
-    request = replace(request, settings=request.drill.asked(request.settings))
     preflight.permit(request.topology, request.drill, request.typed)
     with preflight.alone(request.topology):
         preflight.steady(request.topology, transports)
-        preflight.possible(request.topology, request.drill, transports)
+        clients = preflight.addresses(request.topology)
+        preflight.possible(request.topology, request.drill, transports, clients)
         say("steady state: the cluster is healthy")
         directory, started = _directory(request)
         say(f"run {directory}")
+        (directory / DRILL).write_text(request.drill.yaml(), encoding="utf-8")
         with Journal(directory) as journal, Recorder(directory) as recorder:
             journal.write(Entry("run", "intent", kind=request.drill.name, note=request.topology.cluster))
-            problem, interrupted = asyncio.run(_perform(request, journal, recorder, transports, say))
+            problem, interrupted = asyncio.run(_perform(request, journal, recorder, transports, say, clients))
             journal.write(Entry("run", "failed" if problem or interrupted else "done", note=str(problem or "")))
     return _judge(request, directory, started, problem, interrupted)
 
@@ -101,6 +105,7 @@ async def _perform(
     recorder: Recorder,
     transports: Callable[[Instance], Transport],
     say: Say,
+    clients: tuple[str, ...],
 ) -> tuple[RmqopsError | None, bool]:
     """Go through the phases; on every way out, clean up. Return what went wrong, and whether it was Ctrl-C."""
     phases = Phases(
@@ -114,6 +119,7 @@ async def _perform(
         recorder=recorder,
         transports=transports,
         say=say,
+        clients=clients,
     )
     body = asyncio.ensure_future(phases.perform())
     writing = asyncio.ensure_future(_write(recorder))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 
 from rmqops.errors import RemotingError
 from rmqops.model.history import Event
@@ -46,16 +46,11 @@ class RouteSampler:
             for server in self._topology.nameservers:
                 group.create_task(self._watch(server))
 
-    def agreed(self, group: str, besides: Sequence[Instance] = ()) -> Instance | None:
-        """Return the group's master as all NameServers name it, unless it is one of ``besides``.
-
-        A NameServer among ``besides`` is not listened to.
-        """
-        gone = {instance.name for instance in besides}
-        said = {route.get(group) for server, route in self.masters.items() if server not in gone}
+    def agreed(self, group: str, deaf: Collection[str] = ()) -> Instance | None:
+        """Return the group's master as all NameServers name it but those in ``deaf``, who may know nothing."""
+        said = {route.get(group) for server, route in self.masters.items() if server not in deaf}
         address = said.pop() if len(said) == 1 else None
-        master = self._topology.at(address) if address else None
-        return None if master is None or master.name in gone else master
+        return self._topology.at(address) if address else None
 
     async def _watch(self, server: Instance) -> None:
         loop = asyncio.get_running_loop()

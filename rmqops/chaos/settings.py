@@ -18,15 +18,15 @@ class Settings:
             them on a connection of its own, at once after an election, so a second is long (``BrokerController``).
         heartbeat: How long a NameServer that was started again may know of no master: a broker's heartbeats come
             every 30 s (``registerNameServerPeriod``).
-        standstill: From so long after the fault until its heal, nothing may be acknowledged; 0 says that service
-            must come back before the heal.
+        standstill: Where a standstill is expected, from so long after the fault until its heal nothing may be
+            acknowledged; an answer that was under way may still come before.
         rto_limit: An RTO beyond this fails ``availability``; 0 means that it is measured and not judged.
     """
 
     sustained: float = 5.0
     agreement: float = 2.0
     heartbeat: float = 35.0
-    standstill: float = 0.0
+    standstill: float = 3.0
     rto_limit: float = 0.0
 
     def document(self) -> dict[str, float]:

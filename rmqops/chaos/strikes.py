@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from rmqops.chaos import deadman, faults
-from rmqops.chaos.faults import Plan
+from rmqops.chaos.faults import Aim, Plan
 from rmqops.chaos.journal import Entry, Journal, State, Step
 from rmqops.errors import OperationFailed, PreflightFailed, RmqopsError
 from rmqops.model.commands import Command
@@ -22,9 +22,10 @@ HEALING: frozenset[Step] = frozenset({"heal", "healed", "disarm"})
 class Strike:
     """One fault on one instance, and how far it has come."""
 
-    fault: str
-    """Its id, unique on the host."""
-    instance: Instance
+    kind: str
+    target: str
+    """The drill's word for whom it strikes."""
+    aim: Aim
     plan: Plan
     armed: bool = False
     """A dead-man heal may lie on the host."""
@@ -36,16 +37,34 @@ class Strike:
     fired: bool = False
     """The dead-man heal came before ours."""
 
+    @property
+    def fault(self) -> str:
+        """Its id, unique on the host."""
+        return self.aim.fault
+
+    @property
+    def instance(self) -> Instance:
+        """Whom it strikes."""
+        return self.aim.instance
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A fault that is to be put in force on one instance; the aim's id is given later."""
+
+    kind: str
+    target: str
+    aim: Aim
+
 
 class Nemesis:
-    """The faults of one run.
+    """The faults of one phase, in force side by side.
 
     Its methods run commands and so block; they are called from one thread at a time.
 
     Args:
-        run: The run's name; begins the ids of its faults.
-        kind: What kind of fault.
-        target: The target's word, for the history.
+        prefix: Begins the ids of its faults: the run's name, and the phase's number.
+        phase: The phase's number and what it expects, for the history.
         journal: Where every step is written before it is done.
         emit: Takes the events for the history.
         now: Seconds since the run's start.
@@ -54,18 +73,16 @@ class Nemesis:
 
     def __init__(
         self,
-        run: str,
-        kind: str,
-        target: str,
+        prefix: str,
+        phase: Mapping[str, str],
         *,
         journal: Journal,
         emit: Callable[[Event], None],
         now: Callable[[], float],
         transports: Callable[[Instance], Transport],
     ) -> None:
-        self._run = run
-        self._kind = kind
-        self._target = target
+        self._prefix = prefix
+        self._phase = phase
         self._journal = journal
         self._emit = emit
         self._now = now
@@ -74,25 +91,24 @@ class Nemesis:
 
     @property
     def victims(self) -> tuple[Instance, ...]:
-        """The instances that are to be struck, or were."""
-        return tuple(strike.instance for strike in self.strikes)
+        """The instances that are to be struck, or were, each once."""
+        return tuple({strike.instance.name: strike.instance for strike in self.strikes}.values())
 
-    def prepare(self, victims: Sequence[Instance]) -> None:
-        """Find out, changing nothing, that the fault is possible on each victim.
+    def prepare(self, wanted: Sequence[Wanted]) -> None:
+        """Find out, changing nothing, that each fault is possible on its victim.
 
         Raises:
-            PreflightFailed: it is not.
+            PreflightFailed: one is not.
         """
-        fault = faults.find(self._kind)
-        for victim in victims:
-            probe = self._transports(victim).run(fault.requires(victim))
+        for one in wanted:
+            fault, aim = faults.find(one.kind), replace(one.aim, fault=f"{self._prefix}-{len(self.strikes) + 1}")
+            probe = self._transports(aim.instance).run(fault.requires(aim))
             if not probe.ok:
                 raise PreflightFailed(
-                    f"{victim.name}: the fault {self._kind} is not possible there; nothing was struck",
+                    f"{aim.instance.name}: the fault {one.kind} is not possible there; nothing was struck",
                     detail=probe.stderr.strip() or probe.stdout.strip() or None,
                 )
-            name = f"{self._run}-{len(self.strikes) + 1}"
-            self.strikes.append(Strike(name, victim, fault.plan(victim, probe.stdout)))
+            self.strikes.append(Strike(one.kind, one.target, aim, fault.plan(aim, probe.stdout)))
 
     def arm(self, deadline: float) -> None:
         """Arm the heal of every prepared strike on its host, to fire after ``deadline`` seconds.
@@ -149,11 +165,11 @@ class Nemesis:
         strike.error = None if ok else said
         strike.fired = strike.fired or (step == "disarm" and ok and said == "gone")
         state: State = "done" if ok else "failed"
-        self._write(Entry(step, state, strike.fault, self._kind, strike.instance.name, note=said[-2000:]))
+        self._write(Entry(step, state, strike.fault, strike.kind, strike.instance.name, note=said[-2000:]))
         return ok
 
     def _note(self, strike: Strike, step: Step, command: Command) -> None:
-        self._write(Entry(step, "intent", strike.fault, self._kind, strike.instance.name, command.argv))
+        self._write(Entry(step, "intent", strike.fault, strike.kind, strike.instance.name, command.argv))
 
     def _write(self, entry: Entry) -> None:
         """Journal an entry. Without it nothing is struck; but a full disk must not keep a fault from its heal."""
@@ -172,8 +188,14 @@ class Nemesis:
                 op,
                 kind,
                 broker=victim.group,
-                key=self._kind,
+                key=strike.kind,
                 error=strike.error if kind == "fail" else None,
-                value={"target": self._target, "instance": victim.name, "address": victim.address},
+                value={
+                    "target": strike.target,
+                    "instance": victim.name,
+                    "address": victim.address,
+                    **self._phase,
+                    **{f"with.{name}": str(value) for name, value in strike.aim.options.items()},
+                },
             )
         )

@@ -83,6 +83,10 @@ class FaultRecord:
     heal_started_at: float | None = None
     healed_at: float | None = None
     error: str | None = None
+    phase: int = 1
+    """The phase of the drill in which it was in force, from 1 on."""
+    expects: str = "service"
+    """What that phase expects: ``service``, ``standstill`` or ``anything``."""
 
     @property
     def injected(self) -> bool:

@@ -15,6 +15,7 @@ NAMESERVERS = ("namesrv-1", "namesrv-2", "namesrv-3")
 FAULT, NEW_MASTER, HEALED, END = 5.0, 10.0, 14.0, 20.0
 PER_SECOND = 20
 LATENCY = 0.004
+EXPECTS = "service"
 
 
 def events() -> list[Event]:
@@ -52,7 +53,7 @@ def _routes() -> Iterator[Event]:
 
 
 def _nemesis() -> Iterator[Event]:
-    value = {"target": "master", "instance": "broker-a-n0", "address": ADDRESSES[0]}
+    value = {"target": "master", "instance": "broker-a-n0", "address": ADDRESSES[0], "expects": EXPECTS}
     yield Event(FAULT, "nemesis", "fault", "invoke", broker="broker-a", key="kill", value=value)
     yield Event(FAULT + 0.03, "nemesis", "fault", "ok", broker="broker-a", key="kill", value=value)
     yield Event(HEALED - 1, "nemesis", "heal", "invoke", key="kill", value=value)

@@ -1,9 +1,9 @@
-"""What the drill expects of the service while its faults are in force: that it goes on, or that it stands still.
+"""What each phase expects of the service while its faults are in force: that it goes on, or that it stands still.
 
 A cluster that survives serves again *before* anybody mends it: the first sustained success must come between the
-fault and the heal. A drill that takes a group's majority expects the opposite: from ``settings.standstill``
+fault and the heal. A phase that takes a group's majority expects the opposite: from ``settings.standstill``
 seconds after the last fault until the first heal, no send to that group may be acknowledged, because nobody could
-have agreed to it.
+have agreed to it. A phase that allows ``anything`` is not judged here.
 
 A drill that was ended before it waited for recovery has not given service the time to come back.
 """
@@ -11,13 +11,17 @@ A drill that was ended before it waited for recovery has not given service the t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from rmqops.chaos.evidence import count, messages
 from rmqops.chaos.history import History
 from rmqops.chaos.nemesis import RECOVERED, faults
 from rmqops.chaos.outage import bins, first_sustained
 from rmqops.chaos.settings import Settings
-from rmqops.chaos.verdict import CheckResult, Evidence, FaultRecord, Number, Verdict
+from rmqops.chaos.verdict import EVIDENCE_LIMIT, CheckResult, Evidence, FaultRecord, Number, Verdict
+
+MOST = 3
+"""So many phases are told in the summary."""
 
 SENT = "select count(*) from message where invoked >= $1::double * 1e6 and invoked < $2::double * 1e6"
 SERVED = """
@@ -28,53 +32,88 @@ SERVED = """
 """
 
 
+@dataclass(frozen=True)
+class _Phase:
+    """What one phase has shown."""
+
+    verdict: Verdict
+    text: str
+    again_ms: float | None = None
+    """From the last fault to the first sustained success."""
+    served: int | None = None
+    """How many messages were acknowledged though nobody could agree to them."""
+    evidence: tuple[Evidence, ...] = ()
+
+
 def check(history: History, settings: Settings) -> CheckResult:
-    """Judge the time in which every fault was in force."""
-    found = [fault for fault in faults(history.of("fault", "heal")) if fault.injected_at is not None]
+    """Judge the time in which the faults of each phase were in force."""
+    found: dict[int, list[FaultRecord]] = {}
+    for fault in faults(history.of("fault", "heal")):
+        if fault.injected_at is not None:
+            found.setdefault(fault.phase, []).append(fault)
+    judged = [_judge(history, settings, phase) for phase in found.values()]
+    words = {phase.verdict for phase in judged}
+    verdict = next((one for one in (Verdict.FAIL, Verdict.INCONCLUSIVE) if one in words), Verdict.PASS)
+    told = [phase for phase in judged if phase.verdict is verdict]
+    text = "; ".join(dict.fromkeys(phase.text for phase in told[:MOST])) or "no fault was in force and taken away"
+    if len(judged) > 1:
+        text = f"{len(told)} of {len(judged)} phases: {text}"
+    again = [phase.again_ms for phase in judged if phase.again_ms is not None]
+    served = [phase.served for phase in judged if phase.served is not None]
+    numbers: dict[str, Number] = {
+        "phases": len(judged),
+        "served_again_longest_ms": max(again, default=None),
+        "served_without_majority": sum(served) if served else None,
+    }
+    evidence = tuple(item for phase in judged for item in phase.evidence)[:EVIDENCE_LIMIT]
+    return CheckResult("service", verdict if judged else Verdict.INCONCLUSIVE, text, numbers, evidence)
+
+
+def _judge(history: History, settings: Settings, found: Sequence[FaultRecord]) -> _Phase:
     ends = [fault.heal_started_at for fault in found if fault.heal_started_at is not None]
-    if not found or not ends:
-        return _result(Verdict.INCONCLUSIVE, "no fault was in force and taken away")
+    if not ends:
+        return _Phase(Verdict.INCONCLUSIVE, "no fault was in force and taken away")
     begin, end = max(fault.verified_at or fault.injected_at or 0 for fault in found), min(ends)
-    return (_stands_still if settings.standstill else _goes_on)(history, settings, found, begin, end)
+    if found[0].expects == "standstill":
+        return _stands_still(history, settings, found, begin, end)
+    if found[0].expects == "anything":
+        return _Phase(Verdict.PASS, "either was allowed")
+    return _goes_on(history, settings, found, begin, end)
 
 
 def _goes_on(
     history: History, settings: Settings, found: Sequence[FaultRecord], begin: float, end: float
-) -> CheckResult:
+) -> _Phase:
     injected = max(fault.injected_at or 0 for fault in found)
     at = first_sustained(history, bins(history), injected, settings.sustained).at
+    took = None if at is None else round((at - injected) * 1000, 3)
     if at is not None and at < end:
-        return _result(
-            Verdict.PASS, f"served again {(at - injected) * 1000:,.0f} ms after the fault, unmended", at
-        )
-    if end - injected <= settings.sustained or not any(event.key == RECOVERED for event in history.of("heal")):
-        return _result(Verdict.INCONCLUSIVE, "the fault was taken away before service could come back", at)
+        return _Phase(Verdict.PASS, f"served again {took:,.0f} ms after the fault, unmended", took)
+    waited = any(event.key == RECOVERED and event.t > end for event in history.of("heal"))
+    if end - injected <= settings.sustained or not waited:
+        return _Phase(Verdict.INCONCLUSIVE, "the fault was taken away before service could come back", took)
     text = f"did not serve in the {end - begin:.1f} s in which the fault was in force"
-    return _result(Verdict.FAIL, text, at, evidence=(Evidence(text, t=begin, ended=end),))
+    return _Phase(Verdict.FAIL, text, took, evidence=(Evidence(text, t=begin, ended=end),))
 
 
 def _stands_still(
-    history: History, settings: Settings, _found: Sequence[FaultRecord], begin: float, end: float
-) -> CheckResult:
+    history: History, settings: Settings, found: Sequence[FaultRecord], begin: float, end: float
+) -> _Phase:
     start = begin + settings.standstill
     if not history.number(SENT, [start, end]):
-        return _result(Verdict.INCONCLUSIVE, f"nothing was sent from {settings.standstill:g} s after the fault on")
-    struck = sorted({event.broker for event in history.of("fault") if event.broker})
+        text = f"nothing was sent from {settings.standstill:g} s after the fault on"
+        return _Phase(Verdict.INCONCLUSIVE, text)
+    names = {fault.instance for fault in found}
+    struck = sorted(
+        {
+            event.broker
+            for event in history.of("fault")
+            if event.broker and (event.value or {}).get("instance") in names
+        }
+    )
     served = [row[0] for row in history.query(SERVED, [start, end, struck])]
     if served:
         evidence = messages(history, "acknowledged while nobody could agree to it", map(int, map(str, served)))
         text = f"{count(len(served), 'message')} acknowledged without a majority"
-        return _result(Verdict.FAIL, text, served=len(served), evidence=evidence)
-    return _result(Verdict.PASS, f"nothing was acknowledged for {end - start:.1f} s, as expected", served=0)
-
-
-def _result(
-    verdict: Verdict,
-    text: str,
-    at: float | None = None,
-    *,
-    served: int | None = None,
-    evidence: tuple[Evidence, ...] = (),
-) -> CheckResult:
-    numbers: dict[str, Number] = {"served_again_at_s": at, "served_without_majority": served}
-    return CheckResult("service", verdict, text, numbers, evidence)
+        return _Phase(Verdict.FAIL, text, served=len(served), evidence=evidence)
+    return _Phase(Verdict.PASS, f"nothing was acknowledged for {end - start:.1f} s, as expected", served=0)

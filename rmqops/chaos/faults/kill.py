@@ -6,24 +6,24 @@ Its sockets are closed by the kernel, so its peers notice at once; a machine tha
 from __future__ import annotations
 
 from rmqops.chaos import processes
-from rmqops.chaos.faults import Plan
+from rmqops.chaos.faults import Aim, Option, Plan
 from rmqops.model.commands import Command
-from rmqops.model.topology import Instance
 
 SUMMARY = "kill -9 of the process; healed by starting it again"
+OPTIONS: dict[str, Option] = {}
 
 
-def requires(instance: Instance) -> Command:
+def requires(aim: Aim) -> Command:
     """Probe the process."""
-    return processes.probe(instance)
+    return processes.probe(aim.instance)
 
 
-def plan(instance: Instance, found: str) -> Plan:
+def plan(aim: Aim, found: str) -> Plan:
     """Return the plan; ``found`` is the process id."""
     pid = found.strip()
     return Plan(
-        inject=processes.signal(instance, pid, "KILL"),
-        verify=processes.gone(instance, pid),
-        heal=processes.start(instance),
-        healed=processes.runs(instance),
+        inject=processes.signal(aim.instance, pid, "KILL"),
+        verify=processes.gone(aim.instance, pid),
+        heal=processes.start(aim.instance),
+        healed=processes.runs(aim.instance),
     )

@@ -7,11 +7,11 @@ told of anything: peers find out by their own time-outs, a NameServer after 120 
 from __future__ import annotations
 
 from rmqops.chaos import processes
-from rmqops.chaos.faults import Plan
+from rmqops.chaos.faults import Aim, Option, Plan
 from rmqops.model.commands import Command
-from rmqops.model.topology import Instance
 
 SUMMARY = "STOP to the process, its sockets stay open; healed by CONT"
+OPTIONS: dict[str, Option] = {}
 
 # The state is what follows the name in parentheses; T is stopped by a signal.
 _STATE = """
@@ -49,17 +49,17 @@ done
 )
 
 
-def requires(instance: Instance) -> Command:
+def requires(aim: Aim) -> Command:
     """Probe the process."""
-    return processes.probe(instance)
+    return processes.probe(aim.instance)
 
 
-def plan(instance: Instance, found: str) -> Plan:
+def plan(aim: Aim, found: str) -> Plan:
     """Return the plan; ``found`` is the process id."""
     pid, tries = found.strip(), str(processes.VERIFY_SECONDS * 100)
     return Plan(
-        inject=processes.signal(instance, pid, "STOP"),
+        inject=processes.signal(aim.instance, pid, "STOP"),
         verify=Command.shell(_VERIFY, pid, tries, timeout=processes.VERIFY_SECONDS * 4),
-        heal=Command.shell(_HEAL, instance.home, timeout=processes.start(instance).timeout),
-        healed=Command.shell(_HEALED, instance.home, tries, timeout=processes.VERIFY_SECONDS * 4),
+        heal=Command.shell(_HEAL, aim.instance.home, timeout=processes.start(aim.instance).timeout),
+        healed=Command.shell(_HEALED, aim.instance.home, tries, timeout=processes.VERIFY_SECONDS * 4),
     )

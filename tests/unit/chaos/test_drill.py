@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import yaml
 
@@ -13,9 +15,12 @@ GOOD = {
     "description": "a trial",
     "proves": ["something"],
     "does_not_prove": ["anything else"],
-    "fault": "kill",
-    "target": "master",
+    "phases": [{"strikes": [{"fault": "kill", "target": "master"}]}],
 }
+
+
+def struck(**strike: object) -> list[object]:
+    return [{"strikes": [{"fault": "kill", "target": "master", **strike}]}]
 
 
 def parse(**changes: object) -> drill.Drill:
@@ -29,7 +34,8 @@ def test_every_drill_that_ships_can_be_run() -> None:
         assert found.name == name
         assert found.proves
         assert found.does_not_prove
-        assert faults.find(found.fault).SUMMARY
+        assert all(faults.find(strike.fault).SUMMARY for strike in found.strikes)
+        assert drill.parse(found.yaml(), "again.yml") == found
 
 
 def test_what_is_not_said_has_its_default() -> None:
@@ -40,19 +46,30 @@ def test_what_is_not_said_has_its_default() -> None:
     ("changes", "told"),
     [
         ({"descripton": "x"}, "descripton is not known"),
-        ({"fault": "explode"}, "no fault 'explode'"),
-        ({"target": ""}, "target is ''"),
+        ({"phases": struck(fault="explode")}, "no fault 'explode'"),
+        ({"phases": struck(target="")}, "phases.0.strikes.0.target is ''"),
+        ({"phases": struck(**{"with": {"percent": 5}})}, "kill has no option 'percent'"),
+        ({"phases": struck(fault="loss", **{"with": {"percent": 500}})}, "percent is 500"),
+        ({"phases": struck(fault="loss", **{"with": {"direction": "up"}})}, "direction is 'up'"),
+        ({"phases": struck(fault="loss", **{"with": {"percent": [5]}})}, "with.percent"),
+        ({"phases": []}, "phases is"),
+        ({"phases": [{"strikes": [], "expects": "service"}]}, "strikes is"),
+        ({"phases": [{**struck()[0], "expects": "wonders"}]}, "expects is 'wonders'"),  # type: ignore[dict-item]
+        ({"schedule": {"pause": [5, 2]}}, "pause must not end before it begins"),
+        ({"schedule": {"order": "any"}}, "schedule.order is 'any'"),
+        ({"abort": {"failed": -1}}, "abort.failed is -1"),
+        ({"name": "../up"}, "name is"),
         ({"proves": "x"}, "proves is 'x'"),
         ({"allows": ["everything"]}, "everything"),
         ({"load": {"rates": 5}}, "rates is not known"),
         ({"load": {"producers": 1.5}}, "producers is 1.5"),
         ({"load": {"producers": True}}, "producers is True"),
-        ({"load": {"producers": 0}}, "needs producers"),
-        ({"load": {"rate": 0}}, "a rate of 0"),
-        ({"load": {"size": 8}}, "bodies of 8 bytes"),
-        ({"times": {"before": -1}}, "before must not be negative"),
-        ({"times": {"hold": 30, "deadline": 35}}, "a deadline of 35 s"),
-        ({"times": []}, "not a mapping"),
+        ({"load": {"producers": 0}}, "producers is 0"),
+        ({"load": {"rate": 0}}, "rate is 0"),
+        ({"load": {"size": 8}}, "size is 8"),
+        ({"times": {"before": -1}}, "before is -1"),
+        ({"times": {"hold": 30, "deadline": 35}}, "deadline of 35 s"),
+        ({"times": []}, r"times is \[\]"),
     ],
 )
 def test_a_drill_that_is_wrong_is_refused_with_its_key(changes: dict[str, object], told: str) -> None:
@@ -71,3 +88,72 @@ def test_a_file_that_is_no_drill_is_refused(text: str, told: str) -> None:
 def test_an_unknown_drill_is_told_which_there_are() -> None:
     with pytest.raises(UsageError, match="kill-master"):
         drill.find("kill-everybody")
+
+
+MIXED = """
+name: mixed
+description: a trial
+proves: [a]
+does_not_prove: [b]
+phases:
+  - strikes: [{fault: kill, target: master}]
+  - strikes:
+      - {fault: pause, target: slave}
+      - {fault: loss, target: master, with: {percent: 30, peers: clients}}
+    expects: anything
+    hold: 3
+schedule: {rounds: 4, order: ORDER, pause: [1, 9]}
+"""
+
+
+@pytest.mark.parametrize(("order", "count"), [("given", 8), ("shuffled", 8), ("random", 4)])
+def test_the_same_seed_gives_the_same_schedule(order: str, count: int) -> None:
+    found = drill.parse(MIXED.replace("ORDER", order), "mixed.yml")
+    steps = drill.scheduled(found, 7)
+    assert steps == drill.scheduled(found, 7)
+    assert [step.number for step in steps] == list(range(1, count + 1))
+    assert steps[0].pause == 0
+    assert all(1 <= step.pause <= 9 for step in steps[1:])
+    assert steps != drill.scheduled(found, 8)
+    if order == "given":
+        assert [step.phase for step in steps] == [*found.phases] * 4
+    if order == "shuffled":
+        rounds = [steps[n : n + 2] for n in range(0, 8, 2)]
+        assert all({step.phase.expects for step in one} == {"anything", "service"} for one in rounds)
+
+
+def test_every_problem_of_a_drill_is_told_at_once() -> None:
+    with pytest.raises(UsageError) as caught:
+        parse(load={"rate": 0, "size": 1}, times={"hold": -1})
+    told = f"{caught.value.message}\n{caught.value.detail}"
+    assert all(key in told for key in ("load.rate", "load.size", "times.hold"))
+
+
+def test_a_drill_may_be_changed_and_is_read_as_strictly() -> None:
+    found = parse()
+    assert found.changed(load=drill.Load(rate=5)).load.rate == 5
+    with pytest.raises(UsageError, match="rate is -5"):
+        found.changed(load=found.load.model_copy(update={"rate": -5}))
+
+
+def test_the_schema_knows_every_fault_and_its_options() -> None:
+    schema = drill.schema()
+    strike = schema["$defs"]["Strike"]
+    assert strike["properties"]["fault"]["enum"] == list(faults.kinds())
+    options = {
+        one["if"]["properties"]["fault"]["const"]: one["then"]["properties"]["with"]["properties"]
+        for one in strike["allOf"]
+    }
+    assert options["loss"]["percent"]["maximum"] == 100
+    assert options["kill"] == {}
+
+
+@pytest.mark.parametrize(
+    ("content", "told"), [(None, "cannot be read"), (b"\xff\xfe", "not UTF-8"), (b"#" * (2 << 20), "larger than")]
+)
+def test_a_file_of_ones_own_that_cannot_be_read(content: bytes | None, told: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.yml"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(UsageError, match=told):
+        drill.find(str(path))

@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from rmqops.chaos import deadman, faults
+from rmqops.chaos.faults import Aim
 from rmqops.errors import UsageError
 from rmqops.model.commands import Command, Result
 from rmqops.model.topology import Instance
 from rmqops.transport.local import LocalTransport
-from tests.support.instances import instance, make_scripts
+from tests.support.instances import instance, make_scripts, topology
 
 HOST = LocalTransport()
 
@@ -87,8 +88,8 @@ def kill(made: Instance) -> faults.Plan:
 
 
 def planned(kind: str, made: Instance) -> faults.Plan:
-    fault = faults.find(kind)
-    return fault.plan(made, must(fault.requires(made)))
+    fault, aim = faults.find(kind), Aim(made, topology(), faults.options(kind, {}), fault="f-1")
+    return fault.plan(aim, must(fault.requires(aim)))
 
 
 def test_every_file_is_a_fault() -> None:
@@ -162,7 +163,7 @@ def test_a_process_that_is_no_longer_the_instance_is_not_killed(victim: Instance
     try:
         Path(victim.home, "run", "pid").write_text(str(stranger.pid))
         assert not run(plan.inject).ok
-        assert not run(faults.find("kill").requires(victim)).ok
+        assert not run(faults.find("kill").requires(Aim(victim, topology()))).ok
         assert stranger.poll() is None
     finally:
         stranger.kill()
@@ -174,7 +175,7 @@ def test_a_process_that_is_no_longer_the_instance_is_not_killed(victim: Instance
 def test_a_dead_instance_cannot_be_killed(victim: Instance) -> None:
     must(kill(victim).inject)
     until(lambda: alive(victim) is None, "dead")
-    done = run(faults.find("kill").requires(victim))
+    done = run(faults.find("kill").requires(Aim(victim, topology())))
     assert not done.ok
     assert "does not run" in done.stderr
 

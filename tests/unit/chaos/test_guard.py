@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,7 @@ from tests.support.instances import topology
 
 
 def drill(**changes: object) -> Drill:
-    return replace(drills.find("kill-master"), **changes)  # type: ignore[arg-type]
+    return drills.find("kill-master").changed(**changes)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +92,9 @@ def test_a_refused_drill_sends_no_command(
     tmp_path: Path, target: str, cluster: Topology, error: type[Exception]
 ) -> None:
     transport = FakeTransport(lambda _: (0, ""))
-    request = runner.Request(cluster, drill(target=target), tmp_path / "runs", seed=1)
+    request = runner.Request(
+        cluster, drill(phases=[{"strikes": [{"fault": "kill", "target": target}]}]), tmp_path / "runs", seed=1
+    )
     with pytest.raises(error):
         runner.run(request, print, lambda _: transport)
     assert transport.commands == []

@@ -8,15 +8,17 @@ from pathlib import Path
 import pytest
 
 from rmqops.chaos import journal
+from rmqops.chaos.faults import Aim
 from rmqops.chaos.journal import Entry, Journal
-from rmqops.chaos.strikes import Nemesis
+from rmqops.chaos.strikes import Nemesis, Wanted
 from rmqops.errors import OperationFailed, PreflightFailed
 from rmqops.model.commands import Command
 from rmqops.model.history import Event
 from rmqops.transport.fake import FakeTransport
 from tests.support.instances import topology
 
-VICTIMS = topology().groups[0].members[:2]
+CLUSTER = topology()
+WANTED = [Wanted("kill", "master", Aim(victim, CLUSTER)) for victim in CLUSTER.groups[0].members[:2]]
 WORDS = {
     "kill -0": "requires",
     "setsid nohup": "arm",
@@ -43,9 +45,8 @@ class Trial:
         self.events: list[Event] = []
         self.before: Callable[[str], None] = lambda _: None
         self.nemesis = Nemesis(
-            "run",
-            "kill",
-            "master",
+            "run-1",
+            {"phase": "1", "expects": "service"},
             journal=log,
             emit=self.events.append,
             now=lambda: float(len(self.events)),
@@ -73,7 +74,7 @@ def trial(tmp_path: Path) -> Iterator[Trial]:
 
 
 def strike(trial: Trial, count: int = 1) -> bool:
-    trial.nemesis.prepare(VICTIMS[:count])
+    trial.nemesis.prepare(WANTED[:count])
     trial.nemesis.arm(60)
     return trial.nemesis.strike()
 
@@ -83,7 +84,13 @@ def test_a_strike_goes_by_its_steps(trial: Trial) -> None:
     assert trial.nemesis.heal()
     assert trial.seen == ["requires", "arm", "inject", "verify", "heal", "healed", "disarm"]
     assert trial.told() == ["fault invoke", "fault ok", "heal invoke", "heal ok"]
-    assert trial.events[0].value == {"target": "master", "instance": "broker-a-0", "address": "127.0.0.1:100"}
+    assert trial.events[0].value == {
+        "target": "master",
+        "instance": "broker-a-0",
+        "address": "127.0.0.1:100",
+        "phase": "1",
+        "expects": "service",
+    }
     assert trial.events[0].key == "kill"
 
 
@@ -133,7 +140,7 @@ def _full(run: Path) -> Path:
 def test_an_impossible_fault_changes_nothing(trial: Trial) -> None:
     trial.failing = {"requires"}
     with pytest.raises(PreflightFailed, match="not possible"):
-        trial.nemesis.prepare(VICTIMS)
+        trial.nemesis.prepare(WANTED)
     assert trial.nemesis.heal()
     assert trial.seen == ["requires"]
 

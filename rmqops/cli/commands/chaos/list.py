@@ -7,28 +7,31 @@ from rmqops.cli.options import Json
 
 
 def command(json: Json = False) -> None:
-    """List the drills: what each does, what it proves, and what it does not."""
+    """List the drills, and the faults that a drill of your own may use.
+
+    What a drill proves, and what it does not, is told by rmqops chaos show.
+    """
     from rmqops.chaos import drill, faults
 
     found = [drill.find(name) for name in drill.names()]
+    kinds = {kind: faults.find(kind) for kind in faults.kinds()}
     if json:
         output.result_json(
-            [
-                {
-                    "name": each.name,
-                    "description": each.description,
-                    "fault": each.fault,
-                    "target": each.target,
-                    "proves": list(each.proves),
-                    "does_not_prove": list(each.does_not_prove),
-                }
-                for each in found
-            ]
+            {
+                "drills": [each.document() for each in found],
+                "faults": {
+                    kind: {
+                        "summary": fault.SUMMARY,
+                        "with": {name: option.schema() for name, option in fault.OPTIONS.items()},
+                    }
+                    for kind, fault in kinds.items()
+                },
+            }
         )
         return
-    for each in found:
-        output.result(f"{each.name}: {each.description}")
-        output.result(f"  fault           {each.fault} ({faults.find(each.fault).SUMMARY}), target {each.target}")
-        for title, lines in (("proves", each.proves), ("does not prove", each.does_not_prove)):
-            for number, line in enumerate(lines):
-                output.result(f"  {title if number == 0 else '':<15} {line}")
+    output.table("drills", ["drill", "what it does"], [(each.name, each.description) for each in found])
+    rows = [
+        (kind, fault.SUMMARY, "\n".join(f"{name}={option.default}" for name, option in fault.OPTIONS.items()))
+        for kind, fault in kinds.items()
+    ]
+    output.table("faults", ["fault", "what it does", "with"], rows)

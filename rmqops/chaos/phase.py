@@ -1,0 +1,239 @@
+"""One phase of a drill under way: faults struck together, watched, healed together, and recovered from."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from rmqops.chaos import guard, targets
+from rmqops.chaos.drill import Drill, Step
+from rmqops.chaos.faults import Aim
+from rmqops.chaos.journal import Journal
+from rmqops.chaos.load import Load
+from rmqops.chaos.recorder import Recorder
+from rmqops.chaos.sampler import RouteSampler
+from rmqops.chaos.settings import Settings
+from rmqops.chaos.strikes import PROCESS, Nemesis, Wanted
+from rmqops.chaos.watch import Watch
+from rmqops.errors import HealFailed, Inconclusive, OperationFailed
+from rmqops.model.history import Event, Type
+from rmqops.model.topology import Instance, Topology
+from rmqops.operations import status, waiting
+from rmqops.remoting.client import Client
+from rmqops.transport.base import Transport
+
+MARGIN = 5.0
+"""Seconds between our heal and the dead-man's, which must not come first."""
+INTERVAL = 0.05
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What every phase of a drill works with."""
+
+    topology: Topology
+    drill: Drill
+    settings: Settings
+    run: str
+    """The run's name; begins the ids of its faults."""
+    journal: Journal
+    recorder: Recorder
+    transports: Callable[[Instance], Transport]
+    say: Callable[[str], None]
+    load: Load
+    sampler: RouteSampler
+    watch: Watch
+    clients: tuple[str, ...] = ()
+    """Addresses from which the load reaches the cluster."""
+
+
+class PhaseRun:
+    """A phase; :meth:`perform` goes through it, and :meth:`heal` may be awaited at any time."""
+
+    def __init__(self, scene: Scene, step: Step) -> None:
+        self._scene = scene
+        self._step = step
+        self._times = scene.drill.times
+        self._loop = asyncio.get_running_loop()
+        self._nemesis = Nemesis(
+            f"{scene.run}-{step.number}",
+            {"phase": str(step.number), "expects": step.phase.expects},
+            journal=scene.journal,
+            emit=self._hand_in,
+            now=scene.recorder.now,
+            transports=scene.transports,
+        )
+        self._masters: dict[str, Instance | None] = {}
+        """Who was master of each group before the strike."""
+        self._struck = 0.0
+        """When the first fault was about to be injected."""
+        self._armed = 0.0
+        """When the dead-man began to count."""
+
+    async def perform(self, client: Client) -> None:
+        """Strike, watch, heal, recover.
+
+        Raises:
+            Inconclusive: there was nobody to strike, a fault did not bite, or the drill's bounds were passed.
+            HealFailed: a fault could not be taken away.
+            OperationFailed, RemotingError: something else went wrong on the way.
+        """
+        await self._strike(client)
+        watching = {"service": self._fail_over, "standstill": self._stand_still, "anything": self._settle}
+        await watching[self._step.phase.expects]()
+        hold = self._step.phase.hold
+        await self._scene.watch.rest(self._times.hold if hold is None else hold)
+        await self._heal()
+        await self._recover(client)
+
+    async def heal(self) -> None:
+        """Take away what is in force.
+
+        Raises:
+            HealFailed: a fault may still be in force.
+        """
+        if not await waiting.to_end(self._nemesis.heal):
+            raise HealFailed(
+                "a fault could not be healed; its dead-man heal stays armed",
+                detail="\n".join(
+                    f"{strike.instance.name}: {strike.kind}: {strike.error}"
+                    for strike in self._nemesis.strikes
+                    if strike.error
+                )
+                or None,
+                remedy=f"rmqops chaos heal --inventory {self._scene.topology.inventory}",
+            )
+
+    async def _strike(self, client: Client) -> None:
+        scene, topology = self._scene, self._scene.topology
+        seen = status.assess(topology, await status.ask(topology, client))
+        if not seen.healthy:
+            raise Inconclusive(
+                "the cluster fell ill before the strike; nothing was struck", detail="\n".join(seen.problems)
+            )
+        self._masters = {group.name: scene.sampler.agreed(group.name) for group in topology.groups}
+        wanted = [
+            Wanted(strike.fault, strike.target, Aim(victim, topology, strike.chosen, clients=scene.clients))
+            for strike in self._step.phase.strikes
+            # Each begins with the same chance, so that all of a phase mean the same group.
+            for victim in targets.resolve(
+                strike.target, topology, scene.sampler.masters, random.Random(self._step.seed)
+            )
+        ]
+        guard.limit(topology, scene.drill, [one.aim.instance for one in wanted])
+        await waiting.to_end(lambda: self._nemesis.prepare(wanted))
+        self._armed = scene.recorder.now()
+        await waiting.to_end(lambda: self._nemesis.arm(self._times.deadline))
+        scene.watch.strike([one.aim.instance for one in wanted])
+        for strike in self._step.phase.strikes:
+            names = ", ".join(
+                f"{one.aim.instance.name} ({one.aim.instance.address})"
+                for one in wanted
+                if (one.kind, one.target) == (strike.fault, strike.target)
+            )
+            scene.say(f"strike: {strike.words}, that is {names}")
+        self._struck = scene.recorder.now()
+        if not await waiting.to_end(self._nemesis.strike):
+            errors = "; ".join(
+                f"{strike.kind}: {strike.error or ''}" for strike in self._nemesis.strikes if not strike.verified
+            )
+            raise Inconclusive(f"the fault did not bite: {errors}")
+        scene.say(f"verified after {1000 * (scene.recorder.now() - self._struck):.0f} ms")
+
+    async def _fail_over(self) -> None:
+        """Watch until every group has a master on which all agree and sends are sustained, or the bound passes."""
+        scene, deaf = self._scene, {victim.name for victim in self._nemesis.victims}
+        groups = [] if deaf.issuperset(scene.sampler.masters) else list(self._masters)
+
+        async def waiting_for() -> str | None:
+            scene.watch.look()
+            for name in groups:
+                master = scene.sampler.agreed(name, deaf)
+                if master is None:
+                    return f"group {name} has no master on which the NameServers agree"
+                if master != self._masters[name]:
+                    self._masters[name] = master
+                    scene.say(f"master of {name} is {master.name} after {self._since_strike()}")
+            served = scene.load.sustained(scene.settings.sustained, scene.recorder.now(), self._struck)
+            return None if served else "sends fail still"
+
+        if await self._until("sends sustained again", waiting_for, self._patience()):
+            scene.say(
+                f"sends are sustained, {self._since_strike()} on: none failed for {scene.settings.sustained:g} s"
+            )
+
+    async def _stand_still(self) -> None:
+        """Watch until nothing is acknowledged any more, or the bound passes."""
+        scene = self._scene
+
+        async def served() -> str | None:
+            scene.watch.look()
+            silent = scene.load.silent(scene.settings.standstill, scene.recorder.now())
+            return None if silent else "sends are acknowledged still"
+
+        if await self._until("a standstill", served, self._patience()):
+            scene.say(f"nothing is acknowledged any more, {self._since_strike()} on")
+
+    async def _settle(self) -> None:
+        """Wait for nothing: the phase holds its faults for a time, whatever the cluster makes of them."""
+
+    def _patience(self) -> float:
+        """Return how many seconds the faults may stay in force: our heal comes before the dead-man's."""
+        phase, spent = self._step.phase, self._scene.recorder.now() - self._armed
+        hold = self._times.hold if phase.hold is None else phase.hold
+        fail_over = self._times.fail_over if phase.fail_over is None else phase.fail_over
+        return min(fail_over, self._times.deadline - hold - MARGIN - spent)
+
+    async def _heal(self) -> None:
+        self._scene.say("healing")
+        await self.heal()
+        fired = [strike.instance.name for strike in self._nemesis.strikes if strike.fired]
+        self._scene.say(f"healed and disarmed{f'; the dead-man came first on {fired}' if fired else ''}")
+
+    async def _recover(self, client: Client) -> None:
+        scene = self._scene
+
+        async def ailing() -> str | None:
+            scene.watch.look()
+            seen = status.assess(scene.topology, await status.ask(scene.topology, client))
+            return "; ".join(seen.problems) or None
+
+        async def failing() -> str | None:
+            scene.watch.look()
+            served = scene.load.sustained(scene.settings.sustained, scene.recorder.now(), self._struck)
+            return None if served else scene.load.trouble()
+
+        started = scene.recorder.now()
+        try:
+            await waiting.until("full recovery", ailing, self._times.recover)
+        except OperationFailed as error:
+            self._event("fail", error.message)
+            scene.say(error.message)
+            return
+        self._event("ok", None)
+        scene.watch.healed()
+        scene.say(f"recovered {scene.recorder.now() - started:.1f} s after the heal: the cluster is healthy")
+        left = started + self._times.recover - scene.recorder.now()
+        await self._until("sends sustained after recovery", failing, left)
+
+    async def _until(self, what: str, look: Callable[[], Awaitable[str | None]], seconds: float) -> bool:
+        """Wait; when the bound passes, say so and go on: the checks judge it, and the heal is due."""
+        try:
+            await waiting.until(what, look, seconds, interval=INTERVAL)
+        except OperationFailed as error:
+            self._scene.say(error.message)
+            return False
+        return True
+
+    def _since_strike(self) -> str:
+        return f"{self._scene.recorder.now() - self._struck:.1f} s"
+
+    def _event(self, kind: Type, error: str | None) -> None:
+        recorder = self._scene.recorder
+        recorder.event(Event(recorder.now(), PROCESS, "heal", kind, key="recovered", error=error))
+
+    def _hand_in(self, event: Event) -> None:
+        """Take an event of the nemesis, whose commands run in a thread."""
+        self._loop.call_soon_threadsafe(self._scene.recorder.event, event)

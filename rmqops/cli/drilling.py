@@ -1,0 +1,103 @@
+"""What chaos run and chaos replay have in common: asking for the cluster's name, progress, the verdict shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rmqops.cli import hosts, output
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rmqops.chaos.drill import Drill
+    from rmqops.model.topology import Topology
+
+EXIT_INTERRUPTED = 130
+
+
+def run(
+    topology: Topology,
+    drill: Drill,
+    runs: Path,
+    *,
+    seed: int | None,
+    confirm: str | None,
+    keep_topic: bool,
+    accept_new_host_keys: bool,
+    ask_become_pass: bool,
+    json: bool,
+) -> int:
+    """Run a drill, show what came of it, and return the exit code."""
+    from rmqops.chaos import runner
+    from rmqops.cli import verdicts
+
+    if confirm is None and not topology.drillable:
+        confirm = (
+            output.ask(f"{topology.cluster} is not marked as drillable. To strike it, type its name:") or None
+        )
+    request = runner.Request(
+        topology, drill, runs, _seed() if seed is None else seed, typed=confirm, keep_topic=keep_topic
+    )
+    hosts.prepare(topology, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
+    done = runner.run(request, _clocked())
+    if json:
+        output.result_json({"run": str(done.run), **done.result.document()})
+    else:
+        verdicts.show(done.result, done.reports)
+    if done.problem is not None:
+        output.error(done.problem)
+    if done.interrupted:
+        return EXIT_INTERRUPTED
+    return done.exit_code
+
+
+def rehearse(topology: Topology, drill: Drill, *, json: bool) -> int:
+    """Print every command that a drill would send, for every instance that it could strike."""
+    from rmqops.chaos import preflight, rehearsal
+    from rmqops.transport.base import transport_for
+
+    probed = preflight.possible(topology, drill, transport_for, preflight.addresses(topology))
+    acts = rehearsal.acts(drill, probed)
+    if json:
+        output.result_json(
+            [
+                {
+                    "strike": act.strike,
+                    "instance": act.instance,
+                    "host": act.host,
+                    "step": act.step,
+                    "argv": act.argv,
+                }
+                for act in acts
+            ]
+        )
+        return 0
+    last: tuple[str, str] | None = None
+    for act in acts:
+        if (act.strike, act.instance) != last:
+            output.result(f"# {act.strike} on {act.instance} ({act.host})")
+            last = (act.strike, act.instance)
+        output.result(f"# {act.step}\n{act.command}")
+    output.note("nothing was struck")
+    return 0
+
+
+def _clocked() -> Callable[[str], None]:
+    """Return what shows a step and its time; a terminal that is gone must not keep a drill from its heal."""
+    import time
+    from contextlib import suppress
+
+    started = time.monotonic()
+
+    def say(text: str) -> None:
+        with suppress(OSError):
+            output.note(f"{time.monotonic() - started:6.1f} s  {text}")
+
+    return say
+
+
+def _seed() -> int:
+    import secrets
+
+    return secrets.randbelow(1 << 31)
