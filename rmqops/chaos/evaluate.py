@@ -24,7 +24,8 @@ def evaluate(history_path: Path, settings: Settings | None = None) -> Verdicts:
     chosen = settings or Settings()
     try:
         with open_history(history_path) as history:
-            results = tuple(_run(name, check, history, chosen) for name, check in discover().items())
+            ran = [_run(name, check, history, chosen) for name, check in discover().items()]
+            results = tuple(result for result in ran if result is not None)
             counts = _counts(history, results)
             return _verdicts(results, counts, nemesis.faults(history.of("fault", "heal")), history.notes)
     except MalformedHistory as error:
@@ -43,7 +44,7 @@ def _verdicts(
     return Verdicts(overall(results, heal_failed=failed), results, counts, faults, failed, tuple(notes))
 
 
-def _run(name: str, check: Check, history: History, settings: Settings) -> CheckResult:
+def _run(name: str, check: Check, history: History, settings: Settings) -> CheckResult | None:
     """Run one check; a check that breaks has proven nothing."""
     try:
         return check(history, settings)

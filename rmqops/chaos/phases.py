@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 
+from rmqops.chaos import terms
 from rmqops.chaos.crew import account, crew
 from rmqops.chaos.drill import Drill, scheduled
 from rmqops.chaos.journal import Entry, Journal, State, Step
@@ -15,7 +16,8 @@ from rmqops.chaos.recorder import Recorder
 from rmqops.chaos.sampler import RouteSampler
 from rmqops.chaos.settings import Settings
 from rmqops.chaos.watch import Watch
-from rmqops.errors import Inconclusive, OperationFailed, RemotingError
+from rmqops.errors import Inconclusive, OperationFailed, RemotingError, RmqopsError
+from rmqops.model.commands import Result
 from rmqops.model.topology import Instance, Topology
 from rmqops.operations import topics, waiting
 from rmqops.remoting.client import Client
@@ -180,6 +182,22 @@ class Phases:
         for failure in told.failures:
             self._say(failure)
         self._say(f"read back {told.messages} messages from {told.members} members")
+        await self._ask_for_leaders()
+
+    async def _ask_for_leaders(self) -> None:
+        """Put on record who led in which term."""
+        members = [one for group in self._topology.groups if group.mode == "dledger" for one in group.members]
+
+        def ask(member: Instance) -> Result | None:
+            try:
+                return self._scene.transports(member).run(terms.ask(member))
+            except RmqopsError:
+                return None
+
+        answers = await asyncio.gather(*(asyncio.to_thread(ask, member) for member in members))
+        for member, answer in zip(members, answers, strict=True):
+            for event in terms.told(member, answer, self._recorder.now()):
+                self._recorder.event(event)
 
     def _note(self, step: Step, state: State, note: str) -> None:
         self._journal.write(Entry(step, state, note=note))

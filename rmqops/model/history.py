@@ -27,6 +27,10 @@ A drill has a topic of its own, made fresh for it, so that nothing older is in i
     What one NameServer answers, the process being that NameServer's instance name: ``ok`` with ``broker`` (the
     group) and ``value``, a map of broker id to address (``{"0": "127.0.0.1:10911", …}``; empty when the group is
     not in the route), or ``fail`` with ``error``. Sampled every 20 ms; written when it changes and once a second.
+``leader``
+    That the member ``process`` of the group ``broker`` has been its leader in a term, as its own log says:
+    ``ok`` with ``value``, ``{"term": "3"}``, once for each term, or ``fail`` with ``error`` when the log could
+    not be read. Written after the drill, so ``t`` is not when it led.
 ``fault`` and ``heal``
     By the process ``nemesis``: ``invoke`` before the act, ``ok`` when its effect is verified, ``fail`` or ``info``
     when it is not. ``key`` is the kind of fault, ``value`` says
@@ -42,7 +46,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-Op = Literal["send", "receive", "route", "fault", "heal"]
+Op = Literal["send", "receive", "route", "leader", "fault", "heal"]
 Type = Literal["invoke", "ok", "fail", "info"]
 
 CONTRACT = ("t", "process", "op", "type", "topic", "broker", "queue", "offset", "key", "error")

@@ -1,7 +1,8 @@
 """One file a check. PURE: from a history to a verdict.
 
-A module here is a check of its name: it holds ``check(history, settings) -> CheckResult``. Adding one is adding a
-file. A check judges nothing that it did not see: what it cannot tell is ``inconclusive``.
+A module here is a check of its name: it holds ``check(history, settings)``, which returns its result, or None
+where a drill of this kind has nothing to judge. Adding one is adding a file. A check judges nothing that it did
+not see: what it cannot tell is ``inconclusive``.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from rmqops.chaos.history import History
 from rmqops.chaos.settings import Settings
 from rmqops.chaos.verdict import CheckResult
 
-Check = Callable[[History, Settings], CheckResult]
+Check = Callable[[History, Settings], CheckResult | None]
 
 
 def discover() -> dict[str, Check]:

@@ -14,6 +14,7 @@ ended before it waited for recovery gave service no chance to come back, so that
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from rmqops.chaos.history import History
@@ -23,19 +24,43 @@ from rmqops.chaos.routes import Span, spans
 from rmqops.chaos.settings import Settings
 from rmqops.chaos.verdict import EVIDENCE_LIMIT, CheckResult, Evidence, FaultRecord, Number, Verdict
 
+SAMPLE = 100_000
+"""So many messages at least give the quantiles of latency."""
+FAR = float(1 << 40)
+"""Seconds; later than any drill."""
+
+_QUANTILES = """
+    select case when invoked < $1::double * 1e6 then 'before' when invoked < $2::double * 1e6 then 'during'
+            else 'after' end as phase,
+        quantile_cont(took, 0.5), quantile_cont(took, 0.99), max(took)
+"""
+ACKNOWLEDGED_AFTER = f"""
+    {_QUANTILES} from (
+        select invoked, (ended - invoked) / 1e3 as took from message
+        where acks > 0 and attempts = 1 and k % $3::ubigint = 0
+    ) group by phase
+"""  # noqa: S608 - constants of this module
+READ_AFTER = f"""
+    {_QUANTILES} from (
+        select m.invoked, (min(c.t) - m.invoked) / 1e3 as took
+        from (select k, invoked from message where k % $3::ubigint = 0) m join consumed c on m.k = c.k
+        group by m.k, m.invoked
+    ) group by phase
+"""  # noqa: S608 - constants of this module
+
 
 def check(history: History, settings: Settings) -> CheckResult:
     """Measure every fault, and judge the worst."""
     found = [fault for fault in faults(history.of("fault", "heal")) if fault.injected_at is not None]
     outcomes = bins(history)
-    numbers: dict[str, Number] = {"rto_ms": None, **_phases(outcomes, found)}
+    numbers: dict[str, Number] = {"rto_ms": None, **_phases(outcomes, found), **_latencies(history, found)}
     reason = _blind(history, outcomes, found)
     if reason:
         return CheckResult("availability", Verdict.INCONCLUSIVE, reason, numbers)
     answers = spans(history.of("route"))
     sustained = [first_sustained(history, outcomes, fault.injected_at or 0, settings.sustained) for fault in found]
     rtos = [_after(fault, one.at) for fault, one in zip(found, sustained, strict=True)]
-    worst = rtos.index(None) if None in rtos else rtos.index(max(rto for rto in rtos if rto is not None))
+    worst = _worst(found, rtos)
     numbers |= _parts(history, found[worst], sustained[worst], answers)
     numbers["rto_ms"] = rtos[worst]
     errors = windows(breaks(outcomes))
@@ -66,6 +91,13 @@ def check(history: History, settings: Settings) -> CheckResult:
     return CheckResult("availability", verdict, text, numbers, evidence)
 
 
+def _worst(found: Sequence[FaultRecord], rtos: Sequence[float | None]) -> int:
+    """Return whose RTO stands for all: the longest; a standstill that was expected is none of the cluster's."""
+    served = [number for number, fault in enumerate(found) if fault.expects == "service"] or range(len(found))
+    known = {number: rto for number, rto in enumerate(rtos) if rto is not None and number in served}
+    return rtos.index(None) if None in rtos else max(known, key=lambda number: known[number])
+
+
 def _judge(rto: float | None, sustained: Sustained, settings: Settings, *, waited: bool) -> tuple[Verdict, str]:
     if rto is None and sustained.cut_short:
         text = f"sends worked again, but the workload ended before {settings.sustained:g} s had shown it"
@@ -92,16 +124,14 @@ def _blind(history: History, outcomes: Sequence[Bin], found: Sequence[FaultRecor
     for fault in found:
         begin, end = fault.injected_at or 0, fault.heal_started_at
         sql = "select count(*) from message where invoked >= $1::double * 1e6 and invoked < $2::double * 1e6"
-        if not history.number(sql, [begin, end if end is not None else float(1 << 40)]):
+        if not history.number(sql, [begin, end if end is not None else FAR]):
             return f"nothing was sent while {fault.kind} of {fault.instance or fault.target} was in force"
     return None
 
 
 def _phases(outcomes: Sequence[Bin], found: Sequence[FaultRecord]) -> dict[str, Number]:
     """Count outcomes before the first fault, until the last heal was verified, and after; in bins."""
-    start = min((fault.injected_at or 0 for fault in found), default=float("inf"))
-    heals = [fault.healed_at if fault.healed_at is not None else float("inf") for fault in found]
-    end = max(heals, default=float("inf"))
+    start, end = _bounds(found)
     counts: dict[str, Number] = {}
     for phase, low, high in (
         ("before", float("-inf"), start),
@@ -115,6 +145,31 @@ def _phases(outcomes: Sequence[Bin], found: Sequence[FaultRecord]) -> dict[str, 
             f"{phase}_info": sum(one.info for one in mine),
         }
     return counts
+
+
+def _bounds(found: Sequence[FaultRecord]) -> tuple[float, float]:
+    """Return when the first fault began and when the last one was seen healed."""
+    start = min((fault.injected_at or 0 for fault in found), default=math.inf)
+    return start, max(
+        (math.inf if fault.healed_at is None else fault.healed_at for fault in found), default=math.inf
+    )
+
+
+def _latencies(history: History, found: Sequence[FaultRecord]) -> dict[str, Number]:
+    """Return quantiles in ms, by when the send began: to its acknowledgement, and end to end to its first read.
+
+    Of many messages a sample speaks for all: those whose key's hash says so.
+    """
+    start, end = (min(t, FAR) for t in _bounds(found))
+    share = max(1, history.number("select count(*) from message") // SAMPLE)
+    numbers: dict[str, Number] = {}
+    for name, sql in (("acknowledged", ACKNOWLEDGED_AFTER), ("end_to_end", READ_AFTER)):
+        rows = {row[0]: row[1:] for row in history.query(sql, [start, end, share])}
+        for phase in ("before", "during", "after"):
+            values = rows.get(phase, (None, None, None))
+            for quantile, value in zip(("p50", "p99", "max"), values, strict=True):
+                numbers[f"{phase}_{name}_{quantile}_ms"] = None if value is None else round(float(str(value)), 3)
+    return numbers
 
 
 def _begin(one: Bin) -> float:

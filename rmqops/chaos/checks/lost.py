@@ -29,6 +29,17 @@ VANISHED = """
 """
 
 
+SPAN = """
+    select (max(ended) - min(ended)) / 1e3 from message where k in (select unnest($1::ubigint[]))
+"""
+
+
+def _span(history: History, keys: list[int]) -> float | None:
+    """Return the ms between the first and the last acknowledgement of what was lost: the RPO as a span."""
+    value = history.query(SPAN, [keys])[0][0]
+    return None if value is None else float(str(value))
+
+
 def check(history: History, _settings: Settings) -> CheckResult:
     """Judge that every acknowledged message is still there."""
     acknowledged = history.number("select count(*) from message where acks > 0")
@@ -42,9 +53,11 @@ def check(history: History, _settings: Settings) -> CheckResult:
         "vanished": len(gone),
         "undecided": len(undecided),
         "undrained_queues": len(undrained),
+        "rpo_span_ms": None,
     }
     if lost or gone:
         numbers["lost"] = len(lost)
+        numbers["rpo_span_ms"] = _span(history, lost)
         evidence = (
             *messages(history, "acknowledged, and no member holds it", lost),
             *messages(history, "read by a consumer, and no member holds it any more", gone),

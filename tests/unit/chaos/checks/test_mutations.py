@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -266,6 +267,18 @@ def give_up_on_one_member(events: Events) -> list[Event]:
     ]
 
 
+def lead_the_same_term(events: Events) -> list[Event]:
+    led = next(event for event in events if event.op == "leader")
+    return [*events, replace(led, process="broker-a-2")]
+
+
+def lose_a_log(events: Events) -> list[Event]:
+    return [
+        replace(event, type="fail", value=None, error="gone") if event.op == "leader" else event
+        for event in events
+    ]
+
+
 CASES: list[tuple[Callable[[Events], list[Event]], dict[str, Verdict]]] = [
     (lose_everywhere, {"lost": FAIL}),
     (lose_in_one_member, {"replicas": FAIL}),
@@ -294,6 +307,8 @@ CASES: list[tuple[Callable[[Events], list[Event]], dict[str, Verdict]]] = [
     (forget_recovery, {"recovery": INCONCLUSIVE}),
     (drop_the_master, {"routes": FAIL}),
     (make_two_faced, {"routes": FAIL}),
+    (lead_the_same_term, {"leaders": FAIL}),
+    (lose_a_log, {"leaders": INCONCLUSIVE}),
     (refuse_now_and_then, {"availability": FAIL, "service": FAIL}),
     (
         stop_reading_a_queue,
@@ -393,3 +408,29 @@ def test_the_evidence_tells_a_lost_message_s_story(tmp_path: Path) -> None:
     assert item.ended == pytest.approx(message.t)
     assert item.found == (f"consumer-0 at {message.broker}/{message.queue}@{message.offset}",)
     assert item.missing == ("drain-broker-a-n0", "drain-broker-a-n1", "drain-broker-a-n2")
+
+
+def test_a_group_without_terms_has_no_leaders_to_judge(tmp_path: Path) -> None:
+    assert "leaders" not in judge([event for event in good() if event.op != "leader"], tmp_path)
+
+
+def test_what_was_lost_has_a_span(tmp_path: Path) -> None:
+    lost = [lose_everywhere, forge_an_acknowledgement]
+    assert all(judge(mutate(good()), tmp_path)["lost"].numbers["rpo_span_ms"] == 0 for mutate in lost)
+    first, *_, last = acknowledged(good())[2:-40]
+    cut = [e for e in good() if not (e.op == "receive" and e.key in (first.key, last.key))]
+    span = judge(cut, tmp_path)["lost"].numbers["rpo_span_ms"]
+    assert span == pytest.approx((last.t - first.t) * 1000, abs=1)
+
+
+def test_latencies_are_told_before_during_and_after(tmp_path: Path) -> None:
+    numbers = judge(good(), tmp_path)["availability"].numbers
+    start = next(event.t for event in good() if event.op == "fault")
+    sent = {event.key: event.t for event in good() if event.op == "send" and event.type == "invoke"}
+    took = [1000 * (e.t - sent[e.key]) for e in acknowledged(good()) if sent[e.key] < start]
+    assert numbers["before_acknowledged_max_ms"] == pytest.approx(max(took), abs=0.01)
+    assert numbers["before_acknowledged_p50_ms"] == pytest.approx(statistics.median(took), abs=0.01)
+    before, after = numbers["before_end_to_end_p50_ms"], numbers["before_acknowledged_p50_ms"]
+    assert isinstance(before, float)
+    assert isinstance(after, float)
+    assert before > after
