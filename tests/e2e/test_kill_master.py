@@ -192,13 +192,8 @@ def attempt(
 ) -> tuple[runner.Finished, list[str]]:
     """Run the drill with an impaired transport."""
     told: list[str] = []
-    shipped = drills.find("kill-master")
-    short = drills.Drill(
-        **{
-            **vars(shipped),
-            "load": drills.Load(rate=30),
-            "times": drills.Times(before=1, hold=1, after=1, fail_over=20),
-        }
+    short = drills.find("kill-master").changed(
+        load=drills.Load(rate=30), times=drills.Times(before=1, hold=1, after=1, fail_over=20)
     )
     request = runner.Request(cluster.topology, short, runs, seed=7, settings=Settings())
 
@@ -222,7 +217,7 @@ def test_a_heal_that_fails_is_told_and_its_dead_man_stays(cluster: Cluster, tmp_
     assert isinstance(done.problem, HealFailed), told
     assert done.exit_code == 7
     assert done.result.verdicts.heal_failed
-    assert [fault for _, fault in healing.armed(cluster.topology)] == [f"{done.run.name}-1"]
+    assert [fault for _, fault in healing.armed(cluster.topology)] == [f"{done.run.name}-1-1"]
     cluster.must("chaos", "heal", str(done.run))
 
 
