@@ -11,9 +11,21 @@ import pytest
 from rmqops.chaos import healing
 from rmqops.operations import health
 from tests.support.clusters import Cluster
-from tests.support.drilling import SHORT, findings
+from tests.support.drilling import SHORT, STRUCK, drill, findings, the_run
 
 pytestmark = pytest.mark.e2e
+
+
+OWN = """
+name: of-ones-own
+description: a NameServer and a slave at once
+proves: [something]
+does_not_prove: [anything else]
+phases:
+  - strikes:
+      - {fault: kill, target: slave}
+      - {fault: pause, target: namesrv}
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -25,16 +37,39 @@ def _healthy(cluster: Cluster) -> Iterator[None]:
     assert healing.armed(cluster.topology) == ()
 
 
-@pytest.mark.parametrize(
-    ("name", "struck"), [("kill-slave", 1), ("kill-namesrvs", 2), ("kill-majority", 2), ("terminate-master", 1)]
-)
+@pytest.mark.parametrize(("name", "struck"), [("kill-namesrvs", 2), ("kill-in-turn", 5), ("terminate-master", 1)])
 def test_a_drill_passes(name: str, struck: int, cluster: Cluster, tmp_path: Path) -> None:
     done = cluster.rmqops("chaos", "run", name, "--runs", str(tmp_path), "--json", *SHORT)
     assert done.code == 0, f"{findings(tmp_path)}\n{done.stderr}"
     result = json.loads(done.stdout)
     assert (result["verdict"], result["lost"], len(result["faults"])) == ("pass", 0, struck)
     assert all(fault["verified"] and fault["healed"] for fault in result["faults"])
-    assert (result["checks"]["service"]["numbers"]["served_without_majority"] == 0) == (name == "kill-majority")
+    assert (result["checks"]["service"]["numbers"]["served_without_majority"] == 0) == (name == "kill-in-turn")
+
+
+def test_a_drill_of_ones_own_can_be_rehearsed_aborted_and_run_again(cluster: Cluster, tmp_path: Path) -> None:
+    """It strikes two at once, and is ended from another shell while they are dead."""
+    mine, runs = tmp_path / "mine.yml", tmp_path / "runs"
+    mine.write_text(OWN)
+    rehearsed = cluster.must("chaos", "run", str(mine), "--dry-run", "--json")
+    acts = json.loads(rehearsed.stdout)
+    assert {act["instance"] for act in acts} == {one.name for one in cluster.topology.instances}
+    assert [act["step"] for act in acts[:7]] == ["probe", "arm", "inject", "verify", "heal", "healed", "disarm"]
+    assert healing.armed(cluster.topology) == ()
+    with drill(cluster, runs, name=str(mine)) as under_way:
+        under_way.wait_for(STRUCK)
+        cluster.must("chaos", "abort")
+        code, told = under_way.end()
+    assert code == 130, told
+    first = the_run(runs)
+    assert json.loads((first / "result.json").read_text())["verdict"] == "inconclusive"
+    health.wait(cluster.topology)
+    again = cluster.rmqops("chaos", "replay", str(first), "--runs", str(tmp_path / "again"), "--json")
+    assert again.code == 0, f"{findings(tmp_path / 'again')}\n{again.stderr}"
+    result = json.loads(again.stdout)
+    assert (result["seed"], result["lost"], len(result["faults"])) == (7, 0, 2)
+    assert (the_run(tmp_path / "again") / "drill.yml").read_text() == (first / "drill.yml").read_text()
+    assert cluster.rmqops("chaos", "abort").code == 1
 
 
 def test_a_master_that_stood_still_loses_nothing_and_may_take_the_route_with_it(

@@ -1,0 +1,91 @@
+"""Several runs side by side. PURE."""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from rmqops.chaos.result import Result
+from rmqops.chaos.verdict import Number, Verdict
+
+
+@dataclass(frozen=True)
+class Row:
+    """One run; times in ms, None where there was none."""
+
+    run: str
+    drill: str
+    version: str | None
+    verdict: str
+    not_passed: tuple[str, ...]
+    acknowledged: int
+    lost: int | None
+    rto_ms: float | None
+    new_master_ms: float | None
+    """Until every NameServer named the new master."""
+    end_to_end_p99_ms: float | None
+    """Of the messages sent while a fault was in force."""
+
+
+@dataclass(frozen=True)
+class Spread:
+    """All runs of one drill."""
+
+    drill: str
+    runs: int
+    verdicts: dict[str, int]
+    lost: int
+    """Of those runs that could tell."""
+    rto_ms: tuple[float | None, float | None, float | None]
+    """The least, the median, the most."""
+
+
+def rows(found: Mapping[str, Result]) -> list[Row]:
+    """Return one row for each run, by drill and start."""
+    order = sorted(found.items(), key=lambda item: (item[1].drill, item[1].started))
+    return [_row(run, result) for run, result in order]
+
+
+def spreads(found: Iterable[Result]) -> list[Spread]:
+    """Return one spread for each drill."""
+    drills: dict[str, list[Result]] = {}
+    for result in found:
+        drills.setdefault(result.drill, []).append(result)
+    return [_spread(drill, results) for drill, results in sorted(drills.items())]
+
+
+def _row(run: str, result: Result) -> Row:
+    verdicts = result.verdicts
+    numbers: Mapping[str, Number] = {}
+    for check in verdicts.results:
+        numbers = check.numbers if check.name == "availability" else numbers
+    return Row(
+        run=run,
+        drill=result.drill,
+        version=result.version,
+        verdict=result.verdict.value,
+        not_passed=tuple(check.name for check in verdicts.results if check.verdict is not Verdict.PASS),
+        acknowledged=verdicts.counts.acknowledged,
+        lost=verdicts.counts.lost,
+        rto_ms=verdicts.counts.rto_ms,
+        new_master_ms=_time(numbers, "new_master_all_ms"),
+        end_to_end_p99_ms=_time(numbers, "during_end_to_end_p99_ms"),
+    )
+
+
+def _time(numbers: Mapping[str, Number], name: str) -> float | None:
+    value = numbers.get(name)
+    return float(value) if isinstance(value, int | float) else None
+
+
+def _spread(drill: str, results: list[Result]) -> Spread:
+    times = [one.verdicts.counts.rto_ms for one in results if one.verdicts.counts.rto_ms is not None]
+    return Spread(
+        drill,
+        len(results),
+        dict(Counter(one.verdict.value for one in results)),
+        sum(one.verdicts.counts.lost or 0 for one in results),
+        (min(times), statistics.median(times), max(times)) if times else (None, None, None),
+    )

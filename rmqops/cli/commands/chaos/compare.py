@@ -1,0 +1,61 @@
+"""``rmqops chaos compare``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from rmqops.cli import output
+from rmqops.cli.options import Json
+
+
+def command(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Runs' directories, or names in ./runs.")],
+    json: Json = False,
+) -> None:
+    """Set runs side by side: verdicts, what was lost, times; and for each drill the least and the most RTO."""
+    from dataclasses import asdict
+
+    from rmqops.chaos import comparison
+    from rmqops.chaos.report import words
+    from rmqops.chaos.result import read_result
+    from rmqops.cli.runs import find_run
+
+    found = {str(directory): read_result(directory) for directory in map(find_run, runs)}
+    rows, spreads = comparison.rows(found), comparison.spreads(found.values())
+    if json:
+        output.result_json({"runs": [asdict(row) for row in rows], "drills": [asdict(one) for one in spreads]})
+        return
+    output.table(
+        "runs",
+        ["run", "release", "verdict", "not passed", "acknowledged", "lost", "RTO", "new master", "end to end p99"],
+        [
+            (
+                row.run.rsplit("/", 1)[-1],
+                row.version or "?",
+                row.verdict,
+                ", ".join(row.not_passed),
+                f"{row.acknowledged:,}",
+                "?" if row.lost is None else f"{row.lost:,}",
+                words.duration(row.rto_ms),
+                words.duration(row.new_master_ms),
+                words.duration(row.end_to_end_p99_ms),
+            )
+            for row in rows
+        ],
+    )
+    output.table(
+        "drills",
+        ["drill", "runs", "verdicts", "lost", "RTO least", "median", "most"],
+        [
+            (
+                one.drill,
+                str(one.runs),
+                ", ".join(f"{count} {word}" for word, count in one.verdicts.items()),
+                f"{one.lost:,}",
+                *(words.duration(value) for value in one.rto_ms),
+            )
+            for one in spreads
+        ],
+    )

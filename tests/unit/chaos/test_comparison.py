@@ -1,0 +1,40 @@
+"""Runs side by side."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from rmqops.chaos import comparison
+from rmqops.chaos.result import write_result
+from rmqops.chaos.verdict import Counts, Verdict
+from rmqops.cli.app import run
+from tests.support import drill
+
+PASSED = drill.result(Verdict.PASS, counts=Counts(10, lost=0, rto_ms=5000.0))
+FAILED = drill.result(Verdict.PASS, Verdict.FAIL, counts=Counts(20, lost=3, rto_ms=9000.0))
+UNTOLD = drill.result(Verdict.INCONCLUSIVE, counts=Counts(5))
+
+
+def test_a_row_tells_what_did_not_pass_and_the_parts_of_the_rto() -> None:
+    row, _ = comparison.rows({"b": replace(FAILED, started="2026-02"), "a": replace(PASSED, started="2026-03")})
+    assert (row.run, row.verdict, row.not_passed, row.lost) == ("b", "fail", ("check-1",), 3)
+    assert (row.rto_ms, row.new_master_ms, row.end_to_end_p99_ms) == (9000.0, 5000.0, None)
+
+
+def test_a_drill_has_the_spread_of_its_runs() -> None:
+    other = replace(PASSED, drill="other")
+    found = {one.drill: one for one in comparison.spreads([PASSED, FAILED, UNTOLD, other])}
+    mine = found[PASSED.drill]
+    assert (mine.runs, mine.verdicts, mine.lost) == (3, {"pass": 1, "fail": 1, "inconclusive": 1}, 3)
+    assert mine.rto_ms == (5000.0, 7000.0, 9000.0)
+    assert found["other"].runs == 1
+    assert comparison.spreads([UNTOLD])[0].rto_ms == (None, None, None)
+
+
+def test_the_command_reads_runs_and_names_one_that_is_none(tmp_path: Path) -> None:
+    for name, result in (("a", PASSED), ("b", UNTOLD)):
+        (tmp_path / name).mkdir()
+        write_result(tmp_path / name, result)
+    assert run(["chaos", "compare", str(tmp_path / "a"), str(tmp_path / "b")]) == 0
+    assert run(["chaos", "compare", str(tmp_path / "c")]) == 2
