@@ -4,9 +4,9 @@
     python -m benchmarks.drills_in_a_row --rounds 2 --drills kill-master
 
 A lab of six hosts is made, three NameServers and a DLedger group, and taken away at the end. Each drill is run
-once a round, with a seed of its own. Verdicts count as they are; what must not happen is a run without one, or one
-that is inconclusive. The last line is the median from the inject command to the verified effect; it is to be 150 ms
-at most. All runs are kept below ``--runs``.
+once a round, with a seed of its own. Verdicts count as they are; no run may be without one, or inconclusive. The
+last line is the median from the inject command to the verified effect, which is to be 150 ms at most. All runs are
+kept below ``--runs``.
 """
 
 from __future__ import annotations
