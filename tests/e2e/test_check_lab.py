@@ -110,6 +110,34 @@ def test_every_mistake_is_found_at_once(three: LabUp) -> None:
     assert not any("40911" in text for text in listening.values()), "our listeners are gone"
 
 
+def test_a_clock_that_is_off_and_a_java_of_another_machine_are_found(three: LabUp) -> None:
+    """A container shares its clock, so a `date` of its own tells the time of a minute ago."""
+
+    def change(document: dict) -> None:
+        broker = document["all"]["children"]["brokers"]["children"]["broker-a"]["hosts"]["broker-a-1"]
+        broker.update(rocketmq_java="system", rocketmq_java_home="/opt/foreign")
+
+    late, foreign = "namesrv-3", "namesrv-2"
+    root(three, late, """printf '#!/bin/sh\\nexec /bin/date -d "60 seconds ago" "$@"\\n' > /usr/local/bin/date""")
+    root(three, late, "chmod 755 /usr/local/bin/date")
+    root(three, foreign, "mkdir -p /opt/foreign/bin && cp /bin/true /opt/foreign/bin/java")
+    # The machine in an ELF header: 183 is AArch64, 62 is x86-64.
+    other = "[ $(uname -m) = aarch64 ] && code=076 || code=267"
+    patch = "dd of=/opt/foreign/bin/java bs=1 seek=18 conv=notrunc 2> /dev/null"
+    root(three, foreign, f'{other}; printf "\\\\$code" | {patch}')
+    try:
+        done, answer = check(three, edited(three, change))
+    finally:
+        root(three, late, "rm /usr/local/bin/date")
+        root(three, foreign, "rm -r /opt/foreign")
+    assert done.code == 4
+    found = bad(answer)
+    assert -61 < float(found[late, "clock", ""]["found"].split()[0]) < -59
+    assert "does not run" in found[foreign, "java", "/opt/foreign"]["found"]
+    assert "Exec format error" in found[foreign, "java", "/opt/foreign"]["found"]
+    assert {key[0] for key in found} == {late, foreign}
+
+
 @contextmanager
 def without_python(lab: LabUp, host: str) -> Iterator[None]:
     root(lab, host, "mv /usr/bin/python3 /usr/bin/python3.away")
