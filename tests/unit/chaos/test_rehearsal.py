@@ -1,0 +1,91 @@
+"""What a drill would send, and who is asked to end one."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rmqops.chaos import drill, preflight, rehearsal
+from rmqops.chaos.faults import Aim
+from rmqops.chaos.preflight import Probed
+from rmqops.errors import PreflightFailed, UsageError
+from rmqops.model.commands import Command
+from rmqops.transport.fake import FakeTransport
+from tests.support.instances import topology
+
+MINE = """
+name: mine
+description: a trial
+proves: [a]
+does_not_prove: [b]
+phases:
+  - strikes: [{fault: kill, target: master}]
+  - strikes: [{fault: kill, target: slave}, {fault: pause, target: namesrv}]
+"""
+CLUSTER = topology()
+
+
+def test_every_command_of_a_strike_is_told_in_its_order() -> None:
+    found = drill.parse(MINE, "mine.yml")
+    strike = next(found.strikes)
+    acts = list(rehearsal.acts(found, [Probed(strike, Aim(CLUSTER.instance("broker-a-1"), CLUSTER), "42")]))
+    assert [act.step for act in acts] == ["probe", "arm", "inject", "verify", "heal", "healed", "disarm"]
+    assert {(act.instance, act.host, act.strike) for act in acts} == {("broker-a-1", "localhost", "kill master")}
+    assert "KILL" in acts[2].argv
+    assert "120.000" in acts[1].argv
+
+
+def test_every_fault_is_probed_wherever_its_target_could_be_and_nothing_else_is_sent() -> None:
+    asked: list[Command] = []
+
+    def answer(command: Command) -> tuple[int, str]:
+        asked.append(command)
+        return 0, "42"
+
+    found = preflight.possible(CLUSTER, drill.parse(MINE, "mine.yml"), lambda _: FakeTransport(answer), ())
+    assert len(found) == len(asked) == 3 + 3
+    assert all("kill -0" in command.argv[2] for command in asked)
+
+
+def test_a_fault_that_is_not_possible_is_named_with_its_place() -> None:
+    with pytest.raises(PreflightFailed) as caught:
+        preflight.possible(
+            CLUSTER, drill.parse(MINE, "mine.yml"), lambda _: FakeTransport(lambda _: (1, "no")), ()
+        )
+    assert "broker-a-2: kill: no" in str(caught.value.detail)
+    assert "namesrv-3: pause: no" in str(caught.value.detail)
+
+
+def test_peers_that_are_nobody_are_refused() -> None:
+    text = MINE.replace("{fault: kill, target: master}", "{fault: loss, target: master, with: {peers: strangers}}")
+    with pytest.raises(UsageError, match="'strangers' are no peers"):
+        preflight.possible(CLUSTER, drill.parse(text, "mine.yml"), lambda _: FakeTransport(lambda _: (0, "")), ())
+
+
+HOLDER = """
+import sys, time
+from rmqops.chaos import preflight
+from tests.support.instances import topology
+with preflight.alone(topology()):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_the_drill_that_runs_is_asked_to_end_and_no_other_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    assert not preflight.abort(CLUSTER), "none ever ran"
+    with subprocess.Popen([sys.executable, "-c", HOLDER], stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        assert running.stdout.readline() == "held\n"
+        with pytest.raises(PreflightFailed, match="running already"), preflight.alone(CLUSTER):
+            pass
+        assert preflight.abort(CLUSTER)
+        assert running.wait(10) == -signal.SIGTERM
+    assert not preflight.abort(CLUSTER), "the lock went with the process, though its pid stands in the file"
