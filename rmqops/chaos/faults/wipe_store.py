@@ -2,8 +2,8 @@
 
 What is lost is everything that it knew: messages, queues, topics, offsets, and the term in which it last voted.
 Started again, it is an empty member that must copy everything from the master. The process stays dead until the
-heal, also where systemd would start it again. Imitates a new disk or a new machine under the old name; not a
-disk that fails while the broker goes on.
+heal, also where systemd would start it again. On a majority at once, what was acknowledged is gone for good.
+Imitates a new disk or a new machine under the old name; not a disk that fails while the broker goes on.
 
 The directory itself stays, because it may be a mount. What it holds is first moved aside within it, which takes
 no time, and then removed, so that one who starts the broker too early does not find half of it.
