@@ -47,7 +47,6 @@ _LOG = 'head -c 4194304 "$1"/data/dledger-*/data/00000000000000000000 | sha256su
 class Hosts:
     """Three hosts, each with a NameServer and a member of one DLedger group."""
 
-    lab: LabUp
     cluster: Cluster
 
     def run(self, instance: Instance, command: Command) -> Result:
@@ -59,10 +58,10 @@ class Hosts:
         return done.stdout.strip()
 
     def root(self, instance: Instance, script: str) -> str:
-        return self.lab.root(instance.name, script, instance.home, instance.name)
+        return self.must(instance, Command.shell(script, instance.home, instance.name, timeout=PATIENCE))
 
     def pid(self, instance: Instance) -> str | None:
-        return self.root(instance, '"$1/current/bin/pid.sh" || :').strip() or None
+        return self.root(instance, '"$1/current/bin/pid.sh" || :') or None
 
     def state(self, instance: Instance) -> str:
         """Return what a fault may touch; what podman mounts has names that change with nothing of ours."""
@@ -88,7 +87,7 @@ def until(condition: Callable[[], object], what: str, seconds: float = PATIENCE)
 @pytest.fixture(scope="module")
 def hosts(lab: Callable[..., LabUp], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosts]:
     up = lab(hosts=3)
-    made = Hosts(up, Cluster(up.inventory_in(tmp_path_factory.mktemp("inventory")), Path("/opt/rocketmq")))
+    made = Hosts(Cluster(up.inventory_in(tmp_path_factory.mktemp("inventory")), Path("/opt/rocketmq")))
     made.cluster.must("deploy", "--yes")
     yield made
     made.cluster.must("destroy", "--data", "--confirm", up.name)
