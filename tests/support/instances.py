@@ -63,13 +63,22 @@ until "$home/current/bin/pid.sh"; do sleep 0.01; done
 """
 
 
+_STOP = """#!/bin/sh
+home=$(dirname "$(dirname "$(dirname "$0")")")
+if pid=$("$home/current/bin/pid.sh"); then
+  kill -s TERM -- "-$pid"
+  while "$home/current/bin/pid.sh" > /dev/null; do sleep 0.01; done
+fi
+"""
+
+
 def make_scripts(made: Instance) -> None:
     """Write the scripts of an instance whose process only sleeps."""
     home = Path(made.home)
     scripts = home / "current" / "bin"
     scripts.mkdir(parents=True)
     (home / "run").mkdir()
-    for name, text in (("pid.sh", _PID), ("start.sh", _START)):
+    for name, text in (("pid.sh", _PID), ("start.sh", _START), ("stop.sh", _STOP)):
         script = scripts / name
         script.write_text(text)
         script.chmod(0o755)

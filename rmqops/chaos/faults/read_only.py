@@ -1,0 +1,118 @@
+"""The store can no longer be written to, as when the kernel has made its file system read-only after an error.
+
+A read-only mount of the store's directory is laid over it, in the mount namespace of the broker's own process
+(a systemd unit that is protected has one of its own). So every file that the broker opens or makes from then on
+fails with EROFS: offsets, topics, checkpoints, the term of a vote, the next file of a log. What it has open and
+mapped already goes on, which a file system that has become read-only would not let it: a broker may go on to
+take messages until its current log file is full.
+
+The mount is the process's own and goes with it: a unit that systemd starts again has a store that can be
+written to. Where the process has no namespace of its own the mount is the host's, and the heal takes it away.
+"""
+
+from __future__ import annotations
+
+from rmqops.chaos import processes, store
+from rmqops.chaos.faults import Aim, Option, Plan
+from rmqops.model.commands import Command
+
+SUMMARY = "whatever the broker opens in its store from now on is read-only; healed by unmounting"
+OPTIONS: dict[str, Option] = {}
+
+VERIFY_SECONDS = 10
+
+# `over` prints 1 when the last mount on the store, as process $1 sees it, is a read-only one. Field 5 of mountinfo
+# is the place, without spaces, and field 6 what the mount itself says, which its file system does not change.
+_OVER = """
+over() {
+  where=$(readlink -f "$2" | sed 's/ /\\\\040/g') \
+    awk '$5 == ENVIRON["where"] { said = $6 } END { print said ~ /(^|,)ro(,|$)/ }' "/proc/$1/mountinfo"
+}
+"""
+
+_PROBE = (
+    _OVER
+    + """
+[ "$(id -u)" -eq 0 ] || { echo "only root can mount" >&2; exit 1; }
+command -v nsenter > /dev/null || { echo "there is no nsenter" >&2; exit 1; }
+eff=$(sed -n 's/^CapEff:[[:space:]]*//p' /proc/self/status)
+[ $((0x$eff >> 21 & 1)) -eq 1 ] || { echo "this host does not let root mount (no CAP_SYS_ADMIN)" >&2; exit 1; }
+pid=$("$1/current/bin/pid.sh") || { echo "$1 does not run" >&2; exit 1; }
+nsenter -t "$pid" -m true || { echo "the mounts of process $pid cannot be entered" >&2; exit 1; }
+[ "$(over "$pid" "$2")" = 0 ] || { echo "$2 is mounted read-only already" >&2; exit 1; }
+"""
+)
+
+# $1 home, $2 store, $3 pid, $4 the note that a mount may be there. The broker may open a file between mount and
+# remount; then the remount is refused (EBUSY), and all of it is tried again.
+_INJECT = """
+now=$("$1/current/bin/pid.sh") || { echo "$1 does not run" >&2; exit 1; }
+[ "$now" = "$3" ] || { echo "$1 runs as $now and not as $3 any more" >&2; exit 1; }
+: > "$4" || exit 1
+tries=0
+while :; do
+  nsenter -t "$3" -m mount --bind "$2" "$2" || exit 1
+  said=$(nsenter -t "$3" -m mount -o remount,bind,ro "$2" 2>&1) && exit 0
+  nsenter -t "$3" -m umount "$2" || nsenter -t "$3" -m umount -l "$2" || exit 1
+  [ "$tries" -lt 20 ] || { echo "$said" >&2; exit 1; }
+  tries=$((tries + 1))
+  sleep 0.05
+done
+"""
+
+_VERIFY = """
+pid=$("$1/current/bin/pid.sh") || { echo "$1 does not run" >&2; exit 1; }
+[ "$pid" = "$3" ] || { echo "$1 runs as $pid and not as $3 any more, and its mounts are new" >&2; exit 1; }
+said=$(LC_ALL=C nsenter -t "$3" -m mkdir "$2/$5" 2>&1) &&
+  { nsenter -t "$3" -m rmdir "$2/$5"; echo "$2 can be written to" >&2; exit 1; }
+case $said in *"Read-only file system"*) ;; *) echo "$said" >&2; exit 1 ;; esac
+"""
+
+# $1 home, $2 store, $3 the note. Nothing is unmounted where the note is not, nor anything that is not read-only.
+_HEAL = (
+    _OVER
+    + """
+if [ -e "$3" ]; then
+  for pid in $("$1/current/bin/pid.sh") $$; do
+    tries=0
+    while [ "$(over "$pid" "$2")" = 1 ]; do
+      [ "$tries" -lt 20 ] || { echo "$2 cannot be unmounted" >&2; exit 1; }
+      tries=$((tries + 1))
+      nsenter -t "$pid" -m umount "$2" || nsenter -t "$pid" -m umount -l "$2"
+    done
+  done
+  rm -f "$3" || exit 1
+fi
+exec "$1/current/bin/start.sh"
+"""
+)
+
+_HEALED = (
+    _OVER
+    + """
+[ ! -e "$3" ] || { echo "$3 is there still" >&2; exit 1; }
+pid=$("$1/current/bin/pid.sh") || { echo "$1 does not run" >&2; exit 1; }
+[ "$(over "$pid" "$2")" = 0 ] || { echo "$2 is read-only still" >&2; exit 1; }
+"""
+)
+
+
+def requires(aim: Aim) -> Command:
+    """Probe for the right to mount, and that the store is the running process's own."""
+    home, directory = aim.instance.home, store.directory(aim.instance)
+    proof = store.probe(aim.instance).argv[2]
+    return Command.shell(
+        'sh -c "$3" rmqops "$1" "$2" && sh -c "$4" rmqops "$1" "$2"', home, directory, _PROBE, proof
+    )
+
+
+def plan(aim: Aim, found: str) -> Plan:
+    """Return the plan; ``found`` is the process id."""
+    instance, pid = aim.instance, found.strip()
+    home, directory, note = instance.home, store.directory(instance), f"{instance.home}/run/{aim.fault}.read-only"
+    return Plan(
+        inject=Command.shell(_INJECT, home, directory, pid, note),
+        verify=Command.shell(_VERIFY, home, directory, pid, note, f"probe-{aim.fault}", timeout=VERIFY_SECONDS),
+        heal=Command.shell(_HEAL, home, directory, note, timeout=processes.start(instance).timeout + 10),
+        healed=Command.shell(_HEALED, home, directory, note),
+    )

@@ -1,0 +1,65 @@
+"""A member loses its disk: ``kill -9`` of the broker, then all that its store holds is gone.
+
+What is lost is everything that it knew: messages, queues, topics, offsets, and the term in which it last voted.
+Started again, it is an empty member that must copy everything from the master. The process stays dead until the
+heal, also where systemd would start it again. On a majority at once, what was acknowledged is gone for good.
+Imitates a new disk or a new machine under the old name; not a disk that fails while the broker goes on.
+
+The directory itself stays, because it may be a mount. What it holds is first moved aside within it, which takes
+no time, and then removed, so that one who starts the broker too early does not find half of it.
+"""
+
+from __future__ import annotations
+
+from rmqops.chaos import processes, store
+from rmqops.chaos.faults import Aim, Option, Plan
+from rmqops.model.commands import Command
+
+SUMMARY = "kill -9, and all that the store holds is removed; healed by starting it, empty, again"
+OPTIONS: dict[str, Option] = {}
+
+VERIFY_SECONDS = 10
+
+# $1 home, $2 store, $3 where its content is moved to; a directory inside it that did not exist before
+_WIPE = """
+[ -d "$2" ] && [ ! -L "$2" ] && [ -e "$2/lock" ] || { echo "$2 is not the store any more" >&2; exit 1; }
+mkdir "$3" || exit 1
+for entry in "$2"/* "$2"/.[!.]* "$2"/..?*; do
+  [ "$entry" != "$3" ] && { [ -e "$entry" ] || [ -L "$entry" ]; } || continue
+  mv -- "$entry" "$3/" || exit 1
+done
+rm -rf --one-file-system -- "$3"
+"""
+
+_VERIFY = """
+! "$1/current/bin/pid.sh" > /dev/null || { echo "$1 runs" >&2; exit 1; }
+[ -d "$2" ] || { echo "$2 is gone itself" >&2; exit 1; }
+left=$(find "$2" -mindepth 1 | head -n 3)
+[ -z "$left" ] || { echo "the store still holds $left" >&2; exit 1; }
+"""
+
+_HEAL = """
+rm -rf --one-file-system -- "$2" && exec "$1/current/bin/start.sh"
+"""
+
+_HEALED = """
+[ ! -e "$2" ] || { echo "$2 is there still" >&2; exit 1; }
+"$1/current/bin/pid.sh"
+"""
+
+
+def requires(aim: Aim) -> Command:
+    """Probe that the store is the running process's own."""
+    return store.probe(aim.instance)
+
+
+def plan(aim: Aim, found: str) -> Plan:
+    """Return the plan; ``found`` is the process id."""
+    home, directory = aim.instance.home, store.directory(aim.instance)
+    aside = f"{directory}/wiped-{aim.fault}"
+    return Plan(
+        inject=store.killed(aim.instance, found.strip(), _WIPE, directory, aside),
+        verify=Command.shell(_VERIFY, home, directory, timeout=VERIFY_SECONDS),
+        heal=Command.shell(_HEAL, home, aside, timeout=processes.start(aim.instance).timeout + 60),
+        healed=Command.shell(_HEALED, home, aside),
+    )

@@ -1,0 +1,95 @@
+"""What the faults of a store have in common: which directory it is, and a death that lasts. PURE.
+
+The store is the directory that the inventory names (``rocketmq_data_dir``, rendered as ``storePathRootDir``),
+and it is touched only where the running process proves that it is its own: a broker keeps ``<store>/lock`` open
+as long as it lives (``DefaultMessageStore``).
+"""
+
+from __future__ import annotations
+
+from rmqops.chaos import processes
+from rmqops.chaos.faults import Aim
+from rmqops.errors import UsageError
+from rmqops.model.commands import Command
+from rmqops.model.topology import Instance
+
+# $1 home, $2 store. One below the instance's directory must really lie there; one elsewhere is where the inventory
+# says. Whatever leads out of it, a link or a mount, would lead the fault to what is not the store.
+_PROBE = """
+pid=$("$1/current/bin/pid.sh") || { echo "$1 does not run" >&2; exit 1; }
+kill -0 "$pid" || exit 1
+[ -x "$1/current/bin/start.sh" ] || { echo "$1 has no start.sh to heal with" >&2; exit 1; }
+[ -d "$2" ] && [ ! -L "$2" ] || { echo "$2 is not a directory" >&2; exit 1; }
+real=$(readlink -f "$2") && home=$(readlink -f "$1") || exit 1
+case $2/ in
+  "$1"/*) case $real/ in
+    "$home"/?*) ;;
+    *) echo "$2 is $real, which is not inside $home" >&2; exit 1 ;;
+  esac ;;
+esac
+case $home/ in "$real"/*) echo "$real holds more than the store: $home" >&2; exit 1 ;; esac
+find "/proc/$pid/fd" -printf '%l\\n' | grep -Fqx -e "$real/lock" ||
+  { echo "process $pid does not keep $real/lock open, so $real is not known to be its store" >&2; exit 1; }
+link=$(find "$real" -type l | head -n 1)
+[ -z "$link" ] || { echo "$link is a symbolic link, and may lead out of the store" >&2; exit 1; }
+disks=$(find "$real" -printf '%D\\n' | sort -u | wc -l)
+[ "$disks" -eq 1 ] || { echo "another file system is mounted inside $real" >&2; exit 1; }
+echo "$pid"
+"""
+
+# $1 home, $2 pid, $3 hundredths of a second. stop.sh finds nobody; it keeps systemd from starting the unit again.
+_KILL = """
+now=$("$1/current/bin/pid.sh") || { echo "$1 does not run" >&2; exit 1; }
+[ "$now" = "$2" ] || { echo "$1 runs as $now and not as $2 any more" >&2; exit 1; }
+kill -s KILL "$2" || exit 1
+tries=0
+while "$1/current/bin/pid.sh" > /dev/null; do
+  [ "$tries" -lt "$3" ] || { echo "process $2 of $1 is still alive" >&2; exit 1; }
+  tries=$((tries + 1))
+  sleep 0.01
+done
+"$1/current/bin/stop.sh" > /dev/null || exit 1
+! "$1/current/bin/pid.sh" > /dev/null || { echo "$1 was started by somebody else" >&2; exit 1; }
+"""
+
+
+def directory(instance: Instance) -> str:
+    """Return where the store lies on its host.
+
+    Raises:
+        UsageError: the instance is a NameServer.
+    """
+    if instance.kind != "broker":
+        raise UsageError(f"{instance.name} is a NameServer and has no store", remedy="strike a broker")
+    return instance.text("rocketmq_data_dir").rstrip("/")
+
+
+def log(aim: Aim) -> str:
+    """Return the directory with the log that a member writes: DLedger's own, or the commit log."""
+    instance, groups = aim.instance, aim.topology.groups
+    mode = next((group.mode for group in groups if group.name == instance.group), "single")
+    below = f"dledger-{instance.text('rocketmq_dledger_id')}/data" if mode == "dledger" else "commitlog"
+    return f"{directory(instance)}/{below}"
+
+
+def probe(instance: Instance) -> Command:
+    """Probe that the store is this process's own and nothing leads out of it; prints the pid."""
+    return Command.shell(_PROBE, instance.home, directory(instance))
+
+
+def killed(instance: Instance, pid: str, then: str, *arguments: str) -> Command:
+    """Return what kills the process for as long as nobody starts it, and then runs a script.
+
+    Args:
+        instance: The victim.
+        pid: What the probe found.
+        then: The script. Its ``$1`` is the instance's directory, and ``arguments`` are ``$2`` and so on.
+        arguments: What the script is given.
+    """
+    tries = str(processes.VERIFY_SECONDS * 100)
+    seconds = instance.number("rocketmq_stop_timeout") + 60.0
+    return Command.shell(
+        'sh -c "$2" rmqops "$1" "$3" "$4" && home=$1 && then=$5 && shift 5 && sh -c "$then" rmqops "$home" "$@"',
+        *(instance.home, _KILL, pid, tries, then, *arguments),
+        timeout=seconds,
+    )
