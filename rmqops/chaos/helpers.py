@@ -1,8 +1,8 @@
 """What the faults that burden a host have in common: helpers, processes of our own that bear the burden. PURE.
 
 A helper is a shell in a session of its own, known by its command line alone, which has
-``-Drmqops.fault=<instance directory>/<fault>``; what it starts stays in its process group. Where systemd runs and we
-are root, it stands in a transient unit as well, so that it has a cgroup of its own and systemd ends it
+``-Drmqops.fault=<instance directory>/<fault>``; what it starts stays in its process group. Where systemd runs and
+we are root, it stands in a transient unit as well, so that it has a cgroup of its own and systemd ends it
 (``RuntimeMaxSec=``); else ``nohup`` keeps it. In both cases it ends by itself when its bound has passed, whatever
 becomes of rmqops and of the heal.
 """

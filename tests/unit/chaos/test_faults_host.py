@@ -14,6 +14,7 @@ import pytest
 
 from rmqops.chaos import deadman, faults
 from rmqops.chaos.faults import Aim, Plan
+from rmqops.errors import UsageError
 from rmqops.model.commands import Command, Result
 from rmqops.model.topology import Instance
 from rmqops.transport.local import LocalTransport
@@ -234,3 +235,102 @@ def test_a_dead_instance_is_not_burdened(kind: str, victim: Instance) -> None:
     assert not done.ok
     assert "does not run" in done.stderr
     must(Command((f"{victim.home}/current/bin/start.sh",)))
+
+
+_DATE = """#!/bin/sh
+case $1 in
+  -s) echo "${2#@} $(/bin/date +%s.%N)" | awk '{ printf "%.3f", $1 - $2 }' > "$0.shift" ;;
+  *) echo "$(/bin/date +%s.%N) $(cat "$0.shift" 2> /dev/null || echo 0)" | awk '{ printf "%.9f\\n", $1 + $2 }' ;;
+esac
+"""
+
+
+class Pretended:
+    """A ``date`` that sets no clock."""
+
+    def __init__(self, directory: Path) -> None:
+        directory.mkdir()
+        self._directory = directory
+        (directory / "date").write_text(_DATE)
+        (directory / "date").chmod(0o755)
+
+    def __call__(self, command: Command) -> Command:
+        path = f"PATH={self._directory}:{os.environ['PATH']}"
+        return replace(command, argv=("env", path, *command.argv))
+
+    @property
+    def shift(self) -> float:
+        file = self._directory / "date.shift"
+        return float(file.read_text()) if file.exists() else 0.0
+
+    def set(self, shift: float) -> None:
+        (self._directory / "date.shift").write_text(str(shift))
+
+
+@pytest.fixture
+def pretended(tmp_path: Path) -> Pretended:
+    return Pretended(tmp_path / "bin")
+
+
+@pytest.mark.parametrize("seconds", [60, -3600, 2.5])
+def test_a_clock_steps_and_is_set_right_twice(seconds: float, victim: Instance, pretended: Pretended) -> None:
+    made = plan("clock", victim, seconds=seconds)
+    must(pretended(made.heal))
+    must(pretended(made.healed))
+    assert not run(pretended(made.verify)).ok
+    must(pretended(made.inject))
+    assert not run(pretended(made.inject)).ok, "a second one would forget the way back"
+    must(pretended(made.verify))
+    assert pretended.shift == pytest.approx(seconds, abs=1)
+    assert not run(pretended(made.healed)).ok
+    must(pretended(made.heal))
+    must(pretended(made.healed))
+    assert pretended.shift == pytest.approx(0, abs=1)
+    must(pretended(made.heal))
+    assert not list(Path(victim.home).glob(".rmqops*"))
+
+
+def test_a_clock_that_somebody_else_set_right_stays_right(victim: Instance, pretended: Pretended) -> None:
+    made = plan("clock", victim)
+    must(pretended(made.inject))
+    pretended.set(0.05)
+    assert not run(pretended(made.verify)).ok
+    must(pretended(made.heal))
+    assert pretended.shift == 0.05
+
+
+def test_a_clock_that_was_off_before_is_off_again(victim: Instance, pretended: Pretended) -> None:
+    pretended.set(-500)
+    made = plan("clock", victim)
+    must(pretended(made.inject))
+    must(pretended(made.verify))
+    must(pretended(made.heal))
+    assert pretended.shift == pytest.approx(-500, abs=1)
+
+
+def test_the_clock_of_a_container_is_not_set(victim: Instance) -> None:
+    done = probe("clock", victim)
+    if subprocess.run(["systemd-detect-virt", "--quiet", "--container"], check=False).returncode == 0:
+        assert not done.ok
+        assert done.stderr == "the clock of a container is its machine's\n"
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "told"), [("000001ffffffffff", ""), ("00000000a80425fb", "there is no CAP_SYS_TIME")]
+)
+def test_who_may_not_set_the_clock_is_told(capabilities: str, told: str, victim: Instance, tmp_path: Path) -> None:
+    status = tmp_path / "status"
+    status.write_text(f"Name:\tsh\nCapEff:\t{capabilities}\n")
+    script = faults.find("clock").requires(aim("clock", victim)).argv[2].replace("/proc/self/status", "$2")
+    script = "\n".join(line for line in script.splitlines() if "container" not in line)
+    script = script.replace("/proc/[0-9]*/comm", f"{tmp_path}/comm")
+    (tmp_path / "comm").write_text("sh\n")
+    done = run(Command.shell(script, f"{tmp_path}/none", str(status)))
+    assert (done.ok, told in done.stderr) == (not told, True)
+    (tmp_path / "comm").write_text("chronyd\n")
+    assert not run(Command.shell(script, f"{tmp_path}/none", str(status))).ok
+
+
+def test_a_step_that_nobody_could_see_is_refused(victim: Instance) -> None:
+    with pytest.raises(UsageError, match="too small"):
+        plan("clock", victim, seconds=1)
