@@ -46,7 +46,7 @@ done
 def requires(aim: Aim) -> Command:
     """Probe for tc, for a device that nobody has shaped, for netem, and for the ping that shows it."""
     probe = shaping.probe(aim, "netem")
-    script = 'command -v ping > /dev/null || { echo "there is no ping" >&2; exit 1; }\n' + probe.argv[2]
+    script = probe.argv[2] + 'command -v ping > /dev/null || { echo "there is no ping" >&2; exit 1; }\n'
     return Command.shell(script, *probe.argv[4:])
 
 
