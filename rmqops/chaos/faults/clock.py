@@ -16,7 +16,7 @@ from rmqops.errors import UsageError
 from rmqops.model.commands import Command
 
 SUMMARY = "the host's clock steps; healed by stepping it back to where it would be"
-OPTIONS = {"seconds": Option(60, "by how much, forwards or (below 0) back; not 0", low=-3600, high=3600)}
+OPTIONS = {"seconds": Option(60, "by how much, forwards or (below 0) back; more than 2", low=-3600, high=3600)}
 TOLERANCE = 2
 """Seconds by which a step may be off, and be one all the same; reading two clocks takes its time."""
 
@@ -86,19 +86,22 @@ _HEALED = """
 
 
 def requires(aim: Aim) -> Command:
-    """Probe that the clock is the host's own, that we may set it, and that nobody else does."""
+    """Probe that the clock is the host's own, that we may set it, and that nobody else does.
+
+    Raises:
+        UsageError: the step is too small to be seen.
+    """
+    seconds = aim.number("seconds")
+    if abs(seconds) <= TOLERANCE:
+        raise UsageError(
+            f"a step of {seconds:g} s is too small to be seen", remedy=f"give more than {TOLERANCE} s"
+        )
     return Command.shell(_PROBE, _file(aim))
 
 
 def plan(aim: Aim, _found: str) -> Plan:
-    """Return the plan.
-
-    Raises:
-        UsageError: there is no step to make.
-    """
+    """Return the plan."""
     seconds, file = f"{aim.number('seconds'):g}", _file(aim)
-    if abs(aim.number("seconds")) <= TOLERANCE:
-        raise UsageError(f"a step of {seconds} s is too small to be seen", remedy=f"give more than {TOLERANCE} s")
     return Plan(
         inject=Command.shell(_INJECT, file, seconds),
         verify=Command.shell(_VERIFY, file, seconds, str(TOLERANCE)),

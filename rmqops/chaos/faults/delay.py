@@ -44,30 +44,27 @@ done
 
 
 def requires(aim: Aim) -> Command:
-    """Probe for tc, for a device that nobody has shaped, for netem, and for the ping that shows it."""
+    """Probe for tc, for a device that nobody has shaped, for netem, and for the ping that shows it.
+
+    Raises:
+        UsageError: there would be more jitter than delay.
+    """
+    _words(aim)
     probe = shaping.probe(aim, "netem")
     script = probe.argv[2] + 'command -v ping > /dev/null || { echo "there is no ping" >&2; exit 1; }\n'
     return Command.shell(script, *probe.argv[4:])
 
 
 def plan(aim: Aim, _found: str) -> Plan:
-    """Return the plan.
-
-    Raises:
-        UsageError: there would be more jitter than delay.
-    """
-    ms, jitter = aim.number("ms"), aim.number("jitter")
-    if jitter > ms:
-        raise UsageError(f"a delay of {ms:g} ms cannot vary by {jitter:g} ms", remedy="give a jitter up to ms")
-    words = [f"netem limit 10000 delay {ms:g}ms", *([f"{jitter:g}ms"] if jitter else [])]
-    words += [f"{name} {aim.number(name):g}%" for name in ("reorder", "duplicate") if aim.number(name)]
-    patience, peers = int(ms / 1000) + 2, packets.peers(aim)
+    """Return the plan."""
+    late = (aim.number("ms") - aim.number("jitter")) * 0.9
+    patience, peers = int(aim.number("ms") / 1000) + 2, packets.peers(aim)
     return Plan(
-        inject=shaping.inject(aim, "rate 10gbit quantum 60000", " ".join(words)),
+        inject=shaping.inject(aim, "rate 10gbit quantum 60000", _words(aim)),
         verify=Command.shell(
             _VERIFY,
             shaping.handle(aim),
-            f"{(ms - jitter) * 0.9:g}",
+            f"{late:g}",
             "10",
             str(patience),
             *peers,
@@ -76,3 +73,13 @@ def plan(aim: Aim, _found: str) -> Plan:
         heal=shaping.heal(aim),
         healed=shaping.healed(aim),
     )
+
+
+def _words(aim: Aim) -> str:
+    """Return the fault in the words of tc."""
+    ms, jitter = aim.number("ms"), aim.number("jitter")
+    if jitter > ms:
+        raise UsageError(f"a delay of {ms:g} ms cannot vary by {jitter:g} ms", remedy="give a jitter up to ms")
+    words = [f"netem limit 10000 delay {ms:g}ms", *([f"{jitter:g}ms"] if jitter else [])]
+    words += [f"{name} {aim.number(name):g}%" for name in ("reorder", "duplicate") if aim.number(name)]
+    return " ".join(words)

@@ -333,4 +333,4 @@ def test_who_may_not_set_the_clock_is_told(capabilities: str, told: str, victim:
 
 def test_a_step_that_nobody_could_see_is_refused(victim: Instance) -> None:
     with pytest.raises(UsageError, match="too small"):
-        plan("clock", victim, seconds=1)
+        probe("clock", victim, seconds=1)

@@ -138,4 +138,4 @@ def test_a_delay_is_seen_by_who_waits_for_an_answer(tmp_path: Path) -> None:
 
 def test_more_jitter_than_delay_is_refused() -> None:
     with pytest.raises(UsageError, match="cannot vary by 200 ms"):
-        plan("delay", jitter=200)
+        faults.find("delay").requires(aim("delay", jitter=200))
