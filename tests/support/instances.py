@@ -15,6 +15,7 @@ def instance(
         "rocketmq_address": "127.0.0.1",
         "rocketmq_listen_port": port,
         "rocketmq_instance_dir": str(home),
+        "rocketmq_data_dir": f"{home}/data",
         "rocketmq_start_timeout": 5,
         "rocketmq_stop_timeout": 5,
         "rocketmq_supervisor": "detached",

@@ -1,0 +1,60 @@
+"""The way from the host to its peers is narrow: so many kbit a second, and a queue that overflows.
+
+It imitates a link that is overloaded or shaped by somebody else. What the host sends to its peers is queued, and
+beyond the queue dropped; what they send to it is not held up, and neither is what goes elsewhere.
+"""
+
+from __future__ import annotations
+
+from rmqops.chaos import packets, shaping
+from rmqops.chaos.faults import Aim, Option, Plan
+from rmqops.model.commands import Command
+
+SUMMARY = "what the host sends to its peers has to share few kbit/s; healed by taking the limit away"
+OPTIONS = {
+    "kbit": Option(256, "kbit a second, for all peers together", low=8, high=10_000_000),
+    "peers": shaping.PEERS,
+}
+QUEUE_SECONDS = 0.5
+"""How much the queue holds, in seconds of the rate; at least two of the largest packets, 128 KiB."""
+
+# $1 handle, $2 a peer, $3 tries. Something has passed, and something had to wait; where there is a ping, a few
+# of them are sent, for a slave without load has hardly anything to say.
+_VERIFY = (
+    shaping.OWNED
+    + """
+seen() {
+  dev=$(owned "$1") && [ -n "$dev" ] || return 1
+  tc -s class show dev "$dev" classid "$1:1" | awk '
+    $1 == "Sent" { gsub(/[(),]/, " "); sent = $2; held = $7 + $9 }
+    $1 == "backlog" { held += $2 }
+    END { exit !(sent && held) }'
+}
+tries=0
+until seen "$1"; do
+  [ "$tries" -lt "$3" ] || { echo "no packet had to wait in $1:" >&2; exit 1; }
+  tries=$((tries + 1))
+  ping -n -q -c 4 -l 4 -s 1400 -w 1 "$2" > /dev/null 2>&1
+  sleep 0.1
+done
+"""
+)
+
+
+def requires(aim: Aim) -> Command:
+    """Probe for tc, for a device that nobody has shaped, and for what the kernel can."""
+    return shaping.probe(aim, "bfifo")
+
+
+def plan(aim: Aim, _found: str) -> Plan:
+    """Return the plan."""
+    kbit, seconds = aim.number("kbit"), shaping.VERIFY_SECONDS
+    queue = max(kbit * 125 * QUEUE_SECONDS, 131_072)
+    return Plan(
+        inject=shaping.inject(aim, f"rate {kbit:.0f}kbit quantum 60000", f"bfifo limit {queue:.0f}"),
+        verify=Command.shell(
+            _VERIFY, shaping.handle(aim), packets.peers(aim)[0], str(seconds), timeout=seconds * 4
+        ),
+        heal=shaping.heal(aim),
+        healed=shaping.healed(aim),
+    )

@@ -1,0 +1,85 @@
+"""What the host sends to its peers comes late, and if wanted out of order or twice, as over a long or bad way.
+
+Only one direction is held up, so a question and its answer take the delay once. With ``jitter`` packets overtake
+one another, too. It needs the kernel's module ``sch_netem``, which not every machine has; the probe says so.
+"""
+
+from __future__ import annotations
+
+from rmqops.chaos import packets, shaping
+from rmqops.chaos.faults import Aim, Option, Plan
+from rmqops.errors import UsageError
+from rmqops.model.commands import Command
+
+SUMMARY = "what the host sends to its peers arrives late; healed by taking the delay away"
+OPTIONS = {
+    "ms": Option(100, "by how many milliseconds", low=1, high=10_000),
+    "jitter": Option(0, "how many milliseconds more or less, at random; no more than ms", low=0, high=10_000),
+    "reorder": Option(0, "how many of a hundred packets are not delayed, and so overtake the others", high=99),
+    "duplicate": Option(0, "how many of a hundred packets come twice", high=99),
+    "peers": shaping.PEERS,
+}
+
+# $1 handle, $2 milliseconds, $3 tries, $4 seconds for one, $5 … peers. One of them answers, and that late.
+_VERIFY = (
+    shaping.OWNED
+    + """
+handle=$1 late=$2 tries=$3 patience=$4
+shift 4
+seen() {
+  [ -n "$(owned "$handle")" ] || return 1
+  for peer; do
+    LC_ALL=C ping -n -c 1 -W "$patience" "$peer" 2> /dev/null | sed -n 's/.*time=\\([0-9.]*\\).*/\\1/p' \\
+      | awk -v late="$late" '$1 >= late { found = 1 } END { exit !found }' && return
+  done
+  return 1
+}
+until seen "$@"; do
+  [ "$tries" -gt 0 ] || { echo "no peer answers as late as $late ms, or none answers a ping" >&2; exit 1; }
+  tries=$((tries - 1))
+  sleep 0.1
+done
+"""
+)
+
+
+def requires(aim: Aim) -> Command:
+    """Probe for tc, for a device that nobody has shaped, for netem, and for the ping that shows it.
+
+    Raises:
+        UsageError: there would be more jitter than delay.
+    """
+    _words(aim)
+    probe = shaping.probe(aim, "netem")
+    script = probe.argv[2] + 'command -v ping > /dev/null || { echo "there is no ping" >&2; exit 1; }\n'
+    return Command.shell(script, *probe.argv[4:])
+
+
+def plan(aim: Aim, _found: str) -> Plan:
+    """Return the plan."""
+    late = (aim.number("ms") - aim.number("jitter")) * 0.9
+    patience, peers = int(aim.number("ms") / 1000) + 2, packets.peers(aim)
+    return Plan(
+        inject=shaping.inject(aim, "rate 10gbit quantum 60000", _words(aim)),
+        verify=Command.shell(
+            _VERIFY,
+            shaping.handle(aim),
+            f"{late:g}",
+            "10",
+            str(patience),
+            *peers,
+            timeout=12.0 * (patience + 1) * len(peers),
+        ),
+        heal=shaping.heal(aim),
+        healed=shaping.healed(aim),
+    )
+
+
+def _words(aim: Aim) -> str:
+    """Return the fault in the words of tc."""
+    ms, jitter = aim.number("ms"), aim.number("jitter")
+    if jitter > ms:
+        raise UsageError(f"a delay of {ms:g} ms cannot vary by {jitter:g} ms", remedy="give a jitter up to ms")
+    words = [f"netem limit 10000 delay {ms:g}ms", *([f"{jitter:g}ms"] if jitter else [])]
+    words += [f"{name} {aim.number(name):g}%" for name in ("reorder", "duplicate") if aim.number(name)]
+    return " ".join(words)

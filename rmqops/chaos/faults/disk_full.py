@@ -1,0 +1,169 @@
+"""The disk of the store is full: one file takes what is free there, but for some MiB.
+
+It imitates logs, dumps or a store that has outgrown its disk. The fault touches nothing of the store, but the
+broker reacts: above 85 % in use DLedger deletes its oldest files of messages, whatever their age, and so does a
+broker without DLedger; above 90 % members refuse messages and a leader stays the leader (DLedger 0.2.0,
+``DLedgerMmapFileStore.CleanSpaceService``; RocketMQ 4.5.2, ``DefaultMessageStore.CleanCommitLogService``). So
+**strike it only where messages may be lost**: a member with more than one file of its log may lose the older
+ones.
+
+The filler is a file in the data directory, named after the fault.
+"""
+
+from __future__ import annotations
+
+from rmqops.chaos import processes
+from rmqops.chaos.faults import Aim, Option, Plan
+from rmqops.model.commands import Command
+
+SUMMARY = (
+    "a file fills the file system of the store, whose broker may then delete old messages; healed by removing it"
+)
+OPTIONS = {
+    "leave": Option(16, "how many MiB stay free", low=0, high=1024),
+    "at_most": Option(4096, "how many MiB may be written for it; more is refused", low=1, high=1_048_576),
+}
+SLACK = 2
+"""MiB by which file systems and their accounts of free space may differ."""
+
+# `room DIR` prints the MiB that an ordinary user may still write there.
+_ROOM = """
+room() { df -Pk "$1" | awk 'NR == 2 { print int($4 / 1024) }'; }
+"""
+
+# $1 data directory, $2 MiB that stay free, $3 MiB that may be written; sets `fill`
+_BOUND = (
+    _ROOM
+    + """
+free=$(room "$1") && [ -n "$free" ] || { echo "df does not tell what is free in $1" >&2; exit 1; }
+fill=$((free - $2))
+if [ "$fill" -le 0 ]; then
+  echo "$free MiB are free in $1, and $2 MiB are to be left: there is nothing to fill" >&2
+  exit 1
+fi
+if [ "$fill" -gt "$3" ]; then
+  where="the file system of $1"
+  [ "$(df -P "$1" | awk 'NR == 2 { print $6 }')" != / ] || where="$where, which is the host's root,"
+  echo "$where has $free MiB free: $fill MiB would have to be written, and at_most allows $3" >&2
+  exit 1
+fi
+"""
+)
+
+# $1 instance directory, $2 … as above
+_PROBE = (
+    """
+"$1/current/bin/pid.sh" > /dev/null || { echo "$1 does not run" >&2; exit 1; }
+[ -w "$2" ] || { echo "the data directory $2 is not there, or we may not write to it" >&2; exit 1; }
+if [ "$(id -u)" = 0 ] && [ "$(stat -c %u "$2")" != 0 ]; then
+  command -v setpriv > /dev/null || { echo "there is no setpriv to try a write as the owner of $2" >&2; exit 1; }
+fi
+shift
+"""
+    + _BOUND
+)
+
+# $1 … as above, $4 the file. What the store takes meanwhile need not be filled, hence the second try.
+_INJECT = (
+    _BOUND
+    + """
+for _ in 1 2; do
+  [ "$fill" -gt 0 ] || exit 0
+  fallocate -l "${fill}M" "$4" 2> /dev/null && exit 0
+  dd if=/dev/zero of="$4" bs=1M count="$fill" conv=notrunc 2> /dev/null && exit 0
+  rm -f "$4"
+  fill=$(($(room "$1") - $2))
+done
+echo "$4 could not be filled with $fill MiB" >&2
+exit 1
+"""
+)
+
+# $1 data directory, $2 MiB that stay free, $3 the file, $4 tries. The write is tried as the store's owner, and
+# has to fail for want of room; it writes no more than what is left and a little.
+_VERIFY = (
+    _ROOM
+    + f"""
+[ -f "$3" ] || {{ echo "$3 is not there" >&2; exit 1; }}
+write() {{
+  run=
+  owner=$(stat -c '%u %g' "$1")
+  [ "$(id -u)" != 0 ] || run="setpriv --reuid ${{owner% *}} --regid ${{owner#* }} --clear-groups --"
+  said=$(LC_ALL=C $run dd if=/dev/zero of="$3.try" bs=1M count="$(($2 + {2 * SLACK}))" 2>&1)
+  full=$?
+  rm -f "$3.try"
+  [ "$full" != 0 ] || return 1
+  case $said in *'No space left'* | *'quota exceeded'*) return 0 ;; esac
+  return 1
+}}
+tries=0
+until [ "$(room "$1")" -le $(($2 + {SLACK})) ] && write "$1" "$2" "$3"; do
+  [ "$tries" -lt "$4" ] || {{ echo "$(room "$1") MiB are free in $1, and a write said: $said" >&2; exit 1; }}
+  tries=$((tries + 1))
+  sleep 0.2
+done
+"""
+)
+
+# $1 the file, $2 instance directory. A file that is still being written keeps its room when it is removed, so
+# its writers and the shell that starts them are ended first. They spell the path with a /./, unlike who heals.
+_FIND = """
+writers() {
+  spelled=${1%/*}/./${1##*/}
+  printf '%s\\n' "$spelled" "of=$spelled" "of=$spelled.try" | grep -alzFx -f - /proc/[0-9]*/cmdline 2>/dev/null \\
+    | sed 's,/proc/\\([0-9]*\\)/.*,\\1,'
+}
+"""
+
+_HEAL = (
+    _FIND
+    + """
+tries=0
+while pids=$(writers "$1") && [ -n "$pids" ]; do
+  [ "$tries" -lt 100 ] || { echo "a writer of $1 cannot be ended" >&2; exit 1; }
+  for pid in $pids; do kill -s KILL "$pid" 2> /dev/null; done
+  tries=$((tries + 1))
+  sleep 0.05
+done
+rm -f "$1" "$1.try" || exit 1
+"$2/current/bin/pid.sh" > /dev/null || "$2/current/bin/start.sh"
+"""
+)
+
+_HEALED = (
+    _FIND
+    + """
+[ -z "$(writers "$1")" ] || { echo "$1 is still being written" >&2; exit 1; }
+[ ! -e "$1" ] && [ ! -e "$1.try" ] || { echo "$1 is there still" >&2; exit 1; }
+"$2/current/bin/pid.sh" > /dev/null || { echo "$2 does not run" >&2; exit 1; }
+"""
+)
+
+
+def requires(aim: Aim) -> Command:
+    """Probe the process, the right to write to its data, and that no more than agreed has to be written."""
+    return Command.shell(_PROBE, aim.instance.home, *_bounds(aim))
+
+
+def plan(aim: Aim, _found: str) -> Plan:
+    """Return the plan; where there is no ``fallocate`` the file is written, at 50 MiB/s or more."""
+    data, leave, at_most = _bounds(aim)
+    name, tries = f".rmqops-fault-{aim.fault}", str(processes.VERIFY_SECONDS * 5)
+    file, writing = f"{data}/{name}", f"{data}/./{name}"
+    seconds = 30 + aim.number("at_most") / 50
+    start = aim.instance.number("rocketmq_start_timeout") + 30.0
+    return Plan(
+        inject=Command.shell(_INJECT, data, leave, at_most, writing, timeout=seconds),
+        verify=Command.shell(_VERIFY, data, leave, writing, tries, timeout=60 + aim.number("leave") / 10),
+        heal=Command.shell(_HEAL, file, aim.instance.home, timeout=start),
+        healed=Command.shell(_HEALED, file, aim.instance.home),
+    )
+
+
+def _bounds(aim: Aim) -> tuple[str, str, str]:
+    """Return the data directory, the MiB that stay free, and the MiB that may be written."""
+    return (
+        aim.instance.text("rocketmq_data_dir"),
+        f"{aim.number('leave'):.0f}",
+        f"{aim.number('at_most'):.0f}",
+    )

@@ -1,0 +1,178 @@
+"""The faults that burden a host, on real hosts: what they do is seen there, and nothing of it is left behind."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from rmqops.chaos import deadman, faults, preflight
+from rmqops.chaos.faults import Aim, Plan
+from rmqops.errors import OperationFailed
+from rmqops.model.commands import Command, Result
+from rmqops.operations import health
+from rmqops.transport.base import transport_for
+from tests.support.clusters import Cluster
+from tests.support.drilling import SHORT, findings
+from tests.support.lab import LabUp
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
+
+VICTIM = "broker-a-0"
+BROKERS = ("broker-a-0", "broker-a-1", "broker-a-2")
+DEADLINE = 20
+STATE = """
+systemctl list-units --all --no-legend --plain 'rmqops-*' 'rocketmq-*'
+find /opt/rocketmq/instances -name '*rmqops-fault*' -o -name heals
+tc qdisc show
+tc class show dev eth0
+tc filter show dev eth0
+iptables-save | grep -v '^[#:]'
+mount | grep /opt/rocketmq
+ls -d /sys/fs/cgroup/system.slice/*.service
+"$1/current/bin/pid.sh"
+for line in /proc/[0-9]*/cmdline; do tr '\\0' '\\n' < "$line" | grep '^-Drmqops.[fh]'; done 2> /dev/null
+true
+"""
+
+
+@dataclass(frozen=True)
+class Hosts:
+    """Three NameServers and a DLedger group on hosts of their own; a broker has 640 MiB for its store."""
+
+    lab: LabUp
+    cluster: Cluster
+
+    def aim(self, kind: str, instance: str, given: Mapping[str, float | str]) -> Aim:
+        topology = self.cluster.topology
+        clients = preflight.addresses(topology)
+        options = faults.options(kind, given)
+        return Aim(topology.instance(instance), topology, options, f"e2e-{kind}-1", clients)
+
+    def run(self, instance: str, command: Command) -> Result:
+        return transport_for(self.cluster.topology.instance(instance)).run(command)
+
+    def must(self, instance: str, command: Command) -> str:
+        done = self.run(instance, command)
+        assert done.ok, done
+        return done.stdout
+
+    def probe(self, kind: str, instance: str, **given: float | str) -> Result:
+        return self.run(instance, faults.find(kind).requires(self.aim(kind, instance, given)))
+
+    def plan(self, kind: str, instance: str, **given: float | str) -> Plan:
+        """Return the plan, made as a drill makes it: from what the probe found."""
+        aim = self.aim(kind, instance, given)
+        fault = faults.find(kind)
+        return fault.plan(aim, self.must(instance, fault.requires(aim)))
+
+    def state(self, instance: str) -> str:
+        """Return all of a host that a fault could touch."""
+        return self.lab.root(instance, STATE, self.cluster.topology.instance(instance).home)
+
+
+@pytest.fixture(scope="module")
+def hosts(lab: Callable[..., LabUp], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosts]:
+    up = lab(hosts=6)
+    made = Hosts(up, Cluster(up.inventory_in(tmp_path_factory.mktemp("inventory")), Path("/opt/rocketmq")))
+    try:
+        for broker in BROKERS:
+            up.root(broker, 'mkdir -p "$1" && mount -t tmpfs -o size=640m small "$1"', data(broker))
+        made.cluster.must("deploy", "--yes")
+        yield made
+    finally:
+        made.cluster.rmqops("destroy", "--data", "--confirm", up.name)
+        for broker in BROKERS:
+            up.root(broker, '! mountpoint -q "$1" || umount -l "$1"; rm -rf "$1"', data(broker))
+
+
+def data(broker: str) -> str:
+    return f"/opt/rocketmq/instances/{broker}/data"
+
+
+BURDENS = [
+    ("cpu", {"processes": 2}),
+    ("memory", {"mib": 256}),
+    ("disk-full", {"leave": 16}),
+    ("bandwidth", {"kbit": 8}),
+]
+
+
+@pytest.fixture
+def healed(hosts: Hosts) -> Iterator[Callable[[str, Plan], None]]:
+    """Note plans whose heals are run when the test is over, however it ends."""
+    made: list[tuple[str, Plan]] = []
+    yield lambda instance, plan: made.append((instance, plan))
+    for instance, plan in made:
+        hosts.run(instance, plan.heal)
+
+
+@pytest.mark.parametrize(("kind", "given"), BURDENS, ids=[kind for kind, _ in BURDENS])
+def test_a_fault_bites_and_leaves_nothing(
+    kind: str, given: dict[str, float], hosts: Hosts, healed: Callable[[str, Plan], None]
+) -> None:
+    before = hosts.state(VICTIM)
+    plan = hosts.plan(kind, VICTIM, **given)
+    assert hosts.state(VICTIM) == before, "a probe changes nothing"
+    healed(VICTIM, plan)
+    hosts.must(VICTIM, plan.inject)
+    hosts.must(VICTIM, plan.verify)
+    assert hosts.state(VICTIM) != before
+    assert not hosts.run(VICTIM, plan.healed).ok
+    hosts.must(VICTIM, plan.heal)
+    hosts.must(VICTIM, plan.healed)
+    hosts.must(VICTIM, plan.cure)
+    assert hosts.state(VICTIM) == before
+
+
+@pytest.mark.parametrize(("kind", "given"), BURDENS, ids=[kind for kind, _ in BURDENS])
+def test_a_host_heals_itself(
+    kind: str, given: dict[str, float], hosts: Hosts, healed: Callable[[str, Plan], None]
+) -> None:
+    before = hosts.state(VICTIM)
+    plan = hosts.plan(kind, VICTIM, **given)
+    instance = hosts.cluster.topology.instance(VICTIM)
+    healed(VICTIM, plan)
+    hosts.must(VICTIM, deadman.arm(instance, "e2e", plan.cure, DEADLINE))
+    armed, end = hosts.state(VICTIM), time.monotonic() + DEADLINE + 5
+    hosts.must(VICTIM, plan.inject)
+    assert hosts.state(VICTIM) != armed
+    while (now := hosts.state(VICTIM)) != before:
+        assert time.monotonic() < end, now
+        time.sleep(0.5)
+
+
+def test_a_burden_that_a_host_cannot_bear_is_refused(hosts: Hosts) -> None:
+    for kind, given, told in (
+        ("memory", {"mib": 65_536}, "MiB less would leave below 256 MiB"),
+        ("disk-full", {"at_most": 100}, "at_most allows 100"),
+    ):
+        done = hosts.probe(kind, VICTIM, **given)
+        assert not done.ok
+        assert told in done.stderr
+
+
+def test_an_injection_that_dies_half_way_is_healed(hosts: Hosts, healed: Callable[[str, Plan], None]) -> None:
+    before = hosts.state(VICTIM)
+    plan = hosts.plan("disk-full", VICTIM)
+    healed(VICTIM, plan)
+    slow = plan.inject.argv[2].replace("fallocate -l", "sleep 60; fallocate -l")
+    with pytest.raises(OperationFailed):
+        hosts.run(VICTIM, replace(plan.inject, argv=("/bin/sh", "-c", slow, *plan.inject.argv[3:]), timeout=1.0))
+    hosts.must(VICTIM, plan.cure)
+    assert hosts.state(VICTIM) == before
+
+
+def test_a_drill_of_a_full_disk_loses_nothing(hosts: Hosts, tmp_path: Path) -> None:
+    health.wait(hosts.cluster.topology)
+    before = {broker: hosts.state(broker) for broker in BROKERS}
+    done = hosts.cluster.rmqops("chaos", "run", "full-disk-master", "--runs", str(tmp_path), "--json", *SHORT)
+    assert {broker: hosts.state(broker) for broker in BROKERS} == before, done
+    assert set(findings(tmp_path)) <= {"routes"}, f"{findings(tmp_path)}\n{done.stderr}"
+    result = json.loads(done.stdout)
+    assert result["lost"] == 0
+    assert all(fault["verified"] and fault["healed"] for fault in result["faults"])
