@@ -157,17 +157,20 @@ class Phases:
         """Stop producers, then consumers, then the sampler; return the master of each group."""
         await self._load.stop(self._load.producers, FINISH_WITHIN)
 
+        masters: dict[str, Instance] = {}
+
         async def leaderless() -> str | None:
-            missing = [group.name for group in self._topology.groups if self._sampler.agreed(group.name) is None]
+            now = {group.name: self._sampler.agreed(group.name) for group in self._topology.groups}
+            masters.update({name: master for name, master in now.items() if master is not None})
+            missing = [name for name, master in now.items() if master is None]
             return f"none for {', '.join(missing)}" if missing else None
 
         await waiting.until("a master on which all NameServers agree", leaderless, FLOWS_WITHIN)
         await self._load.stop(self._load.consumers, FINISH_WITHIN)
-        masters = {group.name: self._sampler.agreed(group.name) for group in self._topology.groups}
         self._sampling.cancel()
         summaries = [worker.summary for worker in self._load.producers if worker.summary is not None]
         self._say(f"load ended: {account(summaries)}")
-        return {name: master for name, master in masters.items() if master is not None}
+        return masters
 
     async def _read_back(self, client: Client, masters: Mapping[str, Instance]) -> None:
         reader = Reader(
