@@ -14,7 +14,7 @@ from rmqops.chaos import deadman, faults
 from rmqops.chaos.faults import Aim, Plan
 from rmqops.model.commands import Command, Result
 from rmqops.model.topology import Instance
-from rmqops.operations import health
+from rmqops.operations import canary, health
 from rmqops.transport.base import transport_for
 from tests.support.clusters import Cluster
 from tests.support.lab import LabUp
@@ -69,8 +69,11 @@ class Hosts:
         return re.sub(r"systemd-private-\S+|/run/systemd/\S+|tmpfs\S*", "", said)
 
     def well(self) -> None:
-        """Wait until the cluster is healthy and every member holds the same log."""
-        health.wait(self.cluster.topology)
+        """Wait until the cluster is healthy and every member holds the same log.
+
+        A member that has lost its log gets it with the next message, and not before: docs/known-issues.md.
+        """
+        canary.sing(self.cluster.topology, health.wait(self.cluster.topology))
         until(
             lambda: len({self.root(each, _LOG) for each in self.cluster.topology.brokers}) == 1,
             "the members' logs are the same",

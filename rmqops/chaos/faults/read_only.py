@@ -21,17 +21,20 @@ OPTIONS: dict[str, Option] = {}
 
 VERIFY_SECONDS = 10
 
-# `over` prints 1 when the last mount on the store, as process $1 sees it, is a read-only one. Field 5 of mountinfo
-# is the place, without spaces, and field 6 what the mount itself says, which its file system does not change.
-_OVER = """
+# `mounts` prints how many mounts lie on the store, as process $1 sees it, and `over` 1 when the last of them is a
+# read-only one. Field 5 of mountinfo is the place, without spaces, and field 6 what the mount itself says, which
+# its file system does not change.
+_MOUNTS = """
+where=$(readlink -f "$2" | sed 's/ /\\\\040/g')
+export where
+mounts() { awk '$5 == ENVIRON["where"] { count++ } END { print count + 0 }' "/proc/$1/mountinfo"; }
 over() {
-  where=$(readlink -f "$2" | sed 's/ /\\\\040/g') \
-    awk '$5 == ENVIRON["where"] { said = $6 } END { print said ~ /(^|,)ro(,|$)/ }' "/proc/$1/mountinfo"
+  awk '$5 == ENVIRON["where"] { said = $6 } END { print said ~ /(^|,)ro(,|$)/ }' "/proc/$1/mountinfo"
 }
 """
 
 _PROBE = (
-    _OVER
+    _MOUNTS
     + """
 [ "$(id -u)" -eq 0 ] || { echo "only root can mount" >&2; exit 1; }
 command -v nsenter > /dev/null || { echo "there is no nsenter" >&2; exit 1; }
@@ -39,26 +42,29 @@ eff=$(sed -n 's/^CapEff:[[:space:]]*//p' /proc/self/status)
 [ $((0x$eff >> 21 & 1)) -eq 1 ] || { echo "this host does not let root mount (no CAP_SYS_ADMIN)" >&2; exit 1; }
 pid=$("$1/current/bin/pid.sh") || { echo "$1 does not run" >&2; exit 1; }
 nsenter -t "$pid" -m true || { echo "the mounts of process $pid cannot be entered" >&2; exit 1; }
-[ "$(over "$pid" "$2")" = 0 ] || { echo "$2 is mounted read-only already" >&2; exit 1; }
+[ "$(over "$pid")" = 0 ] || { echo "$2 is mounted read-only already" >&2; exit 1; }
 """
 )
 
-# $1 home, $2 store, $3 pid, $4 the note that a mount may be there. The broker may open a file between mount and
-# remount; then the remount is refused (EBUSY), and all of it is tried again.
-_INJECT = """
+# $1 home, $2 store, $3 pid, $4 the note: which namespace a mount may be in, and how many lay there before. The
+# broker may open a file between mount and remount; then that is refused (EBUSY), and all of it is tried again.
+_INJECT = (
+    _MOUNTS
+    + """
 now=$("$1/current/bin/pid.sh") || { echo "$1 does not run" >&2; exit 1; }
 [ "$now" = "$3" ] || { echo "$1 runs as $now and not as $3 any more" >&2; exit 1; }
-: > "$4" || exit 1
+echo "$(readlink "/proc/$3/ns/mnt") $(mounts "$3")" > "$4" || exit 1
 tries=0
 while :; do
   nsenter -t "$3" -m mount --bind "$2" "$2" || exit 1
   said=$(nsenter -t "$3" -m mount -o remount,bind,ro "$2" 2>&1) && exit 0
-  nsenter -t "$3" -m umount "$2" || nsenter -t "$3" -m umount -l "$2" || exit 1
+  nsenter -t "$3" -m umount -l "$2" || exit 1
   [ "$tries" -lt 20 ] || { echo "$said" >&2; exit 1; }
   tries=$((tries + 1))
   sleep 0.05
 done
 """
+)
 
 _VERIFY = """
 pid=$("$1/current/bin/pid.sh") || { echo "$1 does not run" >&2; exit 1; }
@@ -68,31 +74,30 @@ said=$(LC_ALL=C nsenter -t "$3" -m mkdir "$2/$5" 2>&1) &&
 case $said in *"Read-only file system"*) ;; *) echo "$said" >&2; exit 1 ;; esac
 """
 
-# $1 home, $2 store, $3 the note. Nothing is unmounted where the note is not, nor anything that is not read-only.
+# $1 home, $2 store, $3 the note. What lay there before stays, and another namespace is none of ours.
 _HEAL = (
-    _OVER
+    _MOUNTS
     + """
-if [ -e "$3" ]; then
+if read -r space before 2> /dev/null < "$3"; then
   for pid in $("$1/current/bin/pid.sh") $$; do
     tries=0
-    while [ "$(over "$pid" "$2")" = 1 ]; do
+    while [ "$(readlink "/proc/$pid/ns/mnt")" = "$space" ] && [ "$(mounts "$pid")" -gt "$before" ]; do
       [ "$tries" -lt 20 ] || { echo "$2 cannot be unmounted" >&2; exit 1; }
       tries=$((tries + 1))
       nsenter -t "$pid" -m umount "$2" || nsenter -t "$pid" -m umount -l "$2"
     done
   done
-  rm -f "$3" || exit 1
 fi
-exec "$1/current/bin/start.sh"
+rm -f "$3" && exec "$1/current/bin/start.sh"
 """
 )
 
 _HEALED = (
-    _OVER
+    _MOUNTS
     + """
 [ ! -e "$3" ] || { echo "$3 is there still" >&2; exit 1; }
 pid=$("$1/current/bin/pid.sh") || { echo "$1 does not run" >&2; exit 1; }
-[ "$(over "$pid" "$2")" = 0 ] || { echo "$2 is read-only still" >&2; exit 1; }
+[ "$(over "$pid")" = 0 ] || { echo "$2 is read-only still" >&2; exit 1; }
 """
 )
 

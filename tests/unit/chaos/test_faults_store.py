@@ -336,6 +336,65 @@ def test_an_armed_heal_ends_a_crash_loop_at_its_deadline(home: Path) -> None:
     assert alive(victim)
 
 
+@pytest.fixture
+def mountable(home: Path) -> Iterator[Instance]:
+    """A broker whose store may be mounted over; what is left there is unmounted."""
+    victim = broker(home.with_name("home"))
+    try:
+        if not run(faults.find("read-only").requires(aim("read-only", victim))).ok:
+            pytest.skip("mounting takes root, and a host that lets root mount")
+        yield victim
+    finally:
+        while mounts(victim):
+            subprocess.run(["umount", "-l", f"{victim.home}/data"], check=True)
+        must(Command((f"{victim.home}/current/bin/stop.sh",)))
+
+
+def mounts(made: Instance) -> int:
+    return Path("/proc/self/mountinfo").read_text().count(f" {made.home}/data ")
+
+
+def test_a_store_is_read_only_until_the_heal(mountable: Instance) -> None:
+    victim, before = mountable, alive(mountable)
+    plan = planned("read-only", victim)
+    must(plan.heal)
+    assert "can be written to" in run(plan.verify).stderr
+    must(plan.inject)
+    must(plan.verify)
+    with pytest.raises(OSError, match="Read-only"):
+        (Path(victim.home) / "data" / "new").write_text("")
+    assert not run(plan.healed).ok
+    assert "read-only already" in refused("read-only", victim)
+    must(plan.cure)
+    must(plan.cure)
+    (Path(victim.home) / "data" / "new").write_text("")
+    assert (mounts(victim), alive(victim)) == (0, before)
+
+
+def test_a_store_is_unmounted_when_its_process_is_dead_and_what_lay_there_before_stays(
+    mountable: Instance,
+) -> None:
+    victim = mountable
+    data = f"{victim.home}/data"
+    subprocess.run(["mount", "--bind", data, data], check=True)
+    plan = planned("read-only", victim)
+    must(plan.inject)
+    must(Command((f"{victim.home}/current/bin/stop.sh",)))
+    must(plan.cure)
+    assert mounts(victim) == 1
+    assert alive(victim)
+
+
+def test_a_mount_that_was_not_made_read_only_any_more_goes_as_well(mountable: Instance) -> None:
+    victim = mountable
+    plan = planned("read-only", victim)
+    must(plan.inject)
+    subprocess.run(["mount", "-o", "remount,bind,rw", f"{victim.home}/data"], check=True)
+    assert "can be written to" in run(plan.verify).stderr
+    must(plan.cure)
+    assert mounts(victim) == 0
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may mount")
 def test_only_root_can_make_a_store_read_only(home: Path) -> None:
     assert "only root" in refused("read-only", broker(home))
