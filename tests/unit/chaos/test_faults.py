@@ -194,7 +194,7 @@ def test_an_armed_heal_fires_at_its_deadline_and_leaves_nothing(victim: Instance
 
 def test_a_disarmed_heal_never_fires(victim: Instance) -> None:
     plan = kill(victim)
-    must(deadman.arm(victim, "f-1", plan.cure, 0.5))
+    must(deadman.arm(victim, "f-1", plan.cure, 30))
     (sleeper,) = sleepers(victim)
     assert os.getsid(sleeper) == sleeper, "its own session, so that it outlives ours"
     assert must(deadman.disarm(victim, "f-1")) == "armed"
