@@ -51,8 +51,9 @@ bench: setup  ## Measure: every script of benchmarks/, each against its named ba
 	scripts/bench $(BIN)
 
 .PHONY: soak
-soak: setup  ## Deploy every release and layout to real hosts of a lab; about half an hour.
+soak: setup  ## Every release and layout on real hosts of a lab, and kill -9 at every step of every fault; hours.
 	scripts/soak-hosts $(BIN)
+	$(BIN)/pytest tests/soak/*.py
 
 clean:  ## Remove the virtual environment and caches.
 	rm -rf $(VENV) dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .ansible

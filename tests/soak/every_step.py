@@ -1,0 +1,136 @@
+"""``kill -9`` of rmqops at every step of every fault: the hosts heal themselves, and nothing of it stays.
+
+Too long for every day: ``make soak``, or ``pytest tests/soak/every_step.py``.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from rmqops.operations import health
+from tests.support.clusters import Cluster
+from tests.support.drilling import drill, the_run
+from tests.support.lab import LabUp
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+
+DEADLINE = 20
+START = 60
+"""Seconds for a broker to be started by the heal, on a machine that is at work."""
+FOREIGN = (
+    "iptables -A INPUT -s 192.0.2.7 -p tcp --dport 80 -j DROP; iptables -N THEIRS; iptables -A OUTPUT -j THEIRS"
+)
+STATE = """
+iptables-save | grep -v '^[#:]'
+tc qdisc show
+grep -v ' /run/user\\| /proc/' /proc/mounts
+systemctl list-units --all --plain --no-legend 'rmqops-*' | cut -d ' ' -f 1
+grep -alz '^-Drmqops\\.[fhl]' /proc/[0-9]*/cmdline 2> /dev/null | wc -l
+cd /opt/rocketmq/instances
+find . -path '*/heals*' -o -name '*rmqops-fault*' -o -name 'wiped-*' -o -path './*/run/*' ! -name pid
+for home in */; do
+  pid=$("/opt/rocketmq/instances/$home/current/bin/pid.sh") || continue
+  sed 's/.*) \\([A-Z]\\).*/\\1/; s/[RSD]/runs/' "/proc/$pid/stat"
+done
+"""
+FAULTS: dict[str, dict[str, object]] = {
+    "kill": {"target": "slave"},
+    "pause": {"target": "slave"},
+    "crash-loop": {"target": "slave", "with": {"every": 8}},
+    "partition": {"target": "slave"},
+    "loss": {"target": "slave", "with": {"percent": 50}},
+    "reset": {"target": "master"},
+    "bandwidth": {"target": "master"},
+    "cpu": {"target": "slave"},
+    "memory": {"target": "slave"},
+    "read-only": {"target": "slave"},
+}
+STEPS = [
+    ("heal-plan", "intent"),
+    ("arm", "intent"),
+    ("arm", "done"),
+    ("inject", "intent"),
+    ("inject", "done"),
+    ("verify", "done"),
+    ("heal", "intent"),
+    ("heal", "done"),
+    ("healed", "done"),
+    ("disarm", "intent"),
+]
+
+
+@dataclass(frozen=True)
+class Hosts:
+    """Three NameServers and a DLedger group, each on a host of its own that has rules of its own."""
+
+    lab: LabUp
+    cluster: Cluster
+
+    def states(self) -> dict[str, list[str]]:
+        """Return what a fault may change on each broker's host."""
+        return {one.name: self.lab.root(one.name, STATE).splitlines() for one in self.cluster.topology.brokers}
+
+
+@pytest.fixture(scope="module")
+def hosts(lab: Callable[..., LabUp], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosts]:
+    up = lab(hosts=6)
+    made = Hosts(up, Cluster(up.inventory_in(tmp_path_factory.mktemp("inventory")), Path("/opt/rocketmq")))
+    made.cluster.must("deploy", "--yes")
+    for broker in made.cluster.topology.brokers:
+        up.root(broker.name, FOREIGN)
+    yield made
+    made.cluster.must("destroy", "--data", "--confirm", up.name)
+
+
+def written(fault: str, directory: Path) -> Path:
+    """Write a drill of one fault."""
+    document = {
+        "name": "trial",
+        "description": "a trial",
+        "proves": ["nothing"],
+        "does_not_prove": ["anything"],
+        "phases": [{"strikes": [{"fault": fault, **FAULTS[fault]}], "expects": "anything", "hold": 2}],
+    }
+    path = directory / "trial.yml"
+    path.write_text(yaml.safe_dump(document))
+    return path
+
+
+def reached(runs: Path, step: tuple[str, str]) -> bool:
+    """Tell whether the only run's journal has a step, such as ``("inject", "done")``."""
+    for journal in runs.glob("*/journal.jsonl"):
+        for line in journal.read_text().splitlines():
+            entry = json.loads(line)
+            if (entry["step"], entry["state"]) == step:
+                return True
+    return False
+
+
+@pytest.mark.parametrize("step", STEPS, ids="-".join)
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_killed_drill_leaves_nothing(hosts: Hosts, tmp_path: Path, fault: str, step: tuple[str, str]) -> None:
+    health.wait(hosts.cluster.topology)
+    before, runs = hosts.states(), tmp_path / "runs"
+    assert all(any("192.0.2.7" in line for line in state) for state in before.values())
+    options = ("--deadline", str(DEADLINE), "--duration", "3")
+    with drill(hosts.cluster, runs, *options, name=str(written(fault, tmp_path))) as under_way:
+        while not reached(runs, step):
+            assert under_way.process.poll() is None, "".join(under_way.told)
+            time.sleep(0.002)
+        under_way.process.kill()
+        under_way.process.wait(10)
+    end = time.monotonic() + DEADLINE + 5 + START
+    while (now := hosts.states()) != before:
+        assert time.monotonic() < end, {
+            name: (before[name], now[name]) for name in now if now[name] != before[name]
+        }
+        time.sleep(0.5)
+    hosts.cluster.must("chaos", "heal", str(the_run(runs)))
+    assert hosts.states() == before
