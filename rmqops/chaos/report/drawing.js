@@ -234,7 +234,10 @@ class Picture {
   }
 
   faults(bottom) {
-    for (const fault of this.data.faults) {
+    const after = this.data.faults.map((fault) => this.x(fault.from));
+    const starts = after.filter((x) => x >= this.left);
+    const alone = starts.length < 2;
+    for (const [number, fault] of this.data.faults.entries()) {
       const start = this.x(fault.from);
       const end = this.x(fault.to ?? this.data.end);
       const [near, far] = [Math.max(start, this.left), Math.min(end, this.left + this.inner)];
@@ -243,10 +246,13 @@ class Picture {
       if (start >= this.left) this.add("line", { x1: start, x2: start, y1: 4, y2: bottom, class: "edge" });
       if (fault.to !== null && end <= this.left + this.inner) {
         this.add("line", { x1: end, x2: end, y1: 16, y2: bottom, class: "edge healed" });
-        if (far - near > (fault.label.length + 8) * 7) this.add("text", { x: end - 5, y: 13, class: "flag end" }, "healed");
+        if (alone && far - near > (fault.label.length + 8) * 7) this.add("text", { x: end - 5, y: 13, class: "flag end" }, "healed");
       }
-      const late = near > this.left + this.inner * 0.62;
-      this.add("text", { x: near + (late ? -5 : 5), y: 13, class: late ? "flag end" : "flag" }, clipped(fault.label, this.inner * 0.6));
+      // Of several faults each name has the room until the next one begins; of those that begin at once, the last is named.
+      const late = alone && near > this.left + this.inner * 0.62;
+      const next = Math.min(this.left + this.inner, ...starts.filter((x) => x > near));
+      const room = alone ? this.inner * 0.6 : (after[number + 1] ?? Infinity) - near < 1 ? 0 : next - near - 10;
+      this.add("text", { x: near + (late ? -5 : 5), y: 13, class: late ? "flag end" : "flag" }, clipped(fault.label, room));
     }
   }
 
