@@ -93,7 +93,7 @@ def test_drills_in_a_row_pass_and_their_histories_agree(cluster: Cluster, tmp_pa
         assert done.code == 0, f"{findings(runs)}\n{done.stderr}"
         run = the_run(runs)
         assert {path.name for path in run.iterdir()} == {
-            "history.jsonl", "journal.jsonl", "result.json", "report.html", "junit.xml"
+            "drill.yml", "history.jsonl", "journal.jsonl", "result.json", "report.html", "junit.xml"
         }  # fmt: skip
         result = json.loads((run / "result.json").read_text())
         assert json.loads(done.stdout) == {"run": str(run), **result}
@@ -168,7 +168,7 @@ def test_a_killed_drill_is_healed_at_once_on_request(cluster: Cluster, tmp_path:
     struck = victim(run)
     assert cluster.pid(struck) is None
     healed = cluster.must("chaos", "heal", *([str(run)] if with_journal else []))
-    assert f"healed {run.name}-1 on {struck}" in healed.stdout
+    assert f"healed {run.name}-1-1 on {struck}" in healed.stdout
     assert cluster.pid(struck) is not None
     assert traces(cluster) == []
     assert "nothing to heal" in cluster.must("chaos", "heal").stdout
