@@ -24,6 +24,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 DEADLINE = 20
 START = 60
 """Seconds for a broker to be started by the heal, on a machine that is at work."""
+SETTLE = 10
+"""Seconds after which an election has begun that a member brings with it which was cut off and has a higher term."""
 FOREIGN = (
     "iptables -A INPUT -s 192.0.2.7 -p tcp --dport 80 -j DROP; iptables -N THEIRS; iptables -A OUTPUT -j THEIRS"
 )
@@ -116,6 +118,8 @@ def reached(runs: Path, step: tuple[str, str]) -> bool:
 @pytest.mark.parametrize("step", STEPS, ids="-".join)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_killed_drill_leaves_nothing(hosts: Hosts, tmp_path: Path, fault: str, step: tuple[str, str]) -> None:
+    health.wait(hosts.cluster.topology)
+    time.sleep(SETTLE)
     health.wait(hosts.cluster.topology)
     before, runs = hosts.states(), tmp_path / "runs"
     assert all(any("192.0.2.7" in line for line in state) for state in before.values())
