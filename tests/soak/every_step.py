@@ -25,7 +25,7 @@ DEADLINE = 20
 START = 60
 """Seconds for a broker to be started by the heal, on a machine that is at work."""
 SETTLE = 10
-"""Seconds after which an election has begun that a member brings with it which was cut off and has a higher term."""
+"""Seconds; an election that a cut-off member brings back with its higher term has begun by then."""
 FOREIGN = (
     "iptables -A INPUT -s 192.0.2.7 -p tcp --dport 80 -j DROP; iptables -N THEIRS; iptables -A OUTPUT -j THEIRS"
 )
