@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import shlex
 
+from rmqops.chaos import marks
 from rmqops.model.commands import Command
 from rmqops.model.topology import Instance
 
@@ -20,11 +21,8 @@ TRIES = 60
 """How often a heal that fails is tried."""
 
 # Finds our sleeper: the shell whose command line has the property, not its child `sleep` and not a grep.
-_FIND = """
-sleeper() {
-  printf '%s\\n' "-Drmqops.heal=$1" | grep -alzFx -f - /proc/[0-9]*/cmdline 2>/dev/null | head -n 1 \
-    | sed 's,/proc/\\([0-9]*\\)/.*,\\1,'
-}
+_FIND = f"""{marks.BEARERS}
+sleeper() {{ bearers "-Drmqops.heal=$1" | head -n 1; }}
 """
 
 # $1 path without .sh, $2 seconds, $3 tries

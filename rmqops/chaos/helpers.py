@@ -9,6 +9,7 @@ becomes of rmqops and of the heal.
 
 from __future__ import annotations
 
+from rmqops.chaos import marks
 from rmqops.chaos.faults import Aim, Option
 from rmqops.model.commands import Command
 
@@ -18,11 +19,8 @@ VERIFY_SECONDS = 10
 
 # `helpers` prints the pid of each of our processes, not of a grep. An instance that is dead is the fault's
 # doing.
-FIND = """
-helpers() {
-  printf '%s\\n' "-Drmqops.fault=$1" | grep -alzFx -f - /proc/[0-9]*/cmdline 2>/dev/null \\
-    | sed 's,/proc/\\([0-9]*\\)/.*,\\1,'
-}
+FIND = f"""{marks.BEARERS}
+helpers() {{ bearers "-Drmqops.fault=$1"; }}
 """
 
 PROBE = """

@@ -12,6 +12,7 @@ from rmqops.chaos.drill import Drill, Step
 from rmqops.chaos.faults import Aim
 from rmqops.chaos.journal import Journal
 from rmqops.chaos.load import Load
+from rmqops.chaos.nemesis import RECOVERED
 from rmqops.chaos.recorder import Recorder
 from rmqops.chaos.sampler import RouteSampler
 from rmqops.chaos.settings import Settings
@@ -83,8 +84,7 @@ class PhaseRun:
         await self._strike(client)
         watching = {"service": self._fail_over, "standstill": self._stand_still, "anything": self._settle}
         await watching[self._step.phase.expects]()
-        hold = self._step.phase.hold
-        await self._scene.watch.rest(self._times.hold if hold is None else hold)
+        await self._scene.watch.rest(self._hold)
         await self._heal()
         await self._recover(client)
 
@@ -156,8 +156,7 @@ class PhaseRun:
                 if master != self._masters[name]:
                     self._masters[name] = master
                     scene.say(f"master of {name} is {master.name} after {self._since_strike()}")
-            served = scene.load.sustained(scene.settings.sustained, scene.recorder.now(), self._struck)
-            return None if served else "sends fail still"
+            return None if self._served() else "sends fail still"
 
         if await self._until("sends sustained again", waiting_for, self._patience()):
             scene.say(
@@ -181,10 +180,22 @@ class PhaseRun:
 
     def _patience(self) -> float:
         """Return how many seconds the faults may stay in force: our heal comes before the dead-man's."""
-        phase, spent = self._step.phase, self._scene.recorder.now() - self._armed
-        hold = self._times.hold if phase.hold is None else phase.hold
-        fail_over = self._times.fail_over if phase.fail_over is None else phase.fail_over
-        return min(fail_over, self._times.deadline - hold - MARGIN - spent)
+        fail_over, spent = self._step.phase.fail_over, self._scene.recorder.now() - self._armed
+        return min(
+            self._times.fail_over if fail_over is None else fail_over,
+            self._times.deadline - self._hold - MARGIN - spent,
+        )
+
+    @property
+    def _hold(self) -> float:
+        """How many seconds the faults are held once what the phase expects has come."""
+        hold = self._step.phase.hold
+        return self._times.hold if hold is None else hold
+
+    def _served(self) -> bool:
+        """Tell whether sends have been sustained since the strike."""
+        scene = self._scene
+        return scene.load.sustained(scene.settings.sustained, scene.recorder.now(), self._struck)
 
     async def _heal(self) -> None:
         self._scene.say("healing")
@@ -202,8 +213,7 @@ class PhaseRun:
 
         async def failing() -> str | None:
             scene.watch.look()
-            served = scene.load.sustained(scene.settings.sustained, scene.recorder.now(), self._struck)
-            return None if served else scene.load.trouble()
+            return None if self._served() else scene.load.trouble()
 
         started = scene.recorder.now()
         try:
@@ -232,7 +242,7 @@ class PhaseRun:
 
     def _event(self, kind: Type, error: str | None) -> None:
         recorder = self._scene.recorder
-        recorder.event(Event(recorder.now(), PROCESS, "heal", kind, key="recovered", error=error))
+        recorder.event(Event(recorder.now(), PROCESS, "heal", kind, key=RECOVERED, error=error))
 
     def _hand_in(self, event: Event) -> None:
         """Take an event of the nemesis, whose commands run in a thread."""

@@ -52,6 +52,11 @@ done
 ! "$1/current/bin/pid.sh" > /dev/null || { echo "$1 was started by somebody else" >&2; exit 1; }
 """
 
+_HEALED = """
+[ ! -e "$2" ] || { echo "$2 is there still" >&2; exit 1; }
+"$1/current/bin/pid.sh"
+"""
+
 
 def directory(instance: Instance) -> str:
     """Return where the store lies on its host.
@@ -75,6 +80,11 @@ def log(aim: Aim) -> str:
 def probe(instance: Instance) -> Command:
     """Probe that the store is this process's own and nothing leads out of it; prints the pid."""
     return Command.shell(_PROBE, instance.home, directory(instance))
+
+
+def healed(instance: Instance, left: str) -> Command:
+    """Return what ends with 0 only when the instance runs and what its fault had left on the host is gone."""
+    return Command.shell(_HEALED, instance.home, left)
 
 
 def killed(instance: Instance, pid: str, then: str, *arguments: str) -> Command:

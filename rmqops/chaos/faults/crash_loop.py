@@ -8,7 +8,7 @@ itself. The loop is a session of its own on the host, known by its command line 
 
 from __future__ import annotations
 
-from rmqops.chaos import processes
+from rmqops.chaos import marks, processes
 from rmqops.chaos.faults import Aim, Option, Plan
 from rmqops.model.commands import Command
 
@@ -20,11 +20,8 @@ VERIFY_SECONDS = 60
 """How long the process may take to come back for its second death, besides twice the option."""
 
 # Prints a process of the loop $1: one that has the mark as a word of its command line, as nobody else has.
-_FIND = """
-loop() {
-  printf '%s\\n' "-Drmqops.loop=$1" | grep -alzFx -f - /proc/[0-9]*/cmdline 2> /dev/null | head -n 1 \
-    | sed 's,/proc/\\([0-9]*\\)/.*,\\1,'
-}
+_FIND = f"""{marks.BEARERS}
+loop() {{ bearers "-Drmqops.loop=$1" | head -n 1; }}
 """
 
 # $1 home, $2 seconds, $3 rounds, $4 the file of the pids that were killed, $5 who starts it again

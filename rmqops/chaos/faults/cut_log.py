@@ -79,11 +79,6 @@ _HEAL = """
 rm -rf -- "$2" && exec "$1/current/bin/start.sh"
 """
 
-_HEALED = """
-[ ! -e "$2" ] || { echo "$2 is there still" >&2; exit 1; }
-"$1/current/bin/pid.sh"
-"""
-
 
 def requires(aim: Aim) -> Command:
     """Probe that the store is the running process's own."""
@@ -99,5 +94,5 @@ def plan(aim: Aim, found: str) -> Plan:
         inject=store.killed(aim.instance, found.strip(), _CUT, *rest),
         verify=Command.shell(_VERIFY, home, *rest, timeout=VERIFY_SECONDS),
         heal=Command.shell(_HEAL, home, notes, timeout=processes.start(aim.instance).timeout),
-        healed=Command.shell(_HEALED, home, notes),
+        healed=store.healed(aim.instance, notes),
     )

@@ -12,7 +12,7 @@ The filler is a file in the data directory, named after the fault.
 
 from __future__ import annotations
 
-from rmqops.chaos import processes
+from rmqops.chaos import marks, processes
 from rmqops.chaos.faults import Aim, Option, Plan
 from rmqops.model.commands import Command
 
@@ -107,12 +107,11 @@ done
 
 # $1 the file, $2 instance directory. A file that is still being written keeps its room when it is removed, so
 # its writers and the shell that starts them are ended first. They spell the path with a /./, unlike who heals.
-_FIND = """
-writers() {
-  spelled=${1%/*}/./${1##*/}
-  printf '%s\\n' "$spelled" "of=$spelled" "of=$spelled.try" | grep -alzFx -f - /proc/[0-9]*/cmdline 2>/dev/null \\
-    | sed 's,/proc/\\([0-9]*\\)/.*,\\1,'
-}
+_FIND = f"""{marks.BEARERS}
+writers() {{
+  spelled=${{1%/*}}/./${{1##*/}}
+  bearers "$spelled" "of=$spelled" "of=$spelled.try"
+}}
 """
 
 _HEAL = (

@@ -42,11 +42,6 @@ _HEAL = """
 rm -rf --one-file-system -- "$2" && exec "$1/current/bin/start.sh"
 """
 
-_HEALED = """
-[ ! -e "$2" ] || { echo "$2 is there still" >&2; exit 1; }
-"$1/current/bin/pid.sh"
-"""
-
 
 def requires(aim: Aim) -> Command:
     """Probe that the store is the running process's own."""
@@ -61,5 +56,5 @@ def plan(aim: Aim, found: str) -> Plan:
         inject=store.killed(aim.instance, found.strip(), _WIPE, directory, aside),
         verify=Command.shell(_VERIFY, home, directory, timeout=VERIFY_SECONDS),
         heal=Command.shell(_HEAL, home, aside, timeout=processes.start(aim.instance).timeout + 60),
-        healed=Command.shell(_HEALED, home, aside),
+        healed=store.healed(aim.instance, aside),
     )

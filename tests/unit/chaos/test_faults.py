@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,29 +13,10 @@ import pytest
 from rmqops.chaos import deadman, faults
 from rmqops.chaos.faults import Aim
 from rmqops.errors import UsageError
-from rmqops.model.commands import Command, Result
+from rmqops.model.commands import Command
 from rmqops.model.topology import Instance
-from rmqops.transport.local import LocalTransport
+from tests.support.here import alive, must, run, until
 from tests.support.instances import instance, make_scripts, topology
-
-HOST = LocalTransport()
-
-
-def run(command: Command) -> Result:
-    return HOST.run(command)
-
-
-def must(command: Command) -> str:
-    done = run(command)
-    assert done.ok, done
-    return done.stdout.strip()
-
-
-def until(condition: Callable[[], object], what: str, seconds: float = 10) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"{what}: not within {seconds} s"
-        time.sleep(0.01)
 
 
 @pytest.fixture
@@ -49,11 +29,6 @@ def victim(tmp_path: Path) -> Iterator[Instance]:
     must(deadman.disarm(made, "f-1"))
     if (pid := alive(made)) is not None:
         os.killpg(pid, signal.SIGKILL)
-
-
-def alive(made: Instance) -> int | None:
-    done = run(Command((f"{made.home}/current/bin/pid.sh",)))
-    return int(done.stdout) if done.ok else None
 
 
 def sleepers(made: Instance) -> list[int]:

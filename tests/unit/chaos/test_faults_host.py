@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,28 +17,12 @@ from rmqops.chaos.faults import Aim, Plan
 from rmqops.errors import UsageError
 from rmqops.model.commands import Command, Result
 from rmqops.model.topology import Instance
-from rmqops.transport.local import LocalTransport
+from tests.support import here
+from tests.support.here import must, run
 from tests.support.instances import instance, make_scripts, topology
 
-HOST = LocalTransport()
+until = partial(here.until, seconds=20)
 FAULT = "f-1"
-
-
-def run(command: Command) -> Result:
-    return HOST.run(command)
-
-
-def must(command: Command) -> str:
-    done = run(command)
-    assert done.ok, done
-    return done.stdout.strip()
-
-
-def until(condition: Callable[[], object], what: str, seconds: float = 20) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"{what}: not within {seconds} s"
-        time.sleep(0.02)
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,37 +15,16 @@ import pytest
 from rmqops.chaos import deadman, faults
 from rmqops.chaos.faults import Aim, Option, Plan
 from rmqops.errors import UsageError
-from rmqops.model.commands import Command, Result
+from rmqops.model.commands import Command
 from rmqops.model.topology import Group, Instance, Topology
-from rmqops.transport.local import LocalTransport
+from tests.support import here
+from tests.support.here import alive, must, run
 from tests.support.instances import instance, make_scripts, topology
 
-HOST = LocalTransport()
+until = partial(here.until, seconds=20)
 LOG = b"an entry of the log\n" * 1000
 SIZE = 1 << 20
 MARK = "f-1"
-
-
-def run(command: Command) -> Result:
-    return HOST.run(command)
-
-
-def must(command: Command) -> str:
-    done = run(command)
-    assert done.ok, done
-    return done.stdout.strip()
-
-
-def until(condition: Callable[[], object], what: str, seconds: float = 20) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"{what}: not within {seconds} s"
-        time.sleep(0.02)
-
-
-def alive(made: Instance) -> int | None:
-    done = run(Command((f"{made.home}/current/bin/pid.sh",)))
-    return int(done.stdout) if done.ok else None
 
 
 def broker(home: Path, store: Path | None = None) -> Instance:
