@@ -6,6 +6,7 @@ A fleet is asked in one round trip a machine, and the clock of each machine is r
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -57,11 +58,19 @@ def joined(commands: Sequence[Command], timeout: float) -> Command:
         timeout: Seconds for all of them.
     """
     parts = [
-        f"timeout -k 1 {command.timeout:g} {command} </dev/null 2>/dev/null; printf '\\n\\036end %s\\n' $?"
-        for command in commands
+        f"{_line(command, timeout)} </dev/null 2>/dev/null; printf '\\n\\036end %s\\n' $?" for command in commands
     ]
     become = any(command.become for command in commands)
     return Command.shell("\n".join([_CLOCK, *parts, _CLOCK]), timeout=timeout, become=become)
+
+
+def _line(command: Command, timeout: float) -> str:
+    """Return how a command is run; a script that may take all the time there is needs no process to watch it."""
+    shell = Command.shell("").argv[:2]
+    if command.argv[:2] == shell and command.timeout >= timeout:
+        script, _, *arguments = command.argv[2:]
+        return f"(\nset -- {shlex.join(arguments)}\n{script}\n)"
+    return f"timeout -k 1 {command.timeout:g} {command}"
 
 
 def answers(output: str, count: int) -> tuple[Answer, ...]:
