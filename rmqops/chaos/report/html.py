@@ -31,12 +31,12 @@ SCRIPTS = ("scales.js", "drawing.js", "moving.js")
 
 def render(result: Result, timeline: Timeline) -> str:
     """Return the page."""
-    style = _asset("report.css")
-    script = '"use strict";\n' + "\n".join(_asset(name) for name in SCRIPTS)
+    style = asset("report.css")
+    script = '"use strict";\n' + "\n".join(asset(name) for name in SCRIPTS)
     told = moments(timeline)
     steps = words.rto_steps(result)
     return (
-        _environment()
+        environment()
         .get_template("report.html.j2")
         .render(
             result=result,
@@ -53,26 +53,28 @@ def render(result: Result, timeline: Timeline) -> str:
             style=Markup(style),  # noqa: S704 - our own file
             script=Markup(script),  # noqa: S704 - our own file
             data=_data(result, timeline),
-            policy=_policy(style, script),
+            policy=policy(style, script),
         )
     )
 
 
 @cache
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """Return a file that lies beside this one."""
     return files("rmqops.chaos.report").joinpath(name).read_text(encoding="utf-8")
 
 
 @cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FunctionLoader(_asset),
+def environment() -> Environment:
+    """Return what renders the templates that lie beside this file."""
+    made = Environment(
+        loader=FunctionLoader(asset),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(
+    made.globals.update(
         signs=words.SIGNS,
         dash=words.UNKNOWN,
         version=__version__,
@@ -83,18 +85,17 @@ def _environment() -> Environment:
         label=words.label,
         sentence=words.sentence,
     )
-    return environment
+    return made
 
 
 def _count(value: int | None) -> str:
     return words.UNKNOWN if value is None else f"{value:,}"
 
 
-def _policy(style: str, script: str) -> str:
-    return (
-        f"default-src 'none'; style-src {_digest(style)}; script-src {_digest(script)}; "
-        "base-uri 'none'; form-action 'none'"
-    )
+def policy(style: str, script: str | None = None) -> str:
+    """Return a Content-Security-Policy that lets nothing in but one style and one script."""
+    scripts = "" if script is None else f"script-src {_digest(script)}; "
+    return f"default-src 'none'; style-src {_digest(style)}; {scripts}base-uri 'none'; form-action 'none'"
 
 
 def _digest(text: str) -> str:

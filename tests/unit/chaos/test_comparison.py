@@ -38,3 +38,21 @@ def test_the_command_reads_runs_and_names_one_that_is_none(tmp_path: Path) -> No
         write_result(tmp_path / name, result)
     assert run(["chaos", "compare", str(tmp_path / "a"), str(tmp_path / "b")]) == 0
     assert run(["chaos", "compare", str(tmp_path / "c")]) == 2
+
+
+def test_a_page_shows_the_runs_and_links_to_their_reports(tmp_path: Path) -> None:
+    named = replace(UNTOLD, drill="<b>&")
+    for name, result in (("a", PASSED), ("b", FAILED), ("c", named)):
+        (tmp_path / name).mkdir()
+        write_result(tmp_path / name, result)
+    (tmp_path / "b" / "report.html").write_text("")
+    page = tmp_path / "page.html"
+    runs = [str(tmp_path / name) for name in "abc"]
+    assert run(["chaos", "compare", *runs, "--html", str(page)]) == 0
+    text = page.read_text()
+    assert text.count("<circle") == 2, "a run without an RTO has no dot"
+    assert text.count("href=") == 1
+    assert 'href="b/report.html"' in text
+    assert "<b>&" not in text
+    assert "script-src" not in text
+    assert run(["chaos", "compare", *runs, "--html", str(tmp_path / "none" / "page.html")]) == 1

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Annotated
+from urllib.parse import quote
 
 import typer
 
@@ -12,18 +15,25 @@ from rmqops.cli.options import Json
 
 def command(
     runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Runs' directories, or names in ./runs.")],
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write a page that shows them, as one file.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Set runs side by side: verdicts, what was lost, times; and for each drill the least and the most RTO."""
     from dataclasses import asdict
 
     from rmqops.chaos import comparison
-    from rmqops.chaos.report import words
+    from rmqops.chaos.report import side_by_side, words, writing
     from rmqops.chaos.result import read_result
     from rmqops.cli.runs import find_run
 
     found = {str(directory): read_result(directory) for directory in map(find_run, runs)}
     rows, spreads = comparison.rows(found), comparison.spreads(found.values())
+    if html is not None:
+        reports = {run: Path(run, writing.HTML) for run in found if Path(run, writing.HTML).is_file()}
+        links = {run: quote(os.path.relpath(report, html.parent)) for run, report in reports.items()}
+        writing.replace(html, side_by_side.render(rows, spreads, links))
     if json:
         output.result_json({"runs": [asdict(row) for row in rows], "drills": [asdict(one) for one in spreads]})
         return
