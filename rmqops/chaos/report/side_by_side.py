@@ -1,4 +1,4 @@
-"""One page for several runs: the RTO of each, by drill, and what every run came to. It fetches and runs nothing."""
+"""One page for several runs: the RTO of each, by drill, and what every run came to. It runs nothing."""
 
 from __future__ import annotations
 
