@@ -20,7 +20,7 @@ demo: setup  ## Build RocketMQ, deploy 3 + 3 on this machine, kill the master, s
 	scripts/demo $(BIN)
 
 test: setup lint  ## Run every linter and every test, against real builds, brokers and clients.
-	$(BIN)/pytest
+	$(BIN)/pytest --durations=25 --durations-min=20
 
 unit: setup  ## Run the tests that need no broker.
 	$(BIN)/pytest -m 'not e2e'

@@ -187,10 +187,10 @@ def _parts(
     start = fault.injected_at or 0
     lost: dict[str, float | None] = {}
     named: dict[str, float | None] = {}
-    struck = {span.broker for span in answers if span.master is not None and span.master == fault.address}
+    struck = {span.broker for span in answers if span.master == fault.address and span.start <= start < span.end}
     for server in sorted({span.server for span in answers}):
         mine = [span for span in answers if span.server == server and span.broker in struck and span.end > start]
-        gone = [number for number, span in enumerate(mine) if span.master != fault.address]
+        gone = [number for number, span in enumerate(mine) if span.start > start and span.master != fault.address]
         lost[server] = _after(fault, mine[gone[0]].start) if gone else None
         back = [span for span in mine[gone[0] :] if span.master is not None] if gone else []
         named[server] = _after(fault, back[0].start) if back else None

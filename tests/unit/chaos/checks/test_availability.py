@@ -132,3 +132,33 @@ def test_outcomes_are_counted_before_during_and_after(tmp_path: Path) -> None:
 
     counts = [numbers[name] for name in ("before_ok", "during_ok", "during_fail", "after_ok", "after_fail")]
     assert counts == [50, 60, 39, 90, 0]
+
+
+def _routes(server: str, *changes: tuple[float, str | None]) -> list[Event]:
+    """Tell what a NameServer answers every half second, and at each change of its master."""
+    answers = []
+    for t in sorted({*_every(0, 30, 0.5), *(at for at, _ in changes)}):
+        master = [name for at, name in changes if at <= t][-1]
+        value = {} if master is None else {"0": master}
+        answers.append(Event(t, server, "route", "ok", broker="b", value=value))
+    return answers
+
+
+def test_the_parts_are_those_of_who_was_master_when_it_was_struck(tmp_path: Path) -> None:
+    """It was master earlier, too; and one NameServer did not name it."""
+    sends = [*_sends(_every(5, 10)), *_sends(_every(10.1, 12), "fail"), *_sends(_every(12, 30))]
+    seen = _routes("x", (0, "a:1"), (4, "c:3"), (6, "a:1"), (10.2, None), (11, "c:3"))
+
+    numbers = _check([*sends, *_fault(), *seen, *_routes("y", (0, "c:3"))], tmp_path).numbers
+
+    assert numbers["route_lost_ms.x"] == pytest.approx(200)
+    assert numbers["new_master_ms.x"] == pytest.approx(1000)
+    assert (numbers["route_lost_ms.y"], numbers["new_master_all_ms"]) == (None, None)
+
+
+def test_a_slave_that_had_been_master_takes_no_route_with_it(tmp_path: Path) -> None:
+    seen = _routes("x", (0, "a:1"), (4, "c:3"), (12, "d:4"))
+
+    numbers = _check([*_sends(_every(5, 30)), *_fault(), *seen], tmp_path).numbers
+
+    assert (numbers["route_lost_all_ms"], numbers["new_master_all_ms"]) == (None, None)
