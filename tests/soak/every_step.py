@@ -60,7 +60,7 @@ FAULTS: dict[str, dict[str, object]] = {
     "loss": {"target": "slave", "with": {"percent": 50}},
     "reset": {"target": "master"},
     "bandwidth": {"target": "master"},
-    "cpu": {"target": "slave"},
+    "cpu": {"target": "slave", "with": {"processes": 1}},
     "memory": {"target": "slave"},
     "read-only": {"target": "slave"},
     "disk-full": {"target": SMALL},
