@@ -41,12 +41,15 @@ disks() {
 }
 """
 
+_ROOT = """
+[ "$(id -u)" = 0 ] || { echo "only root may limit a disk" >&2; exit 1; }
+"""
+
 # $1 instance directory, $2 store, $3 the cgroup's name
 _PROBE = (
     _TOOLS
     + """
 refuse() { echo "$1" >&2; exit 1; }
-[ "$(id -u)" = 0 ] || refuse "only root may limit a disk"
 case $(findmnt -n -o FSTYPE -T "$2") in
   tmpfs | ramfs) refuse "$2 lies in memory" ;;
   '') refuse "the file system of $2 cannot be found" ;;
@@ -156,4 +159,4 @@ def _unshared(script: str, aim: Aim, *arguments: str, then: str = ":", timeout: 
     Both have the instance's directory as ``$1``, and then the arguments.
     """
     line = f'script=$1 && shift && unshare -m --propagation private sh -c "$script" rmqops "$@" && {{ {then}; }}'
-    return Command.shell(line, script, aim.instance.home, *arguments, timeout=timeout)
+    return Command.shell(_ROOT + line, script, aim.instance.home, *arguments, timeout=timeout)
