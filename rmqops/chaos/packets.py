@@ -2,7 +2,8 @@
 
 A host's other rules stay as they are: ours stand in a chain named after the fault, and one jump to it each from
 INPUT and OUTPUT comes and goes with it. Packets are told apart by the address at the other end, so instances that
-share an address cannot be cut off from one another.
+share an address cannot be cut off from one another. What goes to and from the host's sshd passes by: rmqops may
+stand at one of those addresses, and must be able to see the fault and to heal it.
 """
 
 from __future__ import annotations
@@ -40,11 +41,13 @@ for peer; do
 done
 """
 
-# $1 chain, $2 in, out or both, $3 what follows the address in a rule, $4 … addresses
+# $1 chain, $2 in, out or both, $3 what follows the address in a rule, $4 sshd's port, $5 … addresses
 _INJECT = """
-chain=$1 direction=$2 action=$3
-shift 3
+chain=$1 direction=$2 action=$3 ssh=$4
+shift 4
 iptables -w -N "$chain" || exit 1
+iptables -w -A "$chain" -p tcp --dport "$ssh" -j RETURN || exit 1
+iptables -w -A "$chain" -p tcp --sport "$ssh" -j RETURN || exit 1
 for peer; do
   [ "$direction" = out ] || iptables -w -A "$chain" -s "$peer" $action || exit 1
   [ "$direction" = in ] || iptables -w -A "$chain" -d "$peer" $action || exit 1
@@ -55,7 +58,7 @@ done
 
 _VERIFY = """
 tries=0
-until iptables -w -nvxL "$1" | awk 'NR > 2 { hit += $1 } END { exit !hit }'; do
+until iptables -w -nvxL "$1" | awk 'NR > 2 && $3 != "RETURN" { hit += $1 } END { exit !hit }'; do
   [ "$tries" -lt "$2" ] || { echo "no packet was hit by $1" >&2; exit 1; }
   tries=$((tries + 1))
   sleep 0.05
@@ -79,6 +82,11 @@ case $rules in *"$1"*) echo "the chain $1 is there still" >&2; exit 1 ;; esac
 def chain(aim: Aim) -> str:
     """Name the fault's chain; iptables takes 28 characters."""
     return f"RMQOPS-{hashlib.sha256(aim.fault.encode()).hexdigest()[:16]}"
+
+
+def ssh_port(aim: Aim) -> str:
+    """Return the port of the host's sshd, as the inventory has it."""
+    return str(aim.instance.variables.get("ansible_port") or 22)
 
 
 def peers(aim: Aim) -> list[str]:
@@ -117,7 +125,7 @@ def plan(aim: Aim, action: str) -> Plan:
     """Return the plan that does one thing, such as ``-j DROP``, to the packets between a host and its peers."""
     name = chain(aim)
     return Plan(
-        inject=Command.shell(_INJECT, name, aim.text("direction"), action, *peers(aim)),
+        inject=Command.shell(_INJECT, name, aim.text("direction"), action, ssh_port(aim), *peers(aim)),
         verify=Command.shell(_VERIFY, name, str(VERIFY_SECONDS * 20), timeout=VERIFY_SECONDS * 3),
         heal=Command.shell(_HEAL, name),
         healed=Command.shell(_HEALED, name),

@@ -124,8 +124,7 @@ def inject(aim: Aim, class_: str, leaf: str) -> Command:
         class_: What follows ``htb`` in the class, such as ``rate 256kbit``.
         leaf: The queueing discipline below it, such as ``bfifo limit 131072``.
     """
-    ssh = str(aim.instance.variables.get("ansible_port") or 22)
-    return Command.shell(_INJECT, handle(aim), ssh, class_, leaf, *packets.peers(aim))
+    return Command.shell(_INJECT, handle(aim), packets.ssh_port(aim), class_, leaf, *packets.peers(aim))
 
 
 def heal(aim: Aim) -> Command:

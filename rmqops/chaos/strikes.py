@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from rmqops.chaos import deadman, faults
 from rmqops.chaos.faults import Aim, Plan
 from rmqops.chaos.journal import Entry, Journal, State, Step
-from rmqops.errors import OperationFailed, PreflightFailed, RmqopsError
-from rmqops.model.commands import Command
+from rmqops.errors import LoginRefused, OperationFailed, PreflightFailed, RmqopsError
+from rmqops.model.commands import Command, Result
 from rmqops.model.history import Event, Op, Type
 from rmqops.model.topology import Instance
 from rmqops.transport.base import Transport
 
 PROCESS = "nemesis"
 HEALING: frozenset[Step] = frozenset({"heal", "healed", "disarm"})
+AGAIN = 0.5
+"""Seconds between two tries to reach a host that is away."""
 
 
 @dataclass
@@ -69,6 +72,7 @@ class Nemesis:
         emit: Takes the events for the history.
         now: Seconds since the run's start.
         transports: How hosts are reached.
+        pause: Waits between two tries to reach a host that is away.
     """
 
     def __init__(
@@ -80,6 +84,7 @@ class Nemesis:
         emit: Callable[[Event], None],
         now: Callable[[], float],
         transports: Callable[[Instance], Transport],
+        pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._prefix = prefix
         self._phase = phase
@@ -87,6 +92,7 @@ class Nemesis:
         self._emit = emit
         self._now = now
         self._transports = transports
+        self._pause = pause
         self.strikes: list[Strike] = []
 
     @property
@@ -157,7 +163,7 @@ class Nemesis:
         """Journal an act, do it, journal what came of it."""
         self._note(strike, step, command)
         try:
-            result = self._transports(strike.instance).run(command)
+            result = self._run(strike, step, command)
         except RmqopsError as error:
             said, ok = error.message, False
         else:
@@ -167,6 +173,21 @@ class Nemesis:
         state: State = "done" if ok else "failed"
         self._write(Entry(step, state, strike.fault, strike.kind, strike.instance.name, note=said[-2000:]))
         return ok
+
+    def _run(self, strike: Strike, step: Step, command: Command) -> Result:
+        """Run a command on the victim's host; again and again where the fault takes the host away.
+
+        A host that goes down or comes up refuses logins, and a command that it cut off may seem to hang. An
+        injection is never tried again.
+        """
+        end = self._now() + (strike.plan.away if step in HEALING or step == "verify" else 0)
+        while True:
+            try:
+                return self._transports(strike.instance).run(command)
+            except (OperationFailed, LoginRefused):
+                if self._now() >= end:
+                    raise
+                self._pause(AGAIN)
 
     def _note(self, strike: Strike, step: Step, command: Command) -> None:
         self._write(Entry(step, "intent", strike.fault, strike.kind, strike.instance.name, command.argv))

@@ -39,6 +39,8 @@ CAPABILITIES: Final = (
 """Beyond the engine's defaults."""
 OPTIONAL_CAPABILITIES: Final = {"SYS_RESOURCE": 24}
 """With its number: limits above the hard ones, as LimitNOFILE= asks for; only who has it can give it."""
+FAILED_BOOTS: Final = 10
+"""A host that the engine had to start so often since it was told to, and that does not answer, will not boot."""
 PODMAN_NPROC: Final = 32768
 """podman 4.3 lowers its own limit to this before it starts a container, and refuses to go above."""
 
@@ -122,9 +124,10 @@ class Engine:
         return {found[LABEL]: found for found in labels if LABEL in found}
 
     def last_words(self, host: str) -> str | None:
-        """Return why a host will never answer: it has stopped instead of booting; None when it runs."""
-        running = self.ask("container", "inspect", "--format", "{{.State.Running}}", container(host))
-        if running.stdout.strip() == "true":
+        """Return why a host will never answer: it stops instead of booting; None when it runs."""
+        now = self.ask("container", "inspect", "--format", "{{.State.Running}} {{.RestartCount}}", container(host))
+        running, restarts = (*now.stdout.split(), "false", "0")[:2]
+        if running == "true" and int(restarts) < FAILED_BOOTS:
             return None
         said = self.ask("logs", "--tail=12", container(host))
         return f"it has stopped; its last words: {(said.stdout + said.stderr).strip() or 'none'}"
@@ -154,6 +157,9 @@ class Engine:
             "run",
             "--detach",
             "--pull=never",
+            # A reboot from inside ends the container, and so does a poweroff; what the engine stops stays so.
+            "--restart=unless-stopped",
+            "--env=RMQOPS_LAB_RESTART=1",  # tells the fault `reboot`
             f"--name={container(host)}",
             f"--hostname={host}",
             f"--network={network(lab)}",

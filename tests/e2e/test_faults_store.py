@@ -34,6 +34,7 @@ find "$1/data" -maxdepth 1 -name '*[0-9]-[0-9]*' -o -maxdepth 1 -name '*probe*'
 grep -azh -e '^-Drmqops' /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' '\\n' | grep -v '^-Drmqops.instance=' | sort
 pid=$("$1/current/bin/pid.sh")
 for each in 1 "$pid"; do
+  cat "/proc/$each/cgroup"
   cut -d ' ' -f 4- "/proc/$each/mountinfo" | sed 's/ \\(shared\\|master\\):[0-9]*//g' | sort
 done
 iptables-save | grep -v '^[#:]'
@@ -122,14 +123,19 @@ def refused(hosts: Hosts, victim: Instance) -> None:
     assert hosts.pid(victim)
 
 
+def slowed(hosts: Hosts, victim: Instance) -> None:
+    assert "blkio:/rmqops-fault-" in hosts.root(victim, 'cat "/proc/$("$1/current/bin/pid.sh")/cgroup"')
+
+
 EFFECTS: dict[str, Callable[[Hosts, Instance], None]] = {
     "wipe-store": emptied,
     "cut-log": cut,
     "restart": restarted,
     "crash-loop": crashing,
     "read-only": refused,
+    "slow-disk": slowed,
 }
-VICTIMS = {"wipe-store": 0, "cut-log": 1, "restart": 2, "crash-loop": 2, "read-only": 0}
+VICTIMS = {"wipe-store": 0, "cut-log": 1, "restart": 2, "crash-loop": 2, "read-only": 0, "slow-disk": 1}
 
 
 def planned(hosts: Hosts, kind: str, victim: Instance) -> Plan:
@@ -161,7 +167,7 @@ def test_a_fault_bites_and_is_healed_twice_and_leaves_nothing(kind: str, hosts: 
     assert healed.ok, healed
     hosts.must(victim, plan.healed)
     after = hosts.pid(victim)
-    assert (after == pid) == (kind == "read-only")
+    assert (after == pid) == (kind in {"read-only", "slow-disk"})
     hosts.must(victim, plan.cure)
     assert hosts.pid(victim) == after
     until(lambda: "SubState=running" in hosts.state(victim), "the unit has started")

@@ -184,6 +184,14 @@ def test_a_reboot_comes_back_at_the_same_address(three: LabUp, power_cut: bool) 
     assert three.on(host, "test", "-e", "/run/gone").code == 1, "/run outlived the reboot"
 
 
+def test_a_reboot_from_inside_comes_back(three: LabUp) -> None:
+    host = f"{three.name}-3"
+    assert three.on(host, "sudo", "sh", "-c", "touch /run/gone && systemctl --no-block reboot").code == 0
+    deadline = time.monotonic() + 60
+    while three.on(host, "test", "-e", "/run/gone").code != 1:
+        assert time.monotonic() < deadline, "it did not come back"
+
+
 def test_a_host_that_is_off_is_seen_and_comes_back(three: LabUp) -> None:
     host = f"{three.name}-3"
     three.lab.stop(host, power_cut=True)

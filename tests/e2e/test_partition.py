@@ -1,4 +1,4 @@
-"""The drill partition-master on real hosts, and that no rule of it is left behind, whatever becomes of rmqops."""
+"""Masters that are cut off or rebooted, on real hosts, and that nothing is left, whatever becomes of rmqops."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from rmqops.chaos import deadman, faults
+from rmqops.chaos.faults import Aim, Plan
+from rmqops.errors import RmqopsError
+from rmqops.model.commands import Command
+from rmqops.model.topology import Instance
 from rmqops.operations import health
+from rmqops.transport.base import transport_for
 from tests.support.clusters import Cluster
 from tests.support.drilling import SHORT, STRUCK, drill, findings, the_run, victim
 from tests.support.lab import LabUp
@@ -21,6 +27,10 @@ DEADLINE = 20
 FOREIGN = (
     "iptables -A INPUT -s 192.0.2.7 -p tcp --dport 80 -j DROP; iptables -N THEIRS; iptables -A OUTPUT -j THEIRS"
 )
+LEFT = """
+find /etc/systemd "$1" -path "$1/data" -prune -o \\( -name 'rmqops-*' -o -name heals \\) -print
+systemctl list-units --all --plain --no-legend '*rmqops-*'
+"""
 
 
 @dataclass(frozen=True)
@@ -76,3 +86,66 @@ def test_a_killed_drill_is_healed_by_the_host_itself(hosts: Hosts, tmp_path: Pat
         time.sleep(0.5)
     health.wait(hosts.cluster.topology)
     hosts.cluster.must("chaos", "heal", str(the_run(tmp_path / "runs")))
+
+
+@pytest.fixture
+def rebooted(hosts: Hosts) -> Iterator[None]:
+    """Begin with a healthy cluster; a reboot takes the hosts' own rules away, so they are made again."""
+    health.wait(hosts.cluster.topology)
+    yield
+    for broker in hosts.cluster.topology.brokers:
+        if not any("192.0.2.7" in rule for rule in hosts.rules(broker.name)):
+            hosts.lab.root(broker.name, FOREIGN)
+
+
+def must(instance: Instance, command: Command) -> str:
+    done = transport_for(instance).run(command)
+    assert done.ok, done
+    return done.stdout
+
+
+def left(instance: Instance) -> str:
+    """Return what a reboot leaves on a host until it is healed."""
+    return must(instance, Command.shell(LEFT, instance.home))
+
+
+@pytest.mark.usefixtures("rebooted")
+def test_a_rebooted_master_comes_back_and_nothing_is_lost(hosts: Hosts, tmp_path: Path) -> None:
+    done = hosts.cluster.rmqops("chaos", "run", "reboot-master", "--runs", str(tmp_path), "--json", *SHORT)
+    assert set(findings(tmp_path)) <= {"routes"}, f"{findings(tmp_path)}\n{done.stderr}"
+    result = json.loads(done.stdout)
+    assert (result["lost"], result["checks"]["service"]["verdict"]) == (0, "pass")
+    assert all(fault["verified"] and fault["healed"] for fault in result["faults"])
+    assert left(hosts.cluster.topology.instance(victim(the_run(tmp_path)))) == ""
+
+
+@pytest.mark.usefixtures("rebooted")
+@pytest.mark.parametrize("alone", [5, 300], ids=["by-itself", "by-chaos-heal"])
+def test_a_rebooted_host_that_rmqops_has_left_is_healed(hosts: Hosts, alone: int) -> None:
+    topology, kind = hosts.cluster.topology, faults.find("reboot")
+    struck = topology.brokers[1]
+    aim = Aim(struck, topology, faults.options("reboot", {"alone": alone}), f"e2e-reboot-{alone}")
+    plan = kind.plan(aim, must(struck, kind.requires(aim)))
+    assert left(struck) == ""
+    must(struck, deadman.arm(struck, aim.fault, plan.cure, DEADLINE * 10))
+    must(struck, plan.inject)
+    assert left(struck) != ""
+    end = time.monotonic() + DEADLINE * 4
+    while not came_back(struck, plan):
+        assert time.monotonic() < end
+        time.sleep(0.5)
+    if alone > DEADLINE:
+        assert aim.fault in left(struck)
+        hosts.cluster.must("chaos", "heal")
+    while (still := left(struck)) != "":
+        assert time.monotonic() < end, still
+        time.sleep(0.5)
+    must(struck, plan.healed)
+
+
+def came_back(instance: Instance, plan: Plan) -> bool:
+    """Tell whether a host has been rebooted; one that is away has not."""
+    try:
+        return transport_for(instance).run(plan.verify).ok
+    except RmqopsError:
+        return False

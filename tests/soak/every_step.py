@@ -14,18 +14,23 @@ from pathlib import Path
 import pytest
 import yaml
 
-from rmqops.operations import health
+from rmqops.operations import canary, health
 from tests.support.clusters import Cluster
 from tests.support.drilling import drill, the_run
 from tests.support.lab import LabUp
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
-DEADLINE = 20
+DEADLINES = {"crash-loop": 30, "slow-disk": 20}
+"""Seconds until the host heals itself; 12, the least that a drill takes, are enough for what bites at once."""
 START = 60
 """Seconds for a broker to be started by the heal, on a machine that is at work."""
 SETTLE = 10
 """Seconds; an election that a cut-off member brings back with its higher term has begun by then."""
+CUTTING = {"pause", "partition", "loss", "reset", "bandwidth", "cpu"}
+"""After these the election may come, so the case waits for it."""
+SMALL = "broker-a-2"
+"""Whose store has a disk of its own, of 640 MiB in memory."""
 FOREIGN = (
     "iptables -A INPUT -s 192.0.2.7 -p tcp --dport 80 -j DROP; iptables -N THEIRS; iptables -A OUTPUT -j THEIRS"
 )
@@ -36,24 +41,34 @@ grep -v ' /run/user\\| /proc/' /proc/mounts
 systemctl list-units --all --plain --no-legend 'rmqops-*' | cut -d ' ' -f 1
 grep -alz '^-Drmqops\\.[fhl]' /proc/[0-9]*/cmdline 2> /dev/null | wc -l
 cd /opt/rocketmq/instances
+find /sys/fs/cgroup -maxdepth 3 -name '*rmqops-fault*'
 find . -path '*/heals*' -o -name '*rmqops-fault*' -o -name 'wiped-*' -o -path './*/run/*' ! -name pid
 for home in */; do
   pid=$("/opt/rocketmq/instances/$home/current/bin/pid.sh") || continue
+  cut -d : -f 2- "/proc/$pid/cgroup"
   sed 's/.*) \\([A-Z]\\).*/\\1/; s/[RSD]/runs/' "/proc/$pid/stat"
 done
 """
+LOG = "head -c 4194304 /opt/rocketmq/instances/*/data/dledger-*/data/00000000000000000000 | sha256sum"
 FAULTS: dict[str, dict[str, object]] = {
     "kill": {"target": "slave"},
+    "terminate": {"target": "slave"},
+    "restart": {"target": "slave"},
     "pause": {"target": "slave"},
     "crash-loop": {"target": "slave", "with": {"every": 8}},
     "partition": {"target": "slave"},
     "loss": {"target": "slave", "with": {"percent": 50}},
     "reset": {"target": "master"},
     "bandwidth": {"target": "master"},
-    "cpu": {"target": "slave"},
+    "cpu": {"target": "slave", "with": {"processes": 1}},
     "memory": {"target": "slave"},
     "read-only": {"target": "slave"},
+    "disk-full": {"target": SMALL},
+    "slow-disk": {"target": "broker-a-0"},
+    "wipe-store": {"target": "slave"},
+    "cut-log": {"target": "slave"},
 }
+"""All that the lab's hosts can have, but `reboot`: it takes the foreign rules away as well."""
 STEPS = [
     ("heal-plan", "intent"),
     ("arm", "intent"),
@@ -79,16 +94,25 @@ class Hosts:
         """Return what a fault may change on each broker's host."""
         return {one.name: self.lab.root(one.name, STATE).splitlines() for one in self.cluster.topology.brokers}
 
+    def level(self) -> None:
+        """Wait until every member holds the same log, so that no two of them have lost theirs at once."""
+        end = time.monotonic() + START
+        while len(logs := {self.lab.root(one.name, LOG) for one in self.cluster.topology.brokers}) > 1:
+            assert time.monotonic() < end, logs
+            time.sleep(0.5)
+
 
 @pytest.fixture(scope="module")
 def hosts(lab: Callable[..., LabUp], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosts]:
     up = lab(hosts=6)
     made = Hosts(up, Cluster(up.inventory_in(tmp_path_factory.mktemp("inventory")), Path("/opt/rocketmq")))
+    where = made.cluster.topology.instance(SMALL).text("rocketmq_data_dir")
+    up.root(SMALL, 'mkdir -p "$1" && mount -t tmpfs -o size=640m small "$1"', where)
     made.cluster.must("deploy", "--yes")
     for broker in made.cluster.topology.brokers:
         up.root(broker.name, FOREIGN)
     yield made
-    made.cluster.must("destroy", "--data", "--confirm", up.name)
+    made.cluster.rmqops("destroy", "--data", "--confirm", up.name)
 
 
 def written(fault: str, directory: Path) -> Path:
@@ -118,19 +142,19 @@ def reached(runs: Path, step: tuple[str, str]) -> bool:
 @pytest.mark.parametrize("step", STEPS, ids="-".join)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_killed_drill_leaves_nothing(hosts: Hosts, tmp_path: Path, fault: str, step: tuple[str, str]) -> None:
-    health.wait(hosts.cluster.topology)
-    time.sleep(SETTLE)
-    health.wait(hosts.cluster.topology)
+    canary.sing(hosts.cluster.topology, health.wait(hosts.cluster.topology))
+    hosts.level()
+    deadline = DEADLINES.get(fault, 12)
     before, runs = hosts.states(), tmp_path / "runs"
     assert all(any("192.0.2.7" in line for line in state) for state in before.values())
-    options = ("--deadline", str(DEADLINE), "--duration", "3")
+    options = ("--deadline", str(deadline), "--duration", "3")
     with drill(hosts.cluster, runs, *options, name=str(written(fault, tmp_path))) as under_way:
         while not reached(runs, step):
-            assert under_way.process.poll() is None, "".join(under_way.told)
+            assert under_way.process.poll() is None, under_way.end()
             time.sleep(0.002)
         under_way.process.kill()
         under_way.process.wait(10)
-    end = time.monotonic() + DEADLINE + 5 + START
+    end = time.monotonic() + deadline + 5 + START
     while (now := hosts.states()) != before:
         assert time.monotonic() < end, {
             name: (before[name], now[name]) for name in now if now[name] != before[name]
@@ -138,3 +162,5 @@ def test_a_killed_drill_leaves_nothing(hosts: Hosts, tmp_path: Path, fault: str,
         time.sleep(0.5)
     hosts.cluster.must("chaos", "heal", str(the_run(runs)))
     assert hosts.states() == before
+    if fault in CUTTING:
+        time.sleep(SETTLE)

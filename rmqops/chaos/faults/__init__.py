@@ -83,6 +83,8 @@ class Plan:
     """Takes the fault away. Does no harm where there is none, so it may be run twice."""
     healed: Command
     """Exits with 0 only when nothing of the fault is left."""
+    away: float = 0
+    """Seconds that the host may be out of reach because of the fault; all but ``inject`` is then tried again."""
 
     @property
     def cure(self) -> Command:

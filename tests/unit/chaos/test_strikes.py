@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from rmqops.chaos import journal
 from rmqops.chaos.faults import Aim
 from rmqops.chaos.journal import Entry, Journal
 from rmqops.chaos.strikes import Nemesis, Wanted
-from rmqops.errors import OperationFailed, PreflightFailed
+from rmqops.errors import HostUnreachable, LoginRefused, OperationFailed, PreflightFailed, RmqopsError
 from rmqops.model.commands import Command
 from rmqops.model.history import Event
 from rmqops.transport.fake import FakeTransport
@@ -44,13 +45,15 @@ class Trial:
         self.seen: list[str] = []
         self.events: list[Event] = []
         self.before: Callable[[str], None] = lambda _: None
+        self.waited: list[float] = []
         self.nemesis = Nemesis(
             "run-1",
             {"phase": "1", "expects": "service"},
             journal=log,
             emit=self.events.append,
-            now=lambda: float(len(self.events)),
+            now=lambda: len(self.events) + sum(self.waited),
             transports=lambda _: FakeTransport(self.answer),
+            pause=self.waited.append,
         )
         self.run = run
 
@@ -129,6 +132,46 @@ def test_a_full_disk_keeps_no_fault_from_its_heal(trial: Trial, tmp_path: Path) 
         trial.nemesis._journal = full
         assert trial.nemesis.heal()
     assert trial.seen[-3:] == ["heal", "healed", "disarm"]
+
+
+def away(trial: Trial, step: str, errors: list[RmqopsError], seconds: float = 10) -> bool:
+    """Strike with a fault that takes its host away for some seconds, during which a step meets errors."""
+
+    def meet(reached: str) -> None:
+        if reached == step and errors:
+            raise errors.pop()
+
+    trial.nemesis.prepare(WANTED[:1])
+    (struck,) = trial.nemesis.strikes
+    struck.plan = replace(struck.plan, away=seconds)
+    trial.before = meet
+    trial.nemesis.arm(60)
+    return trial.nemesis.strike()
+
+
+@pytest.mark.parametrize("step", ["verify", "heal", "healed", "disarm"])
+def test_a_host_that_the_fault_takes_away_is_tried_again(trial: Trial, step: str) -> None:
+    assert away(trial, step, [HostUnreachable("gone"), LoginRefused("booting"), OperationFailed("hangs")])
+    assert trial.nemesis.heal()
+    assert len(trial.waited) == 3
+    assert trial.seen == ["requires", "arm", "inject", "verify", "heal", "healed", "disarm"]
+
+
+def test_a_host_that_stays_away_is_given_up(trial: Trial) -> None:
+    assert not away(trial, "verify", [HostUnreachable("gone")] * 100)
+    assert sum(trial.waited) == 10
+    assert trial.nemesis.strikes[0].error == "gone"
+
+
+def test_an_injection_is_not_tried_again(trial: Trial) -> None:
+    assert not away(trial, "inject", [HostUnreachable("gone")])
+    assert trial.waited == []
+    assert "inject" not in trial.seen
+
+
+def test_a_host_that_no_fault_takes_away_is_not_tried_again(trial: Trial) -> None:
+    assert not away(trial, "verify", [HostUnreachable("gone")], seconds=0)
+    assert trial.waited == []
 
 
 def _full(run: Path) -> Path:

@@ -37,6 +37,7 @@ def test_a_host_as_podman_makes_it() -> None:
     assert option(argv, "--volume") == ["/state/hosts/lab-3:/var/lib/rmqops-lab:ro"]
     assert {"NET_ADMIN", "SYS_ADMIN"} <= set(option(argv, "--cap-add"))
     assert option(argv, "--systemd") == ["always"]
+    assert option(argv, "--restart") == ["unless-stopped"]
 
 
 @pytest.mark.parametrize("name", ["podman", "docker"])
@@ -44,6 +45,18 @@ def test_cgroups_are_always_the_hosts_own(name: str) -> None:
     made = Engine(name, FakeTransport(silent)).create("lab", "lab-1", "10.213.0.11", CREATION)  # type: ignore[arg-type]
     assert option(made, "--cgroupns") == ["private"]
     assert "--privileged" not in made
+
+
+@pytest.mark.parametrize(
+    ("state", "dead"), [("true 0", False), ("true 3", False), ("true 10", True), ("false 0", True), ("", True)]
+)
+def test_a_host_that_stops_again_and_again_is_given_up(state: str, dead: bool) -> None:
+    def answer(command: Command) -> tuple[int, str]:
+        return (0, "no init\n") if command.argv[1] == "logs" else (0, f"{state}\n")
+
+    words = Engine("podman", FakeTransport(answer)).last_words("lab-1")
+    assert (words is not None) == dead
+    assert "no init" in (words or "no init")
 
 
 def entry(number: int, *, running: bool = True) -> dict[str, object]:
