@@ -26,6 +26,7 @@ def crew(topology: Topology, load: Load, topic: str, epoch: float) -> list[Produ
             nameservers=servers,
             rate=load.rate,
             size=load.size,
+            choice=load.choice,
             lead=number / load.rate / load.producers,
         )
         for number in range(1, load.producers + 1)

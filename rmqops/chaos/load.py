@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import re
-import sys
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rmqops.chaos.outage import GAP
 from rmqops.chaos.recorder import Recorder
 from rmqops.chaos.workload import settings
+from rmqops.chaos.workload.drivers import Driver, Settings
 from rmqops.chaos.workload.outlet import FLUSH
-from rmqops.chaos.workload.settings import STOP, SUMMARY, ConsumerSettings, ProducerSettings, Summary
+from rmqops.chaos.workload.settings import CLIENT, STOP, SUMMARY, ConsumerSettings, ProducerSettings, Summary
 from rmqops.errors import Inconclusive
-
-Settings = ProducerSettings | ConsumerSettings
 
 _HEAD = re.compile(rb'\{"t":([\d.e+-]+),"process":"[^"]*","op":"(send|receive)","type":"(invoke|ok|fail|info)"')
 
@@ -57,6 +55,8 @@ class Worker:
     count: Count = field(default_factory=Count)
     complaints: deque[str] = field(default_factory=lambda: deque(maxlen=20))
     """The end of what it wrote to standard error."""
+    client: Mapping[str, str] = field(default_factory=dict)
+    """What it says of its client: the driver, the version, the settings."""
     summary: Summary | None = None
     reading: asyncio.Task[None] | None = None
 
@@ -69,18 +69,16 @@ class Worker:
 class Load:
     """All processes of the load of one run; ``await close()`` on every way out."""
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: Recorder, driver: Driver) -> None:
         self._recorder = recorder
+        self._driver = driver
         self.workers: list[Worker] = []
 
     async def start(self, wanted: Sequence[Settings]) -> None:
         """Start one process for each of the settings."""
         for one in wanted:
             process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "rmqops.chaos.workload.native",
-                settings.write(one),
+                *self._driver.argv(one, self._recorder.path.parent),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
@@ -99,6 +97,11 @@ class Load:
     def consumers(self) -> list[Worker]:
         """Those that receive."""
         return [worker for worker in self.workers if isinstance(worker.settings, ConsumerSettings)]
+
+    @property
+    def client(self) -> Mapping[str, str]:
+        """What the producers say of their client; nothing before one has begun."""
+        return next((worker.client for worker in self.producers if worker.client), {})
 
     def alive(self) -> None:
         """Make sure that none has died.
@@ -207,6 +210,8 @@ class Load:
             t = float(head[1])
             worker.count.take(t, head[2], head[3])
             self._recorder.line(t, line)
+        elif line.startswith(CLIENT):
+            worker.client = settings.read_client(line)
         elif line.startswith(SUMMARY):
             worker.summary = settings.read_summary(line)
         else:

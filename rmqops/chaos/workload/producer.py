@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from array import array
 
+from rmqops import __version__
 from rmqops.chaos.workload.outlet import Outlet
 from rmqops.chaos.workload.settings import ProducerSettings, Summary, body, key
 from rmqops.model.history import Event
@@ -14,6 +15,8 @@ from rmqops.remoting.outcomes import Acknowledged, Outcome, Refused
 from rmqops.remoting.producer import Producer, by_key, round_robin
 
 CONNECT_TIMEOUT = 1.0
+POLL = 30.0
+"""Seconds; the official client's default (``pollNameServerInterval``)."""
 
 
 async def produce(settings: ProducerSettings, outlet: Outlet, stop: asyncio.Event) -> Summary:
@@ -23,6 +26,10 @@ async def produce(settings: ProducerSettings, outlet: Outlet, stop: asyncio.Even
     the ones after it (no coordinated omission). How late each one leaves is measured. When twice as many sends are
     unanswered as their time-out explains, the next ones are not made but counted as skipped.
     """
+    outlet.client(
+        driver="native", version=__version__, route=f"polled every {POLL:g} s and after a failure",
+        timeout=f"{settings.timeout:g} s", attempts="1",
+    )  # fmt: skip
     loop = asyncio.get_running_loop()
     limit = max(64, int(2 * settings.rate * settings.timeout))
     lateness = array("d")
@@ -31,7 +38,9 @@ async def produce(settings: ProducerSettings, outlet: Outlet, stop: asyncio.Even
     choice = by_key if settings.choice == "by-key" else round_robin()
     async with (
         Client(connect_timeout=CONNECT_TIMEOUT, request_timeout=settings.timeout) as client,
-        Producer(client, settings.nameservers, group=settings.topic, choice=choice) as producer,
+        Producer(
+            client, settings.nameservers, group=settings.topic, choice=choice, poll_interval=POLL
+        ) as producer,
     ):
         start = loop.time() + settings.lead
         while not await _wait(stop, start + number / settings.rate - loop.time()):

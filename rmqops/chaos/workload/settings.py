@@ -10,7 +10,10 @@ STOP = b"stop\n"
 """What the run writes to a process's standard input for an orderly end."""
 
 SUMMARY = b'{"summary":'
-"""Begins the one line of output that is not of the history: the last."""
+"""Begins the last line of the output, which is not of the history."""
+
+CLIENT = b'{"client":'
+"""Begins the first line of the output, which is not of the history: which client this is, and how it is set."""
 
 Choice = Literal["round-robin", "by-key"]
 
@@ -89,6 +92,11 @@ def read(argument: str) -> ProducerSettings | ConsumerSettings:
         if name in found:
             found[name] = tuple(found[name])
     return ProducerSettings(**found) if role == "producer" else ConsumerSettings(**found)
+
+
+def read_client(line: bytes) -> dict[str, str]:
+    """Return what a process says of its client in its first line: ``driver``, ``version``, and settings."""
+    return {str(name): str(value) for name, value in json.loads(line)["client"].items()}
 
 
 def read_summary(line: bytes) -> Summary:

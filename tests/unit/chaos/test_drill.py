@@ -42,6 +42,13 @@ def test_what_is_not_said_has_its_default() -> None:
     assert parse(load={"rate": 5.5}).load == drill.Load(rate=5.5)
 
 
+def test_settings_of_the_official_client_have_its_own_names() -> None:
+    found = parse(load={"driver": "java", "client": {"pollNameServerInterval": 500}})
+    assert found.load.client == drill.JavaClient(poll=500)
+    assert found.document()["load"] == {"driver": "java", "client": {"pollNameServerInterval": 500}}
+    assert drill.parse(found.yaml(), "again.yml") == found
+
+
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
@@ -67,6 +74,14 @@ def test_what_is_not_said_has_its_default() -> None:
         ({"load": {"producers": 0}}, "producers is 0"),
         ({"load": {"rate": 0}}, "rate is 0"),
         ({"load": {"size": 8}}, "size is 8"),
+        ({"load": {"driver": "c++"}}, "driver is 'c"),
+        ({"load": {"choice": "any"}}, "choice is 'any'"),
+        (
+            {"load": {"driver": "java", "client": {"pollNameserverInterval": 5}}},
+            "pollNameserverInterval is not known",
+        ),
+        ({"load": {"driver": "java", "client": {"sendMsgTimeout": 1.5}}}, "client.sendMsgTimeout is 1.5"),
+        ({"load": {"client": {"pollNameServerInterval": 500}}}, "say driver: java"),
         ({"times": {"before": -1}}, "before is -1"),
         ({"times": {"hold": 30, "deadline": 35}}, "deadline of 35 s"),
         ({"times": []}, r"times is \[\]"),

@@ -15,6 +15,7 @@ from rmqops.chaos.history import parse_line
 from rmqops.chaos.load import Count, Load, Worker
 from rmqops.chaos.recorder import FILE, Recorder
 from rmqops.chaos.workload import settings
+from rmqops.chaos.workload.drivers import Native
 from rmqops.chaos.workload.producer import _event, _quantile
 from rmqops.chaos.workload.settings import ConsumerSettings, ProducerSettings, Summary
 from rmqops.errors import Inconclusive
@@ -120,7 +121,7 @@ def test_successes_are_sustained_when_nothing_else_came_for_long_enough(
     tmp_path: Path, outcomes: list[tuple[float, bytes]], sustained: bool
 ) -> None:
     with Recorder(tmp_path) as recorder:
-        load = Load(recorder)
+        load = Load(recorder, Native())
         load.workers = [Worker(PRODUCER, None, count(*outcomes)), Worker(CONSUMER, None)]  # type: ignore[arg-type]
         assert load.sustained(5, now=10) is sustained
         assert not load.sustained(5, now=10, since=5)
@@ -139,7 +140,7 @@ async def flowing(load: Load) -> Worker:
 
 async def test_a_process_writes_the_history_and_ends_in_order(tmp_path: Path) -> None:
     with Recorder(tmp_path) as recorder:
-        load = Load(recorder)
+        load = Load(recorder, Native())
         try:
             worker = await flowing(load)
             load.alive()
@@ -157,7 +158,7 @@ async def test_a_process_writes_the_history_and_ends_in_order(tmp_path: Path) ->
 
 async def test_a_process_ends_when_the_run_is_gone(tmp_path: Path) -> None:
     with Recorder(tmp_path) as recorder:
-        load = Load(recorder)
+        load = Load(recorder, Native())
         try:
             worker = await flowing(load)
             assert worker.process.stdin is not None
@@ -172,7 +173,7 @@ async def test_a_process_ends_when_the_run_is_gone(tmp_path: Path) -> None:
 
 async def test_a_killed_process_makes_the_run_inconclusive(tmp_path: Path) -> None:
     with Recorder(tmp_path) as recorder:
-        load = Load(recorder)
+        load = Load(recorder, Native())
         try:
             worker = await flowing(load)
             worker.process.kill()
@@ -185,7 +186,7 @@ async def test_a_killed_process_makes_the_run_inconclusive(tmp_path: Path) -> No
 
 async def test_closing_ends_whatever_is_left(tmp_path: Path) -> None:
     with Recorder(tmp_path) as recorder:
-        load = Load(recorder)
+        load = Load(recorder, Native())
         worker = await flowing(load)
         await load.close()
         assert worker.process.returncode == -9
