@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from rmqops.chaos import faults
+from rmqops.chaos import faults, targets
 from rmqops.chaos.faults import Options
 from rmqops.chaos.workload.settings import Choice
 from rmqops.errors import UsageError
@@ -70,7 +70,12 @@ class Load(_Part):
         default=1, ge=1, le=1000,
         description="Processes that receive: each native one reads every queue, java ones share them as a group.",
     )  # fmt: skip
-    rate: float = Field(default=100, gt=0, le=100_000, description="Messages per second and producer.")
+    rate: float = Field(
+        default=100, ge=0, le=100_000, description="Messages per second and producer; 0 for as fast as it can."
+    )
+    in_flight: int = Field(
+        default=16, ge=1, le=1000, description="Sends of a producer that are under way at once, at rate 0."
+    )
     size: int = Field(default=128, ge=32, le=4_000_000, description="Bytes of a body, which begins with its key.")
     queues: int = Field(default=4, ge=1, le=1024, description="Queues of the drill's topic on each group.")
 
@@ -97,7 +102,8 @@ class Strike(_Part):
 
     fault: Text = Field(description="A fault of `rmqops chaos list`.")
     target: Text = Field(
-        description="master, slave, one, minority, majority, all, namesrv[-majority|-all], or names."
+        description="master, slave, one, minority, majority, all, namesrv[-majority|-all], producer, consumer, "
+        "or names."
     )
     options: dict[str, float | str] = Field(default={}, alias="with", description="The fault's own options.")
 
@@ -169,6 +175,26 @@ class Drill(_Part):
                 raise ValueError(
                     f"times.deadline of {self.times.deadline:g} s leaves less than 10 s besides {hold:g} s of hold"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _clients_may_die(self) -> Self:
+        """A process of the load can be killed, if there is one, and if another one goes on sending."""
+        there = {"producer": self.load.producers, "consumer": self.load.consumers}
+        for phase in self.phases:
+            met = [(strike, targets.client(strike.target)) for strike in phase.strikes]
+            for strike, (role, number) in ((strike, found) for strike, found in met if found):
+                if strike.fault != "kill":
+                    raise ValueError(f"the fault {strike.fault} cannot strike a {role}: only kill can")
+                if number is not None and not 1 <= number <= there[role]:
+                    raise ValueError(f"there is no {strike.target}: the load has {there[role]}")
+            for role, left in there.items():
+                dead = sum(found[0] == role for _, found in met if found)
+                if dead > left - (role == "producer"):
+                    raise ValueError(
+                        f"a phase kills {dead} of the load's {left} {role}s"
+                        + ("; one at least must go on sending" if role == "producer" else "")
+                    )
         return self
 
     @property

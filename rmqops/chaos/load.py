@@ -6,7 +6,7 @@ import asyncio
 import re
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rmqops.chaos.outage import GAP
 from rmqops.chaos.recorder import Recorder
@@ -59,6 +59,11 @@ class Worker:
     """What it says of its client: the driver, the version, the settings."""
     summary: Summary | None = None
     reading: asyncio.Task[None] | None = None
+    place: str = ""
+    """The name of its first life, which its later ones take the place of."""
+    life: int = 1
+    struck: bool = False
+    """The drill has killed it."""
 
     @property
     def name(self) -> str:
@@ -77,26 +82,53 @@ class Load:
     async def start(self, wanted: Sequence[Settings]) -> None:
         """Start one process for each of the settings."""
         for one in wanted:
-            process = await asyncio.create_subprocess_exec(
-                *self._driver.argv(one, self._recorder.path.parent),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                start_new_session=True,  # Ctrl-C is for the run, which ends them in order
-            )
-            worker = Worker(one, process)
-            worker.reading = asyncio.create_task(self._read(worker))
-            self.workers.append(worker)
+            await self._start(one, one.name, 1)
+
+    async def kill(self, worker: Worker) -> int:
+        """Kill a process by ``kill -9``, and return what it ended with once all that it had said is on record."""
+        worker.struck = True
+        if worker.process.returncode is None:
+            worker.process.kill()
+        code = await worker.process.wait()
+        if worker.reading is not None:
+            await worker.reading
+        return code
+
+    async def replace(self, dead: Worker) -> Worker:
+        """Start a new life in the place of a process that was killed; it has a name, and keys, of its own."""
+        life = dead.life + 1
+        again = replace(dead.settings, name=f"{dead.place}-{life}")
+        if isinstance(again, ProducerSettings):
+            again = replace(again, prefix=f"p{dead.place.removeprefix('producer-')}-{life}")
+        return await self._start(again, dead.place, life)
+
+    async def _start(self, one: Settings, place: str, life: int) -> Worker:
+        process = await asyncio.create_subprocess_exec(
+            *self._driver.argv(one, self._recorder.path.parent),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C is for the run, which ends them in order
+        )
+        worker = Worker(one, process, place=place, life=life)
+        worker.reading = asyncio.create_task(self._read(worker))
+        self.workers.append(worker)
+        return worker
+
+    @property
+    def living(self) -> list[Worker]:
+        """Those that the drill has not killed."""
+        return [worker for worker in self.workers if not worker.struck]
 
     @property
     def producers(self) -> list[Worker]:
-        """Those that send."""
-        return [worker for worker in self.workers if isinstance(worker.settings, ProducerSettings)]
+        """Those that live and send."""
+        return [worker for worker in self.living if isinstance(worker.settings, ProducerSettings)]
 
     @property
     def consumers(self) -> list[Worker]:
-        """Those that receive."""
-        return [worker for worker in self.workers if isinstance(worker.settings, ConsumerSettings)]
+        """Those that live and receive."""
+        return [worker for worker in self.living if isinstance(worker.settings, ConsumerSettings)]
 
     @property
     def client(self) -> Mapping[str, str]:
@@ -109,7 +141,7 @@ class Load:
         Raises:
             Inconclusive: one has; then the run proves nothing.
         """
-        for worker in self.workers:
+        for worker in self.living:
             if worker.process.returncode is not None:
                 raise Inconclusive(
                     f"{worker.name} ended with {worker.process.returncode} in the middle of the run",
@@ -129,7 +161,7 @@ class Load:
     @property
     def failed(self) -> int:
         """How many sends were refused or are indeterminate."""
-        return sum(one.count.refused + one.count.indeterminate for one in self.producers)
+        return sum(one.count.refused + one.count.indeterminate for one in self.workers)
 
     @property
     def last_ok(self) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 
-from rmqops.chaos import terms
+from rmqops.chaos import targets, terms
 from rmqops.chaos.crew import account, crew
 from rmqops.chaos.drill import Drill, scheduled
 from rmqops.chaos.journal import Entry, Journal, State, Step
@@ -115,7 +115,7 @@ class Phases:
         """
         try:
             if self._phase is not None:
-                await self._phase.heal()
+                await self._phase.close()
         finally:
             await self._load.close()
             self._sampling.cancel()
@@ -150,7 +150,9 @@ class Phases:
     async def _start_load(self) -> None:
         """Start the load and let it run until it has been steady for the time before the strike."""
         load, before = self._drill.load, self._drill.times.before
-        await self._load.start(crew(self._topology, load, self._topic, self._recorder.epoch))
+        struck = [targets.client(strike.target) for strike in self._drill.strikes]
+        mortal = any(found and found[0] == "producer" for found in struck)
+        await self._load.start(crew(self._topology, load, self._topic, self._recorder.epoch, mortal=mortal))
 
         async def unsteady() -> str | None:
             self._watch.look()
@@ -164,7 +166,8 @@ class Phases:
         except OperationFailed as error:
             raise Inconclusive(f"{error.message}; nothing was struck", remedy="try a lower --rate") from error
         total = load.producers * load.rate
-        self._say(f"steady load for {before:g} s: {load.producers} producers, {total:g} messages/s in all")
+        pace = f"{total:g} messages/s in all" if total else "as fast as they can"
+        self._say(f"steady load for {before:g} s: {load.producers} producers, {pace}")
         self._say(f"client {words.client(self.client)}")
 
     async def _stop_load(self) -> Mapping[str, Instance]:

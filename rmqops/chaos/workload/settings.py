@@ -31,12 +31,16 @@ class ProducerSettings:
     topic: str
     nameservers: tuple[str, ...]
     rate: float
-    """Messages per second."""
+    """Messages per second; 0 for as fast as it can with ``in_flight`` sends under way."""
     size: int
     """Bytes of a body."""
+    in_flight: int = 16
     choice: Choice = "round-robin"
     timeout: float = 3.0
     """Seconds for a broker's answer; the official client's default (``sendMsgTimeout``)."""
+    ahead: bool = False
+    """Write each ``invoke`` before the message leaves, and not within some milliseconds: so that what a process
+    that may be killed has sent is on record."""
     lead: float = 0.0
     """Seconds by which it begins late, so that the processes do not all send at once."""
 

@@ -18,7 +18,7 @@ import org.apache.rocketmq.remoting.exception.RemotingTooMuchRequestException;
  * rmqops/remoting/outcomes.py, which comes with the settings, or if nothing was written: RemotingConnectException
  * (NettyRemotingClient.invokeSync, no live channel) and RemotingTooMuchRequestException (the time was up before the
  * request; DefaultMQProducerImpl.sendKernelImpl, MQClientAPIImpl.sendMessage). RemotingSendRequestException is not
- * such a one: it is thrown for every request that waits when a channel closes (NettyRemotingAbstract.failFast).
+ * such a one: it is thrown for whatever waits on a channel that the client closes (NettyRemotingAbstract.failFast).
  * All others are indeterminate, as is an attempt that never ended.
  */
 final class Attempts implements SendMessageHook {

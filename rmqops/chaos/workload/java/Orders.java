@@ -21,8 +21,12 @@ final class Orders {
     }
 
     /** Waits so many nanoseconds and tells whether it is time to stop. */
-    boolean stopWithin(long nanoseconds) throws InterruptedException {
-        return stop.await(nanoseconds, TimeUnit.NANOSECONDS);
+    boolean stopWithin(long nanoseconds) {
+        try {
+            return stop.await(nanoseconds, TimeUnit.NANOSECONDS);
+        } catch (InterruptedException never) {
+            throw new IllegalStateException(never); // nobody interrupts
+        }
     }
 
     private void take(InputStream said) {

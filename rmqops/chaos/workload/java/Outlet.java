@@ -83,8 +83,8 @@ final class Outlet {
         }
     }
 
-    /** Writes in the order of the lines; meanwhile others may go on adding. */
-    private void flush() throws IOException {
+    /** Writes what there is, in the order of the lines; meanwhile others may go on adding. */
+    void flush() throws IOException {
         synchronized (out) {
             StringBuilder ripe;
             synchronized (this) {

@@ -21,7 +21,9 @@ def command(
     driver: Annotated[
         str | None, typer.Option(help="What sends and receives: native, or java, the official client.")
     ] = None,
-    rate: Annotated[float | None, typer.Option(help="Messages per second and producer.")] = None,
+    rate: Annotated[
+        float | None, typer.Option(help="Messages per second and producer; 0 for as fast as it can.")
+    ] = None,
     producers: Annotated[int | None, typer.Option(help="Processes that send.")] = None,
     consumers: Annotated[int | None, typer.Option(help="Processes that receive.")] = None,
     size: Annotated[int | None, typer.Option(help="Bytes of a message's body.")] = None,
