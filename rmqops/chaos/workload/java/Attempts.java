@@ -11,15 +11,16 @@ import org.apache.rocketmq.remoting.exception.RemotingConnectException;
 import org.apache.rocketmq.remoting.exception.RemotingTooMuchRequestException;
 
 /**
- * What became of each attempt of a synchronous send. The client tries again inside itself and throws only what went
- * wrong last, so the attempts are seen from its hook, which it calls in the sending thread around each of them.
+ * What became of each attempt of a synchronous send. The client tries again inside itself and throws only what
+ * went wrong last, so the attempts are seen from its hook, which it calls in the sending thread around each of
+ * them.
  *
  * <p>An attempt was refused (certainly not stored) if the broker said so with an answer of the table in
  * rmqops/remoting/outcomes.py, which comes with the settings, or if nothing was written: RemotingConnectException
- * (NettyRemotingClient.invokeSync, no live channel) and RemotingTooMuchRequestException (the time was up before the
- * request; DefaultMQProducerImpl.sendKernelImpl, MQClientAPIImpl.sendMessage). RemotingSendRequestException is not
- * such a one: it is thrown for whatever waits on a channel that the client closes (NettyRemotingAbstract.failFast).
- * All others are indeterminate, as is an attempt that never ended.
+ * (NettyRemotingClient.invokeSync, no live channel) and RemotingTooMuchRequestException (the time was up before
+ * the request; DefaultMQProducerImpl.sendKernelImpl, MQClientAPIImpl.sendMessage). RemotingSendRequestException is
+ * not such a one: it is thrown for whatever waits on a channel that the client closes
+ * (NettyRemotingAbstract.failFast). All others are indeterminate, as is an attempt that never ended.
  */
 final class Attempts implements SendMessageHook {
     private final ThreadLocal<Send> current = new ThreadLocal<>();

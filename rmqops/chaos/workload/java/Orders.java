@@ -5,7 +5,7 @@ import java.io.InputStream;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
-/** What the run says on standard input: {@code stop} for an orderly end; when it closes, this process ends at once. */
+/** What the run says on standard input: {@code stop} for an orderly end; when it closes, this process dies. */
 final class Orders {
     private final CountDownLatch stop = new CountDownLatch(1);
 

@@ -22,14 +22,15 @@ import org.apache.rocketmq.common.message.MessageExt;
 import org.apache.rocketmq.common.message.MessageQueue;
 
 /**
- * One member of a consumer group, by the official push consumer: the group's queues are shared among the members, and
- * when one dies the others take over its queues.
+ * One member of a consumer group, by the official push consumer: the group's queues are shared among the members,
+ * and when one dies the others take over its queues.
  *
- * <p>A queue that comes back after it had been given away is read again from the offset that was committed, so what
- * was read and not committed comes twice. The history knows that as another life, with another name: consumer-1.2 is
- * consumer-1 with a queue that it was given for the second time. The client makes a new ProcessQueue whenever it is
- * given a queue, so that is what tells the lives apart; the offsets, which the checks judge, have no part in it. One
- * thread takes the messages, so those of a queue come in the order in which they were pulled.
+ * <p>A queue that comes back after it had been given away is read again from the offset that was committed, so
+ * what was read and not committed comes twice. The history knows that as another life, with another name:
+ * consumer-1.2 is consumer-1 with a queue that it was given for the second time. The client makes a new
+ * ProcessQueue whenever it is given a queue, so that is what tells the lives apart; the offsets, which the checks
+ * judge, have no part in it. One thread takes the messages, so those of a queue come in the order in which they
+ * were pulled.
  */
 final class Receiver implements MessageListenerConcurrently {
     /** Seconds without progress after which the rest of the queues is left to the read-back. */
@@ -84,7 +85,8 @@ final class Receiver implements MessageListenerConcurrently {
     }
 
     @Override
-    public ConsumeConcurrentlyStatus consumeMessage(List<MessageExt> messages, ConsumeConcurrentlyContext context) {
+    public ConsumeConcurrentlyStatus consumeMessage(
+            List<MessageExt> messages, ConsumeConcurrentlyContext context) {
         MessageQueue queue = context.getMessageQueue();
         if (queue.getTopic().equals(topic)) {
             String life = life(queue);

@@ -3,6 +3,7 @@ package rmqops.load;
 import com.alibaba.fastjson.JSONObject;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -17,8 +18,9 @@ import org.apache.rocketmq.client.producer.selector.SelectMessageQueueByHash;
 import org.apache.rocketmq.common.message.Message;
 
 /**
- * Sends at a fixed rate by the clock, whatever the answers, with the official client's synchronous send: message n is
- * due at n / rate. A send that waits has a thread of its own; when too many wait, the next ones are counted as skipped.
+ * Sends at a fixed rate by the clock, whatever the answers, with the official client's synchronous send: message n
+ * is due at n / rate. A send that waits has a thread of its own; when too many wait, the next ones are counted as
+ * skipped.
  */
 final class Sender {
     /** Sends that may be under way: each has a thread. */
@@ -108,7 +110,7 @@ final class Sender {
     }
 
     private String key(long number) {
-        return String.format("%s-%08d", settings.getString("prefix"), number);
+        return String.format(Locale.ROOT, "%s-%08d", settings.getString("prefix"), number);
     }
 
     /** Sends one message and tells what became of it; returns whether it was acknowledged. */
@@ -143,7 +145,8 @@ final class Sender {
         boolean refused = send.unknown == null;
         SendMessageContext at = refused ? send.last : send.unknownAt;
         outlet.event(name, "send", refused ? "fail" : "info", topic,
-                at == null ? null : at.getMq().getBrokerName(), at == null ? null : (Integer) at.getMq().getQueueId(),
+                at == null ? null : at.getMq().getBrokerName(),
+                at == null ? null : (Integer) at.getMq().getQueueId(),
                 send.unsafe == null ? null : (Long) send.unsafe.getQueueOffset(), key,
                 refused ? send.refused : send.unknown, at == null ? null : at.getBrokerAddr(), send.attempts);
         return false;
