@@ -18,6 +18,8 @@ class Row:
     run: str
     drill: str
     version: str | None
+    driver: str | None
+    """Whose view the times are; None where a run did not say."""
     verdict: str
     not_passed: tuple[str, ...]
     acknowledged: int
@@ -31,9 +33,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Spread:
-    """All runs of one drill."""
+    """All runs of one drill through one client: another one sees another outage."""
 
     drill: str
+    driver: str | None
     runs: int
     verdicts: dict[str, int]
     lost: int
@@ -49,11 +52,11 @@ def rows(found: Mapping[str, Result]) -> list[Row]:
 
 
 def spreads(found: Iterable[Result]) -> list[Spread]:
-    """Return one spread for each drill."""
-    drills: dict[str, list[Result]] = {}
+    """Return one spread for each drill and client."""
+    drills: dict[tuple[str, str], list[Result]] = {}
     for result in found:
-        drills.setdefault(result.drill, []).append(result)
-    return [_spread(drill, results) for drill, results in sorted(drills.items())]
+        drills.setdefault((result.drill, result.client.get("driver", "")), []).append(result)
+    return [_spread(drill, driver or None, results) for (drill, driver), results in sorted(drills.items())]
 
 
 def _row(run: str, result: Result) -> Row:
@@ -65,6 +68,7 @@ def _row(run: str, result: Result) -> Row:
         run=run,
         drill=result.drill,
         version=result.version,
+        driver=result.client.get("driver"),
         verdict=result.verdict.value,
         not_passed=tuple(check.name for check in verdicts.results if check.verdict is not Verdict.PASS),
         acknowledged=verdicts.counts.acknowledged,
@@ -80,10 +84,11 @@ def _time(numbers: Mapping[str, Number], name: str) -> float | None:
     return float(value) if isinstance(value, int | float) else None
 
 
-def _spread(drill: str, results: list[Result]) -> Spread:
+def _spread(drill: str, driver: str | None, results: list[Result]) -> Spread:
     times = [one.verdicts.counts.rto_ms for one in results if one.verdicts.counts.rto_ms is not None]
     return Spread(
         drill,
+        driver,
         len(results),
         dict(Counter(one.verdict.value for one in results)),
         sum(one.verdicts.counts.lost or 0 for one in results),

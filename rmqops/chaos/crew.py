@@ -9,8 +9,18 @@ from rmqops.chaos.workload.settings import ConsumerSettings, ProducerSettings, S
 from rmqops.model.topology import Topology
 
 
-def crew(topology: Topology, load: Load, topic: str, epoch: float) -> list[ProducerSettings | ConsumerSettings]:
-    """Return the settings of every process; the producers' schedules lie evenly between one another."""
+def crew(
+    topology: Topology, load: Load, topic: str, epoch: float, *, mortal: bool = False
+) -> list[ProducerSettings | ConsumerSettings]:
+    """Return the settings of every process; the producers' schedules lie evenly between one another.
+
+    Args:
+        topology: The cluster.
+        load: How many, how fast, how large.
+        topic: The drill's.
+        epoch: What ``t`` counts from.
+        mortal: Whether the drill kills producers.
+    """
     servers = tuple(server.address for server in topology.nameservers)
     groups = tuple(group.name for group in topology.groups)
     consumers = [
@@ -26,7 +36,10 @@ def crew(topology: Topology, load: Load, topic: str, epoch: float) -> list[Produ
             nameservers=servers,
             rate=load.rate,
             size=load.size,
-            lead=number / load.rate / load.producers,
+            choice=load.choice,
+            in_flight=load.in_flight,
+            ahead=mortal,
+            lead=number / load.rate / load.producers if load.rate else 0,
         )
         for number in range(1, load.producers + 1)
     ]

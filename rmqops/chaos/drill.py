@@ -13,13 +13,15 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from rmqops.chaos import faults
+from rmqops.chaos import faults, targets
 from rmqops.chaos.faults import Options
+from rmqops.chaos.workload.settings import Choice
 from rmqops.errors import UsageError
 
 Allowance = Literal["majority", "last-nameserver", "several-groups"]
 Expectation = Literal["service", "standstill", "anything"]
 Order = Literal["given", "shuffled", "random"]
+DriverName = Literal["native", "java"]
 
 _SUFFIXES = (".yml", ".yaml")
 _LARGEST = 1 << 20
@@ -34,14 +36,54 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, populate_by_name=True)
 
 
+class JavaClient(_Part):
+    """Settings of the official Java client by its own names; the defaults are its own."""
+
+    poll: int = Field(
+        default=30_000, ge=100, le=3_600_000, alias="pollNameServerInterval",
+        description="Milliseconds between two looks at the route.",
+    )  # fmt: skip
+    heartbeat: int = Field(
+        default=30_000, ge=100, le=3_600_000, alias="heartbeatBrokerInterval",
+        description="Milliseconds between two heartbeats to the brokers.",
+    )  # fmt: skip
+    timeout: int = Field(
+        default=3000, ge=10, le=20_000, alias="sendMsgTimeout",
+        description="Milliseconds for a send, all its attempts together.",
+    )  # fmt: skip
+    retries: int = Field(
+        default=2, ge=0, le=100, alias="retryTimesWhenSendFailed",
+        description="How often the client sends again by itself.",
+    )  # fmt: skip
+
+
 class Load(_Part):
     """What sends and receives while the drill runs."""
 
+    driver: DriverName = Field(
+        default="native", description="Our own client, or the release's official Java client."
+    )
+    client: JavaClient = Field(default=JavaClient(), description="Settings of the driver java.")
+    choice: Choice = Field(default="round-robin", description="Which queue a message goes to.")
     producers: int = Field(default=2, ge=1, le=1000, description="Processes that send.")
-    consumers: int = Field(default=1, ge=1, le=1000, description="Processes that receive; each reads every queue.")
-    rate: float = Field(default=100, gt=0, le=100_000, description="Messages per second and producer.")
+    consumers: int = Field(
+        default=1, ge=1, le=1000,
+        description="Processes that receive: each native one reads every queue, java ones share them as a group.",
+    )  # fmt: skip
+    rate: float = Field(
+        default=100, ge=0, le=100_000, description="Messages per second and producer; 0 for as fast as it can."
+    )
+    in_flight: int = Field(
+        default=16, ge=1, le=1000, description="Sends of a producer that are under way at once, at rate 0."
+    )
     size: int = Field(default=128, ge=32, le=4_000_000, description="Bytes of a body, which begins with its key.")
     queues: int = Field(default=4, ge=1, le=1024, description="Queues of the drill's topic on each group.")
+
+    @model_validator(mode="after")
+    def _client_is_javas(self) -> Self:
+        if self.driver != "java" and self.client != JavaClient():
+            raise ValueError("client has settings of the driver java, so say driver: java")
+        return self
 
 
 class Times(_Part):
@@ -60,7 +102,8 @@ class Strike(_Part):
 
     fault: Text = Field(description="A fault of `rmqops chaos list`.")
     target: Text = Field(
-        description="master, slave, one, minority, majority, all, namesrv[-majority|-all], or names."
+        description="master, slave, one, minority, majority, all, namesrv[-majority|-all], producer, consumer, "
+        "or names."
     )
     options: dict[str, float | str] = Field(default={}, alias="with", description="The fault's own options.")
 
@@ -132,6 +175,26 @@ class Drill(_Part):
                 raise ValueError(
                     f"times.deadline of {self.times.deadline:g} s leaves less than 10 s besides {hold:g} s of hold"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _clients_may_die(self) -> Self:
+        """A process of the load can be killed, if there is one, and if another one goes on sending."""
+        there = {"producer": self.load.producers, "consumer": self.load.consumers}
+        for phase in self.phases:
+            met = [(strike, targets.client(strike.target)) for strike in phase.strikes]
+            for strike, (role, number) in ((strike, found) for strike, found in met if found):
+                if strike.fault != "kill":
+                    raise ValueError(f"the fault {strike.fault} cannot strike a {role}: only kill can")
+                if number is not None and not 1 <= number <= there[role]:
+                    raise ValueError(f"there is no {strike.target}: the load has {there[role]}")
+            for role, left in there.items():
+                dead = sum(found[0] == role for _, found in met if found)
+                if dead > left - (role == "producer"):
+                    raise ValueError(
+                        f"a phase kills {dead} of the load's {left} {role}s"
+                        + ("; one at least must go on sending" if role == "producer" else "")
+                    )
         return self
 
     @property

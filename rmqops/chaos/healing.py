@@ -13,7 +13,7 @@ from rmqops.chaos.journal import Entry, Journal, State, Step
 from rmqops.errors import OperationFailed, RemotingError, RmqopsError, UsageError
 from rmqops.model.commands import Command
 from rmqops.model.topology import Instance, Topology
-from rmqops.operations import topics
+from rmqops.operations import consumer_groups, topics
 from rmqops.remoting.client import Client
 from rmqops.transport.base import Transport, check, transport_for
 
@@ -106,6 +106,7 @@ def _from_journal(
 
 async def _delete(topology: Topology, topic: str) -> None:
     async with Client() as client:
+        await consumer_groups.delete(topology, client, topic)
         await topics.delete(topology, client, topic)
 
 

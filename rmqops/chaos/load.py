@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import re
-import sys
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from rmqops.chaos.outage import GAP
 from rmqops.chaos.recorder import Recorder
 from rmqops.chaos.workload import settings
+from rmqops.chaos.workload.drivers import Driver, Settings
 from rmqops.chaos.workload.outlet import FLUSH
-from rmqops.chaos.workload.settings import STOP, SUMMARY, ConsumerSettings, ProducerSettings, Summary
+from rmqops.chaos.workload.settings import CLIENT, STOP, SUMMARY, ConsumerSettings, ProducerSettings, Summary
 from rmqops.errors import Inconclusive
-
-Settings = ProducerSettings | ConsumerSettings
 
 _HEAD = re.compile(rb'\{"t":([\d.e+-]+),"process":"[^"]*","op":"(send|receive)","type":"(invoke|ok|fail|info)"')
 
@@ -57,8 +55,15 @@ class Worker:
     count: Count = field(default_factory=Count)
     complaints: deque[str] = field(default_factory=lambda: deque(maxlen=20))
     """The end of what it wrote to standard error."""
+    client: Mapping[str, str] = field(default_factory=dict)
+    """What it says of its client: the driver, the version, the settings."""
     summary: Summary | None = None
     reading: asyncio.Task[None] | None = None
+    place: str = ""
+    """The name of its first life, which its later ones take the place of."""
+    life: int = 1
+    struck: bool = False
+    """The drill has killed it."""
 
     @property
     def name(self) -> str:
@@ -69,36 +74,66 @@ class Worker:
 class Load:
     """All processes of the load of one run; ``await close()`` on every way out."""
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: Recorder, driver: Driver) -> None:
         self._recorder = recorder
+        self._driver = driver
         self.workers: list[Worker] = []
 
     async def start(self, wanted: Sequence[Settings]) -> None:
         """Start one process for each of the settings."""
         for one in wanted:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "rmqops.chaos.workload.native",
-                settings.write(one),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                start_new_session=True,  # Ctrl-C is for the run, which ends them in order
-            )
-            worker = Worker(one, process)
-            worker.reading = asyncio.create_task(self._read(worker))
-            self.workers.append(worker)
+            await self._start(one, one.name, 1)
+
+    async def kill(self, worker: Worker) -> int:
+        """Kill a process by ``kill -9``, and return what it ended with once all that it had said is on record."""
+        worker.struck = True
+        if worker.process.returncode is None:
+            worker.process.kill()
+        code = await worker.process.wait()
+        if worker.reading is not None:
+            await worker.reading
+        return code
+
+    async def replace(self, dead: Worker) -> Worker:
+        """Start a new life in the place of a process that was killed; it has a name, and keys, of its own."""
+        life = dead.life + 1
+        again = replace(dead.settings, name=f"{dead.place}-{life}")
+        if isinstance(again, ProducerSettings):
+            again = replace(again, prefix=f"p{dead.place.removeprefix('producer-')}-{life}")
+        return await self._start(again, dead.place, life)
+
+    async def _start(self, one: Settings, place: str, life: int) -> Worker:
+        process = await asyncio.create_subprocess_exec(
+            *self._driver.argv(one, self._recorder.path.parent),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C is for the run, which ends them in order
+        )
+        worker = Worker(one, process, place=place, life=life)
+        worker.reading = asyncio.create_task(self._read(worker))
+        self.workers.append(worker)
+        return worker
+
+    @property
+    def living(self) -> list[Worker]:
+        """Those that the drill has not killed."""
+        return [worker for worker in self.workers if not worker.struck]
 
     @property
     def producers(self) -> list[Worker]:
-        """Those that send."""
-        return [worker for worker in self.workers if isinstance(worker.settings, ProducerSettings)]
+        """Those that live and send."""
+        return [worker for worker in self.living if isinstance(worker.settings, ProducerSettings)]
 
     @property
     def consumers(self) -> list[Worker]:
-        """Those that receive."""
-        return [worker for worker in self.workers if isinstance(worker.settings, ConsumerSettings)]
+        """Those that live and receive."""
+        return [worker for worker in self.living if isinstance(worker.settings, ConsumerSettings)]
+
+    @property
+    def client(self) -> Mapping[str, str]:
+        """What the producers say of their client; nothing before one has begun."""
+        return next((worker.client for worker in self.producers if worker.client), {})
 
     def alive(self) -> None:
         """Make sure that none has died.
@@ -106,7 +141,7 @@ class Load:
         Raises:
             Inconclusive: one has; then the run proves nothing.
         """
-        for worker in self.workers:
+        for worker in self.living:
             if worker.process.returncode is not None:
                 raise Inconclusive(
                     f"{worker.name} ended with {worker.process.returncode} in the middle of the run",
@@ -126,7 +161,7 @@ class Load:
     @property
     def failed(self) -> int:
         """How many sends were refused or are indeterminate."""
-        return sum(one.count.refused + one.count.indeterminate for one in self.producers)
+        return sum(one.count.refused + one.count.indeterminate for one in self.workers)
 
     @property
     def last_ok(self) -> float:
@@ -207,6 +242,8 @@ class Load:
             t = float(head[1])
             worker.count.take(t, head[2], head[3])
             self._recorder.line(t, line)
+        elif line.startswith(CLIENT):
+            worker.client = settings.read_client(line)
         elif line.startswith(SUMMARY):
             worker.summary = settings.read_summary(line)
         else:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from rmqops.chaos import guard, targets
+from rmqops.chaos.casualties import Casualties
 from rmqops.chaos.drill import Drill, Step
 from rmqops.chaos.faults import Aim
 from rmqops.chaos.journal import Journal
@@ -58,9 +59,13 @@ class PhaseRun:
         self._step = step
         self._times = scene.drill.times
         self._loop = asyncio.get_running_loop()
+        prefix, told = f"{scene.run}-{step.number}", {"phase": str(step.number), "expects": step.phase.expects}
+        self._casualties = Casualties(
+            prefix, told, load=scene.load, journal=scene.journal, recorder=scene.recorder
+        )
         self._nemesis = Nemesis(
-            f"{scene.run}-{step.number}",
-            {"phase": str(step.number), "expects": step.phase.expects},
+            prefix,
+            told,
             journal=scene.journal,
             emit=self._hand_in,
             now=scene.recorder.now,
@@ -106,6 +111,15 @@ class PhaseRun:
                 remedy=f"rmqops chaos heal --inventory {self._scene.topology.inventory}",
             )
 
+    async def close(self) -> None:
+        """Take away what is in force, before the load ends.
+
+        Raises:
+            HealFailed: a fault may still be in force.
+        """
+        self._casualties.close()
+        await self.heal()
+
     async def _strike(self, client: Client) -> None:
         scene, topology = self._scene, self._scene.topology
         seen = status.assess(topology, await status.ask(topology, client))
@@ -117,29 +131,33 @@ class PhaseRun:
         wanted = [
             Wanted(strike.fault, strike.target, Aim(victim, topology, strike.chosen, clients=scene.clients))
             for strike in self._step.phase.strikes
+            if not targets.client(strike.target)
             # Each begins with the same chance, so that all of a phase mean the same group.
             for victim in targets.resolve(
                 strike.target, topology, scene.sampler.masters, random.Random(self._step.seed)
             )
         ]
         guard.limit(topology, scene.drill, [one.aim.instance for one in wanted])
+        clients = [strike for strike in self._step.phase.strikes if targets.client(strike.target)]
+        self._casualties.choose(clients, random.Random(self._step.seed))
         await waiting.to_end(lambda: self._nemesis.prepare(wanted))
         self._armed = scene.recorder.now()
         await waiting.to_end(lambda: self._nemesis.arm(self._times.deadline))
         scene.watch.strike([one.aim.instance for one in wanted])
         for strike in self._step.phase.strikes:
-            names = ", ".join(
+            names = [
                 f"{one.aim.instance.name} ({one.aim.instance.address})"
                 for one in wanted
                 if (one.kind, one.target) == (strike.fault, strike.target)
-            )
-            scene.say(f"strike: {strike.words}, that is {names}")
+            ] or [name for one, name in self._casualties.told if one is strike]
+            scene.say(f"strike: {strike.words}, that is {', '.join(names)}")
         self._struck = scene.recorder.now()
-        if not await waiting.to_end(self._nemesis.strike):
-            errors = "; ".join(
+        bitten = await waiting.to_end(self._nemesis.strike)
+        if not await self._casualties.strike() or not bitten:
+            errors = [
                 f"{strike.kind}: {strike.error or ''}" for strike in self._nemesis.strikes if not strike.verified
-            )
-            raise Inconclusive(f"the fault did not bite: {errors}")
+            ]
+            raise Inconclusive(f"the fault did not bite: {'; '.join((*errors, *self._casualties.errors))}")
         scene.say(f"verified after {1000 * (scene.recorder.now() - self._struck):.0f} ms")
 
     async def _fail_over(self) -> None:
@@ -200,6 +218,11 @@ class PhaseRun:
     async def _heal(self) -> None:
         self._scene.say("healing")
         await self.heal()
+        if not await self._casualties.heal():
+            raise Inconclusive(
+                "a new life of a client that was killed does not do its work",
+                detail="\n".join(self._casualties.errors),
+            )
         fired = [strike.instance.name for strike in self._nemesis.strikes if strike.fired]
         self._scene.say(f"healed and disarmed{f'; the dead-man came first on {fired}' if fired else ''}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 
-from rmqops.chaos import terms
+from rmqops.chaos import targets, terms
 from rmqops.chaos.crew import account, crew
 from rmqops.chaos.drill import Drill, scheduled
 from rmqops.chaos.journal import Entry, Journal, State, Step
@@ -13,13 +13,15 @@ from rmqops.chaos.load import Load
 from rmqops.chaos.phase import INTERVAL, PhaseRun, Scene
 from rmqops.chaos.readback import Reader
 from rmqops.chaos.recorder import Recorder
+from rmqops.chaos.report import words
 from rmqops.chaos.sampler import RouteSampler
 from rmqops.chaos.settings import Settings
 from rmqops.chaos.watch import Watch
+from rmqops.chaos.workload.drivers import Driver
 from rmqops.errors import Inconclusive, OperationFailed, RemotingError, RmqopsError
 from rmqops.model.commands import Result
 from rmqops.model.topology import Instance, Topology
-from rmqops.operations import topics, waiting
+from rmqops.operations import consumer_groups, topics, waiting
 from rmqops.remoting.client import Client
 from rmqops.transport.base import Transport
 
@@ -46,6 +48,7 @@ class Phases:
         recorder: Recorder,
         transports: Callable[[Instance], Transport],
         say: Callable[[str], None],
+        driver: Driver,
         clients: tuple[str, ...] = (),
     ) -> None:
         self._topology = topology
@@ -57,7 +60,8 @@ class Phases:
         self._say = say
         self._topic = f"{topics.DRILL_PREFIX}{run}"
         self._topic_made = False
-        self._load = Load(recorder)
+        self._load = Load(recorder, driver)
+        self._shares = driver.shares
         self._sampler = RouteSampler(topology, recorder.event, recorder.now)
         self._sampling = asyncio.ensure_future(self._sampler.run())
         self._watch = Watch(
@@ -75,6 +79,11 @@ class Phases:
         )  # fmt: skip
         self._phase: PhaseRun | None = None
         """The one under way, or the last one."""
+
+    @property
+    def client(self) -> Mapping[str, str]:
+        """What the load's producers say of their client."""
+        return self._load.client
 
     async def perform(self) -> None:
         """Go through all phases.
@@ -106,7 +115,7 @@ class Phases:
         """
         try:
             if self._phase is not None:
-                await self._phase.heal()
+                await self._phase.close()
         finally:
             await self._load.close()
             self._sampling.cancel()
@@ -118,12 +127,16 @@ class Phases:
         self._note("topic", "intent", self._topic)
         self._topic_made = True
         await topics.create(self._topology, client, self._topic, self._drill.load.queues)
+        if self._shares:
+            await consumer_groups.create(self._topology, client, self._topic)
         self._note("topic", "done", self._topic)
         self._say(f"topic {self._topic}: every member and every NameServer knows it")
 
     async def _delete_topic(self) -> None:
         try:
             async with Client() as client:
+                if self._shares:
+                    await consumer_groups.delete(self._topology, client, self._topic)
                 await topics.delete(self._topology, client, self._topic)
         except (OperationFailed, RemotingError) as error:
             self._note("untopic", "failed", error.message)
@@ -137,7 +150,9 @@ class Phases:
     async def _start_load(self) -> None:
         """Start the load and let it run until it has been steady for the time before the strike."""
         load, before = self._drill.load, self._drill.times.before
-        await self._load.start(crew(self._topology, load, self._topic, self._recorder.epoch))
+        struck = [targets.client(strike.target) for strike in self._drill.strikes]
+        mortal = any(found and found[0] == "producer" for found in struck)
+        await self._load.start(crew(self._topology, load, self._topic, self._recorder.epoch, mortal=mortal))
 
         async def unsteady() -> str | None:
             self._watch.look()
@@ -151,7 +166,9 @@ class Phases:
         except OperationFailed as error:
             raise Inconclusive(f"{error.message}; nothing was struck", remedy="try a lower --rate") from error
         total = load.producers * load.rate
-        self._say(f"steady load for {before:g} s: {load.producers} producers, {total:g} messages/s in all")
+        pace = f"{total:g} messages/s in all" if total else "as fast as they can"
+        self._say(f"steady load for {before:g} s: {load.producers} producers, {pace}")
+        self._say(f"client {words.client(self.client)}")
 
     async def _stop_load(self) -> Mapping[str, Instance]:
         """Stop producers, then consumers, then the sampler; return the master of each group."""

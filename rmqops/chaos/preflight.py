@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rmqops.chaos import faults, guard, healing, targets
-from rmqops.chaos.drill import Drill, Strike
+from rmqops.chaos.drill import Drill, Load, Strike
 from rmqops.chaos.faults import Aim
+from rmqops.chaos.workload import java
+from rmqops.chaos.workload.drivers import Driver, Native
 from rmqops.errors import OperationFailed, PreflightFailed
 from rmqops.model.topology import Instance, Topology
 from rmqops.operations import status
@@ -111,6 +113,25 @@ def possible(
             detail="\n".join(problems),
         )
     return tuple(probed for probed, _ in answers)
+
+
+def driver(topology: Topology, load: Load) -> Driver:
+    """Make ready what sends and receives.
+
+    Raises:
+        PreflightFailed: this machine lacks what the driver needs, or the load is none for it.
+        SourceError: our classes do not compile.
+    """
+    if load.driver == "native":
+        return Native()
+    queues = load.queues * len(topology.groups)
+    if load.consumers > queues:
+        raise PreflightFailed(
+            f"{load.consumers} consumers of one group share the {queues} queues of the drill's topic, so some "
+            "would receive nothing; nothing was touched",
+            remedy="ask for fewer consumers, or for more queues in the drill's load",
+        )
+    return java.prepare(topology.version, load.client.model_dump(by_alias=True))
 
 
 def addresses(topology: Topology) -> tuple[str, ...]:

@@ -32,6 +32,8 @@ class Result:
     settings: Mapping[str, float] = field(default_factory=dict)
     version: str | None = None
     """The RocketMQ release under test."""
+    client: Mapping[str, str] = field(default_factory=dict)
+    """Whose view of availability this is: the load's ``driver``, its ``version`` and its settings by name."""
 
     @property
     def verdict(self) -> Verdict:
@@ -45,6 +47,7 @@ class Result:
             "drill": self.drill,
             "inventory": self.inventory,
             "version": self.version,
+            "client": dict(self.client),
             "seed": self.seed,
             **verdicts_document(verdicts),
             "started": self.started,
@@ -148,6 +151,7 @@ def _parse(document: dict[str, Any]) -> Result:
         verdicts=verdicts,
         settings=document["settings"],
         version=document["version"],
+        client=document.get("client", {}),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from rmqops.chaos.report import ReportPaths, write_reports
 from rmqops.chaos.result import Result, write_result
 from rmqops.chaos.settings import Settings
 from rmqops.chaos.verdict import Verdict, Verdicts
+from rmqops.chaos.workload.drivers import Driver
 from rmqops.errors import HealFailed, RmqopsError, UsageError
 from rmqops.model.topology import Instance, Topology
 from rmqops.transport.base import Transport, transport_for
@@ -70,6 +71,17 @@ class Finished:
         return self.result.verdict.exit_code
 
 
+@dataclass(frozen=True)
+class _Ended:
+    """How the phases ended."""
+
+    problem: RmqopsError | None
+    interrupted: bool
+    """By Ctrl-C or a signal like it."""
+    client: Mapping[str, str]
+    """What the load said of its client."""
+
+
 def run(request: Request, say: Say, transports: Callable[[Instance], Transport] = transport_for) -> Finished:
     """Run a drill to its end, heal what it did, and judge it.
 
@@ -87,6 +99,7 @@ def run(request: Request, say: Say, transports: Callable[[Instance], Transport] 
     with preflight.alone(request.topology):
         preflight.steady(request.topology, transports)
         clients = preflight.addresses(request.topology)
+        driver = preflight.driver(request.topology, request.drill.load)
         preflight.possible(request.topology, request.drill, transports, clients)
         say("steady state: the cluster is healthy")
         directory, started = _directory(request)
@@ -94,9 +107,10 @@ def run(request: Request, say: Say, transports: Callable[[Instance], Transport] 
         (directory / DRILL).write_text(request.drill.yaml(), encoding="utf-8")
         with Journal(directory) as journal, Recorder(directory) as recorder:
             journal.write(Entry("run", "intent", kind=request.drill.name, note=request.topology.cluster))
-            problem, interrupted = asyncio.run(_perform(request, journal, recorder, transports, say, clients))
+            ended = asyncio.run(_perform(request, journal, recorder, transports, say, driver, clients))
+            problem, interrupted = ended.problem, ended.interrupted
             journal.write(Entry("run", "failed" if problem or interrupted else "done", note=str(problem or "")))
-    return _judge(request, directory, started, problem, interrupted)
+    return _judge(request, directory, started, ended)
 
 
 async def _perform(
@@ -105,9 +119,10 @@ async def _perform(
     recorder: Recorder,
     transports: Callable[[Instance], Transport],
     say: Say,
+    driver: Driver,
     clients: tuple[str, ...],
-) -> tuple[RmqopsError | None, bool]:
-    """Go through the phases; on every way out, clean up. Return what went wrong, and whether it was Ctrl-C."""
+) -> _Ended:
+    """Go through the phases; on every way out, clean up."""
     phases = Phases(
         request.topology,
         request.drill,
@@ -119,6 +134,7 @@ async def _perform(
         recorder=recorder,
         transports=transports,
         say=say,
+        driver=driver,
         clients=clients,
     )
     body = asyncio.ensure_future(phases.perform())
@@ -148,7 +164,7 @@ async def _perform(
             loop.remove_signal_handler(number)
         writing.cancel()
         problem = await _outcome(writing) or problem
-    return problem, interrupted
+    return _Ended(problem, interrupted, phases.client)
 
 
 async def _outcome(task: asyncio.Future[None]) -> RmqopsError | None:
@@ -192,9 +208,8 @@ def _directory(request: Request) -> tuple[Path, datetime]:
         return directory, started
 
 
-def _judge(
-    request: Request, directory: Path, started: datetime, problem: RmqopsError | None, interrupted: bool
-) -> Finished:
+def _judge(request: Request, directory: Path, started: datetime, ended: _Ended) -> Finished:
+    problem, interrupted = ended.problem, ended.interrupted
     verdicts = evaluate(directory / "history.jsonl", request.settings)
     why = "interrupted" if interrupted else str(problem) if problem else None
     result = Result(
@@ -206,6 +221,7 @@ def _judge(
         verdicts=_cut_short(verdicts, why) if why else verdicts,
         settings=request.settings.document(),
         version=request.topology.version,
+        client=ended.client,
     )
     write_result(directory, result)
     return Finished(directory, result, write_reports(directory), problem, interrupted)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Mapping
 
 from rmqops.errors import Inconclusive, UsageError
@@ -17,6 +18,8 @@ NAMESERVERS: Mapping[str, Callable[[int], int]] = {
     "namesrv-all": lambda count: count,
 }
 """How many of the NameServers a word means. Anything else is names of instances, with commas between them."""
+
+_CLIENT = re.compile(r"(producer|consumer)(?:-(\d+))?")
 
 Masters = Mapping[str, Mapping[str, str | None]]
 """The master's address (None when there is none) by group, as each NameServer says it, by NameServer."""
@@ -51,12 +54,23 @@ def resolve(target: str, topology: Topology, masters: Masters, chance: random.Ra
     return tuple(chance.sample(candidates, count))
 
 
+def client(target: str) -> tuple[str, int | None] | None:
+    """Return the role and the number of a process of the load that a target means; None when it means an instance.
+
+    ``producer`` and ``consumer`` are one of them, ``producer-1`` is that one; whatever life it is in.
+    """
+    found = _CLIENT.fullmatch(target)
+    return (found[1], int(found[2]) if found[2] else None) if found else None
+
+
 def candidates(target: str, topology: Topology) -> tuple[Instance, ...]:
     """Return every instance that a target could mean.
 
     Raises:
         UsageError: a name is not an instance's.
     """
+    if client(target):
+        return ()
     if target in NAMESERVERS:
         return topology.nameservers
     return topology.brokers if target in WORDS else _named(target, topology)
@@ -68,6 +82,8 @@ def worst_case(target: str, topology: Topology) -> tuple[Instance, ...]:
     Raises:
         UsageError: a name is not an instance's.
     """
+    if client(target):
+        return ()
     route = {group.name: group.members[0].address for group in topology.groups}
     return resolve(target, topology, {"assumed": route}, random.Random(0))
 
@@ -96,7 +112,8 @@ def _named(target: str, topology: Topology) -> tuple[Instance, ...]:
         if name not in known:
             raise UsageError(
                 f"{topology.inventory} has no instance {name!r} for a target",
-                remedy=f"use {', '.join((*WORDS, *NAMESERVERS))}, or names, with commas: {', '.join(known)}",
+                remedy=f"use {', '.join((*WORDS, *NAMESERVERS))}, producer, consumer, or names, with commas: "
+                f"{', '.join(known)}",
             )
         chosen[name] = known[name]
     return tuple(chosen.values())

@@ -54,7 +54,7 @@ def run(
 
 def rehearse(topology: Topology, drill: Drill, *, json: bool) -> int:
     """Print every command that a drill would send, for every instance that it could strike."""
-    from rmqops.chaos import preflight, rehearsal
+    from rmqops.chaos import preflight, rehearsal, targets
     from rmqops.transport.base import transport_for
 
     probed = preflight.possible(topology, drill, transport_for, preflight.addresses(topology))
@@ -79,6 +79,9 @@ def rehearse(topology: Topology, drill: Drill, *, json: bool) -> int:
             output.result(f"# {act.strike} on {act.instance} ({act.host})")
             last = (act.strike, act.instance)
         output.result(f"# {act.step}\n{act.command}")
+    for strike in drill.strikes:
+        if targets.client(strike.target):
+            output.note(f"{strike.words}: a process of the load on this machine; no host is sent anything for it")
     output.note("nothing was struck")
     return 0
 

@@ -46,6 +46,7 @@ def lines(result: Result, paths: ReportPaths | None = None) -> list[str]:
     told += [
         f"  {step.label:<20} {words.duration(step.at):>11}   {step.meaning}" for step in words.rto_steps(result)
     ]
+    told += [f"  as seen by the {words.client(result.client)}"] if result.client else []
     told.append("")
     width = max((len(check.name) for check in result.verdicts.results), default=0)
     for check in result.verdicts.results:
@@ -106,6 +107,8 @@ def draw(console: Console, result: Result, paths: ReportPaths | None = None) -> 
     console.print(Panel(Group(*head), border_style=style, padding=(0, 1)))
     for part in (_figures(result), _recovery(result), _checks(result)):
         console.print(Padding(part, (0, 0, 1, 1)))
+    if result.client:
+        console.print(Text(f" as seen by the {_one_line(words.client(result.client))}\n", style="dim"))
     if paths is not None:
         console.print(Text(f" report  {paths.html}\n junit   {paths.junit}"), soft_wrap=True)
 

@@ -1,7 +1,8 @@
-"""Ask brokers about the consumer groups that they know."""
+"""Ask brokers about the consumer groups that they know, and make and remove them."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 from rmqops.errors import BrokerError
@@ -18,6 +19,17 @@ class GroupAdmin(Admin):
         """Return every consumer group that a broker keeps a configuration of, those of the system among them."""
         answer = await self._call(broker, RequestCode.GET_ALL_SUBSCRIPTION_GROUPS)
         return consumers.parse_groups(answer.body)
+
+    async def create_group(self, broker: str, group: str) -> None:
+        """Make a consumer group with the broker's defaults (``SubscriptionGroupConfig``), or reset it to them."""
+        code = RequestCode.UPDATE_AND_CREATE_SUBSCRIPTION_GROUP
+        await self._client.call(
+            broker, code, body=json.dumps({"groupName": group}).encode(), timeout=self._timeout
+        )
+
+    async def delete_group(self, broker: str, group: str) -> None:
+        """Remove a consumer group's configuration; one that the broker does not know is no error."""
+        await self._call(broker, RequestCode.DELETE_SUBSCRIPTION_GROUP, {"groupName": group})
 
     async def connected_consumers(self, broker: str, group: str) -> ConnectedConsumers | None:
         """Return the members of a consumer group that are connected to a broker, or None if there are none."""

@@ -20,7 +20,7 @@ answer                               outcome       source (4.5.2; 4.4.0 has the 
                                                    NOT_LEADER to it, too, but dledger 0.1 gives that future
                                                    the position -1, which is answered with 1
                                                    ``[PC_SYNCHRONIZED]``
-1, from a check before the store     refused       see :data:`_CHECKS`
+1, from a check before the store     refused       see :data:`CHECKS`
 1 ``[PC_SYNCHRONIZED]``              indeterminate hides WAIT_QUORUM_ACK_TIMEOUT: may be committed later
 1 ``UNKNOWN_ERROR``, all others      indeterminate hides TERM_CHANGED (an entry of the old leader's log) and
                                                    the broker's own time-out of 3 s
@@ -99,7 +99,7 @@ _STORED_UNSAFE: Final = {
     ResponseCode.FLUSH_SLAVE_TIMEOUT: "stored, but no slave copied it in time",
 }
 
-_NEVER_STORED: Final = frozenset(
+NEVER_STORED: Final = frozenset(
     {
         ResponseCode.SYSTEM_BUSY,
         ResponseCode.REQUEST_CODE_NOT_SUPPORTED,
@@ -110,8 +110,9 @@ _NEVER_STORED: Final = frozenset(
         ResponseCode.SUBSCRIPTION_GROUP_NOT_EXIST,
     }
 )
+"""Codes of answers that are given before the message reaches a log."""
 
-_CHECKS: Final = (
+CHECKS: Final = (
     ("broker unable to service, until ", ""),  # SendMessageProcessor.sendMessage
     ("request queueId[", ""),  # AbstractSendMessageProcessor.msgCheck
     ("the topic[", "is conflict with system reserved words."),  # AbstractSendMessageProcessor.msgCheck
@@ -137,13 +138,13 @@ def classify(answer: Frame, *, broker: str, queue: int, address: str) -> Outcome
     unsafe = _STORED_UNSAFE.get(ResponseCode(code)) if code in _STORED_UNSAFE else None
     if unsafe is not None:
         return Indeterminate(unsafe, address, code, broker, queue, _position(answer, broker, address))
-    if code in _NEVER_STORED or (code == ResponseCode.SYSTEM_ERROR and _checked_before(words)):
+    if code in NEVER_STORED or (code == ResponseCode.SYSTEM_ERROR and _checked_before(words)):
         return Refused(code, words, address, broker, queue)
     return Indeterminate(words, address, code, broker, queue)
 
 
 def _checked_before(words: str) -> bool:
-    return any(words.startswith(start) and words.endswith(end) for start, end in _CHECKS)
+    return any(words.startswith(start) and words.endswith(end) for start, end in CHECKS)
 
 
 def _position(answer: Frame, broker: str, address: str) -> Position:

@@ -3,11 +3,12 @@
 ::
 
     <cache>/                     RMQOPS_CACHE, else the user's own, such as ~/.cache/rmqops
-      build.lock, unpack.lock    held while somebody writes
+      *.lock                     held while somebody writes
       sources/                   verified source zips, named by version and digest
       artifacts/                 archives, named by their content
       records/                   what was built from which source; leads to an artifact
       unpacked/                  artifacts unpacked, named as they are
+      classes/                   our own Java, compiled; named by the sources and what they were compiled against
       logs/                      what Maven said, build by build
       work/                      half-made things; emptied by the next build
 
@@ -63,7 +64,7 @@ class Cache:
         return self.root / "sources" / f"rocketmq-all-{version}-{sha512[:16]}-source-release.zip"
 
     def locked(
-        self, kind: Literal["build", "unpack"], purpose: str, report: Report
+        self, kind: Literal["build", "unpack", "classes"], purpose: str, report: Report
     ) -> AbstractContextManager[int]:
         """Hold one of the cache's locks; yields its descriptor, for children to inherit."""
         self.root.mkdir(parents=True, exist_ok=True)

@@ -28,6 +28,21 @@ phases:
 """
 
 
+OFFICIAL = """
+name: official-client
+description: the official client, while a producer and a consumer die, and then the master
+proves: [something]
+does_not_prove: [anything else]
+phases:
+  - strikes:
+      - {fault: kill, target: producer}
+      - {fault: kill, target: consumer-2}
+  - strikes: [{fault: kill, target: master}]
+load: {driver: java, producers: 2, consumers: 2, rate: 30, client: {pollNameServerInterval: 1000}}
+times: {before: 2, hold: 2, after: 2}
+"""
+
+
 @pytest.fixture(autouse=True)
 def _healthy(cluster: Cluster) -> Iterator[None]:
     """Begin each test with a healthy cluster, and end it with one in which nothing is armed."""
@@ -37,7 +52,9 @@ def _healthy(cluster: Cluster) -> Iterator[None]:
     assert healing.armed(cluster.topology) == ()
 
 
-@pytest.mark.parametrize(("name", "struck"), [("kill-namesrvs", 2), ("kill-in-turn", 5), ("terminate-master", 1)])
+@pytest.mark.parametrize(
+    ("name", "struck"), [("kill-namesrvs", 2), ("kill-in-turn", 5), ("terminate-master", 1), ("kill-clients", 2)]
+)
 def test_a_drill_passes(name: str, struck: int, cluster: Cluster, tmp_path: Path) -> None:
     done = cluster.rmqops("chaos", "run", name, "--runs", str(tmp_path), "--json", *SHORT)
     assert done.code == 0, f"{findings(tmp_path)}\n{done.stderr}"
@@ -45,6 +62,43 @@ def test_a_drill_passes(name: str, struck: int, cluster: Cluster, tmp_path: Path
     assert (result["verdict"], result["lost"], len(result["faults"])) == ("pass", 0, struck)
     assert all(fault["verified"] and fault["healed"] for fault in result["faults"])
     assert (result["checks"]["service"]["numbers"]["served_without_majority"] == 0) == (name == "kill-in-turn")
+
+
+def test_the_official_client_outlives_a_master_and_its_own_like(cluster: Cluster, tmp_path: Path) -> None:
+    mine, runs = tmp_path / "mine.yml", tmp_path / "runs"
+    mine.write_text(OFFICIAL)
+    done = cluster.rmqops("chaos", "run", str(mine), "--runs", str(runs), "--json")
+    assert done.code == 0, f"{findings(runs)}\n{done.stderr}"
+    result = json.loads(done.stdout)
+    assert (result["verdict"], result["lost"], len(result["faults"])) == ("pass", 0, 3)
+    assert result["acknowledged"] > 300
+    assert result["rto_ms"] > 0
+    told = result["client"]
+    assert (told["driver"], told["version"], told["pollNameServerInterval"]) == ("java", "4.5.2", "1000")
+    events = [json.loads(line) for line in (the_run(runs) / "history.jsonl").read_text().splitlines()]
+    dead = next(fault for fault in result["faults"] if fault["instance"] == "consumer-2")
+    read: dict[str, set[int]] = {}
+    for event in events:
+        if event["op"] == "receive" and event["type"] == "ok" and event["process"].startswith("consumer-"):
+            between = dead["verified_at"] < event["t"] < dead["heal_started_at"]
+            member = event["process"].partition(".")[0]
+            read.setdefault(f"{member} between" if between else member, set()).add(event["queue"])
+    assert read["consumer-2"], "it had queues of its own"
+    assert "consumer-2 between" not in read
+    assert read["consumer-1 between"] == {0, 1, 2, 3}, "the one that lives takes over from the dead one"
+    assert read["consumer-2-2"], "and shares with the new one"
+    assert "rmqops-drill" not in cluster.must("topic", "list", "--json").stdout
+    assert "rmqops-drill" not in cluster.must("group", "list", "--json").stdout
+    mine_still = [path.parent.name for path in Path("/proc").glob("[0-9]*/cmdline") if _is_load(path, cluster)]
+    assert mine_still == []
+
+
+def _is_load(path: Path, cluster: Cluster) -> bool:
+    try:
+        line = path.read_bytes()
+    except OSError:
+        return False
+    return b"rmqops.load.Main" in line and cluster.topology.nameservers[0].address.encode() in line
 
 
 def test_a_drill_of_ones_own_can_be_rehearsed_aborted_and_run_again(cluster: Cluster, tmp_path: Path) -> None:

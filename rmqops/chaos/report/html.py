@@ -118,6 +118,7 @@ def _particulars(result: Result, timeline: Timeline) -> Iterator[tuple[str, str]
     yield "drill", result.drill
     yield "inventory", result.inventory
     yield "RocketMQ", result.version or words.UNKNOWN
+    yield "client", words.client(result.client)
     yield "rmqops", __version__
     yield "seed", str(result.seed)
     yield "started", words.clock(result.started)

@@ -55,6 +55,7 @@ def _properties(suite: Element, result: Result) -> None:
         "inventory": result.inventory,
         "seed": result.seed,
         "version": result.version,
+        "client": words.client(result.client),
         "verdict": result.verdict.value,
         "started": result.started,
         "ended": result.ended,

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import json
 import os
 
-from rmqops.chaos.workload.settings import STOP, Summary
+from rmqops.chaos.workload.settings import CLIENT, STOP, Summary
 from rmqops.model.history import Event
 
 FLUSH = 0.02
@@ -37,6 +38,10 @@ class Outlet:
         self._lines.append(event.record().encode())
         if len(self._lines) == 1:
             self._loop.call_later(FLUSH, self.flush)
+
+    def client(self, **told: str) -> None:
+        """Say which client this is and how it is set, in a line before any other."""
+        self._write(CLIENT + json.dumps(told).encode() + b"}\n")
 
     def flush(self) -> None:
         """Write what was collected."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from array import array
 
+from rmqops import __version__
 from rmqops.chaos.workload.outlet import Outlet
 from rmqops.chaos.workload.settings import ProducerSettings, Summary, body, key
 from rmqops.model.history import Event
@@ -14,25 +16,39 @@ from rmqops.remoting.outcomes import Acknowledged, Outcome, Refused
 from rmqops.remoting.producer import Producer, by_key, round_robin
 
 CONNECT_TIMEOUT = 1.0
+REST = 0.1
+"""Seconds before the next send after a failed one, at rate 0."""
+POLL = 30.0
+"""Seconds; the official client's default (``pollNameServerInterval``)."""
 
 
 async def produce(settings: ProducerSettings, outlet: Outlet, stop: asyncio.Event) -> Summary:
     """Send until ``stop``, then wait for the answers that are due.
 
+    At rate 0 there is no schedule: ``in_flight`` sends are under way at any time.
+
     The schedule is made by the clock: message ``n`` is due at ``n / rate``; no slow answer and no failure moves
     the ones after it (no coordinated omission). How late each one leaves is measured. When twice as many sends are
     unanswered as their time-out explains, the next ones are not made but counted as skipped.
     """
+    outlet.client(
+        driver="native", version=__version__, route=f"polled every {POLL:g} s and after a failure",
+        timeout=f"{settings.timeout:g} s", attempts="1",
+    )  # fmt: skip
     loop = asyncio.get_running_loop()
     limit = max(64, int(2 * settings.rate * settings.timeout))
     lateness = array("d")
-    under_way: set[asyncio.Task[None]] = set()
+    under_way: set[asyncio.Task[Outcome]] = set()
     skipped = number = 0
     choice = by_key if settings.choice == "by-key" else round_robin()
     async with (
         Client(connect_timeout=CONNECT_TIMEOUT, request_timeout=settings.timeout) as client,
-        Producer(client, settings.nameservers, group=settings.topic, choice=choice) as producer,
+        Producer(
+            client, settings.nameservers, group=settings.topic, choice=choice, poll_interval=POLL
+        ) as producer,
     ):
+        if not settings.rate:
+            return await _saturate(settings, producer, outlet, stop)
         start = loop.time() + settings.lead
         while not await _wait(stop, start + number / settings.rate - loop.time()):
             if len(under_way) < limit:
@@ -49,6 +65,22 @@ async def produce(settings: ProducerSettings, outlet: Outlet, stop: asyncio.Even
     return Summary(settings.name, len(lateness), skipped, 0, round(p50, 3), round(p99, 3), round(worst, 3))
 
 
+async def _saturate(
+    settings: ProducerSettings, producer: Producer, outlet: Outlet, stop: asyncio.Event
+) -> Summary:
+    """Send the next message as soon as one is answered; after a failure a little later, lest a storm begin."""
+    numbers = itertools.count()
+
+    async def send_on() -> None:
+        while not stop.is_set():
+            outcome = await _send(settings, producer, key(settings.prefix, next(numbers)), outlet)
+            if not isinstance(outcome, Acknowledged):
+                await _wait(stop, REST)
+
+    await asyncio.gather(*(send_on() for _ in range(settings.in_flight)))
+    return Summary(settings.name, next(numbers))
+
+
 async def _wait(stop: asyncio.Event, seconds: float) -> bool:
     """Wait and tell whether it is time to stop."""
     if seconds <= 0:
@@ -62,11 +94,14 @@ async def _wait(stop: asyncio.Event, seconds: float) -> bool:
         return False
 
 
-async def _send(settings: ProducerSettings, producer: Producer, key: str, outlet: Outlet) -> None:
+async def _send(settings: ProducerSettings, producer: Producer, key: str, outlet: Outlet) -> Outcome:
     message = Message(body(key, settings.size), key=key)
     outlet.event(Event(outlet.now(), settings.name, "send", "invoke", topic=settings.topic, key=key))
+    if settings.ahead:
+        outlet.flush()
     outcome = await producer.send(settings.topic, message)
     outlet.event(_event(outlet.now(), settings, key, outcome))
+    return outcome
 
 
 def _event(t: float, settings: ProducerSettings, key: str, outcome: Outcome) -> Event:

@@ -10,7 +10,10 @@ STOP = b"stop\n"
 """What the run writes to a process's standard input for an orderly end."""
 
 SUMMARY = b'{"summary":'
-"""Begins the one line of output that is not of the history: the last."""
+"""Begins the last line of the output, which is not of the history."""
+
+CLIENT = b'{"client":'
+"""Begins the first line of the output, which is not of the history: which client this is, and how it is set."""
 
 Choice = Literal["round-robin", "by-key"]
 
@@ -28,12 +31,16 @@ class ProducerSettings:
     topic: str
     nameservers: tuple[str, ...]
     rate: float
-    """Messages per second."""
+    """Messages per second; 0 for as fast as it can with ``in_flight`` sends under way."""
     size: int
     """Bytes of a body."""
+    in_flight: int = 16
     choice: Choice = "round-robin"
     timeout: float = 3.0
     """Seconds for a broker's answer; the official client's default (``sendMsgTimeout``)."""
+    ahead: bool = False
+    """Write each ``invoke`` before the message leaves, and not within some milliseconds: so that what a process
+    that may be killed has sent is on record."""
     lead: float = 0.0
     """Seconds by which it begins late, so that the processes do not all send at once."""
 
@@ -89,6 +96,11 @@ def read(argument: str) -> ProducerSettings | ConsumerSettings:
         if name in found:
             found[name] = tuple(found[name])
     return ProducerSettings(**found) if role == "producer" else ConsumerSettings(**found)
+
+
+def read_client(line: bytes) -> dict[str, str]:
+    """Return what a process says of its client in its first line: ``driver``, ``version``, and settings."""
+    return {str(name): str(value) for name, value in json.loads(line)["client"].items()}
 
 
 def read_summary(line: bytes) -> Summary:

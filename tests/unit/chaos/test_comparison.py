@@ -32,6 +32,15 @@ def test_a_drill_has_the_spread_of_its_runs() -> None:
     assert comparison.spreads([UNTOLD])[0].rto_ms == (None, None, None)
 
 
+def test_what_two_clients_saw_is_not_put_together() -> None:
+    official = replace(FAILED, client={"driver": "java"})
+    native = replace(PASSED, client={"driver": "native"})
+    assert [(one.driver, one.runs) for one in comparison.spreads([official, native])] == [
+        ("java", 1),
+        ("native", 1),
+    ]
+
+
 def test_the_command_reads_runs_and_names_one_that_is_none(tmp_path: Path) -> None:
     for name, result in (("a", PASSED), ("b", UNTOLD)):
         (tmp_path / name).mkdir()

@@ -42,6 +42,13 @@ def test_what_is_not_said_has_its_default() -> None:
     assert parse(load={"rate": 5.5}).load == drill.Load(rate=5.5)
 
 
+def test_settings_of_the_official_client_have_its_own_names() -> None:
+    found = parse(load={"driver": "java", "client": {"pollNameServerInterval": 500}})
+    assert found.load.client == drill.JavaClient(poll=500)
+    assert found.document()["load"] == {"driver": "java", "client": {"pollNameServerInterval": 500}}
+    assert drill.parse(found.yaml(), "again.yml") == found
+
+
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
@@ -65,8 +72,24 @@ def test_what_is_not_said_has_its_default() -> None:
         ({"load": {"producers": 1.5}}, "producers is 1.5"),
         ({"load": {"producers": True}}, "producers is True"),
         ({"load": {"producers": 0}}, "producers is 0"),
-        ({"load": {"rate": 0}}, "rate is 0"),
+        ({"load": {"rate": -1}}, "rate is -1"),
         ({"load": {"size": 8}}, "size is 8"),
+        ({"load": {"driver": "c++"}}, "driver is 'c"),
+        ({"load": {"choice": "any"}}, "choice is 'any'"),
+        (
+            {"load": {"driver": "java", "client": {"pollNameserverInterval": 5}}},
+            "pollNameserverInterval is not known",
+        ),
+        ({"load": {"driver": "java", "client": {"sendMsgTimeout": 1.5}}}, "client.sendMsgTimeout is 1.5"),
+        ({"load": {"client": {"pollNameServerInterval": 500}}}, "say driver: java"),
+        ({"phases": struck(fault="pause", target="producer")}, "pause cannot strike a producer"),
+        ({"phases": struck(target="producer-3")}, "no producer-3: the load has 2"),
+        ({"phases": struck(target="consumer-0")}, "no consumer-0: the load has 1"),
+        ({"phases": struck(target="producer"), "load": {"producers": 1}}, "must go on sending"),
+        (
+            {"phases": [{"strikes": [*struck(target="consumer")[0]["strikes"]] * 2}]},
+            "kills 2 of the load's 1 consumers",
+        ),  # type: ignore[index]
         ({"times": {"before": -1}}, "before is -1"),
         ({"times": {"hold": 30, "deadline": 35}}, "deadline of 35 s"),
         ({"times": []}, r"times is \[\]"),
@@ -124,7 +147,7 @@ def test_the_same_seed_gives_the_same_schedule(order: str, count: int) -> None:
 
 def test_every_problem_of_a_drill_is_told_at_once() -> None:
     with pytest.raises(UsageError) as caught:
-        parse(load={"rate": 0, "size": 1}, times={"hold": -1})
+        parse(load={"rate": -1, "size": 1}, times={"hold": -1})
     told = f"{caught.value.message}\n{caught.value.detail}"
     assert all(key in told for key in ("load.rate", "load.size", "times.hold"))
 

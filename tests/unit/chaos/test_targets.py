@@ -55,3 +55,18 @@ def test_a_master_that_the_inventory_does_not_have_is_none() -> None:
     masters = {server: {"broker-a": "10.0.0.1:1"} for server in MASTERS}
     with pytest.raises(Inconclusive):
         targets.resolve("master", CLUSTER, masters, random.Random(1))
+
+
+@pytest.mark.parametrize(
+    ("target", "means"),
+    [
+        ("producer", ("producer", None)),
+        ("consumer-12", ("consumer", 12)),
+        ("producers", None),
+        ("producer-1-2", None),
+        ("master", None),
+        ("broker-a-0", None),
+    ],
+)
+def test_a_process_of_the_load_is_a_target_by_its_role_or_its_place(target: str, means: object) -> None:
+    assert targets.client(target) == means

@@ -10,6 +10,7 @@ from rmqops.chaos.drill import Abort
 from rmqops.chaos.load import Count, Load, Worker
 from rmqops.chaos.sampler import RouteSampler
 from rmqops.chaos.watch import Watch
+from rmqops.chaos.workload.drivers import Native
 from rmqops.chaos.workload.settings import ProducerSettings
 from rmqops.errors import Inconclusive
 from tests.support.instances import topology
@@ -32,7 +33,7 @@ class Scene:
     def __init__(self, abort: Abort) -> None:
         self.now = 10.0
         self.count = Count(last_ok=9.9)
-        self.load = Alive(None)  # type: ignore[arg-type]
+        self.load = Alive(None, Native())  # type: ignore[arg-type]
         self.load.workers = [Worker(PRODUCER, None, self.count)]  # type: ignore[arg-type]
         self.sampler = RouteSampler(CLUSTER, lambda _: None, lambda: self.now)
         self.sampler.masters = {server.name: dict(MASTERS) for server in CLUSTER.nameservers}

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
+import signal
 import time
 from array import array
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,12 +19,16 @@ from rmqops.chaos.history import parse_line
 from rmqops.chaos.load import Count, Load, Worker
 from rmqops.chaos.recorder import FILE, Recorder
 from rmqops.chaos.workload import settings
+from rmqops.chaos.workload.drivers import Native
 from rmqops.chaos.workload.producer import _event, _quantile
 from rmqops.chaos.workload.settings import ConsumerSettings, ProducerSettings, Summary
 from rmqops.errors import Inconclusive
 from rmqops.model.history import Event
+from rmqops.remoting.codec import Frame
+from rmqops.remoting.codes import RequestCode
 from rmqops.remoting.outcomes import Acknowledged, Indeterminate, Outcome, Position, Refused
 from tests.support.instances import topology
+from tests.unit.remoting.peer import Answer, peer, reply
 
 NOBODY = ("127.0.0.1:1",)
 PRODUCER = ProducerSettings("producer-1", "p1", 0.0, "drill", NOBODY, rate=200, size=64)
@@ -120,7 +128,7 @@ def test_successes_are_sustained_when_nothing_else_came_for_long_enough(
     tmp_path: Path, outcomes: list[tuple[float, bytes]], sustained: bool
 ) -> None:
     with Recorder(tmp_path) as recorder:
-        load = Load(recorder)
+        load = Load(recorder, Native())
         load.workers = [Worker(PRODUCER, None, count(*outcomes)), Worker(CONSUMER, None)]  # type: ignore[arg-type]
         assert load.sustained(5, now=10) is sustained
         assert not load.sustained(5, now=10, since=5)
@@ -139,7 +147,7 @@ async def flowing(load: Load) -> Worker:
 
 async def test_a_process_writes_the_history_and_ends_in_order(tmp_path: Path) -> None:
     with Recorder(tmp_path) as recorder:
-        load = Load(recorder)
+        load = Load(recorder, Native())
         try:
             worker = await flowing(load)
             load.alive()
@@ -157,7 +165,7 @@ async def test_a_process_writes_the_history_and_ends_in_order(tmp_path: Path) ->
 
 async def test_a_process_ends_when_the_run_is_gone(tmp_path: Path) -> None:
     with Recorder(tmp_path) as recorder:
-        load = Load(recorder)
+        load = Load(recorder, Native())
         try:
             worker = await flowing(load)
             assert worker.process.stdin is not None
@@ -172,7 +180,7 @@ async def test_a_process_ends_when_the_run_is_gone(tmp_path: Path) -> None:
 
 async def test_a_killed_process_makes_the_run_inconclusive(tmp_path: Path) -> None:
     with Recorder(tmp_path) as recorder:
-        load = Load(recorder)
+        load = Load(recorder, Native())
         try:
             worker = await flowing(load)
             worker.process.kill()
@@ -183,9 +191,91 @@ async def test_a_killed_process_makes_the_run_inconclusive(tmp_path: Path) -> No
     assert all(isinstance(parse_line(line), Event) for line in (tmp_path / FILE).read_text().splitlines())
 
 
+async def test_a_process_that_the_drill_killed_gets_a_successor_with_a_name_and_keys_of_its_own(
+    tmp_path: Path,
+) -> None:
+    with Recorder(tmp_path) as recorder:
+        load = Load(recorder, Native())
+        try:
+            worker = await flowing(load)
+            assert await load.kill(worker) == -9
+            load.alive()
+            assert load.producers == []
+            again = await load.replace(worker)
+            once_more = await load.replace(again)
+            await load.stop(load.producers, 10)
+        finally:
+            await load.close()
+    assert [one.name for one in (again, once_more)] == ["producer-1-2", "producer-1-3"]
+    assert [getattr(one.settings, "prefix", "") for one in (again, once_more)] == ["p1-2", "p1-3"]
+    assert again.place == once_more.place == "producer-1"
+
+
+def route(request: Frame, address: str) -> Frame:
+    group = {"brokerName": "a", "cluster": "c", "brokerAddrs": {"0": address}}
+    queue = {"brokerName": "a", "perm": 6, "readQueueNums": 1, "writeQueueNums": 1}
+    return reply(request, body=json.dumps({"brokerDatas": [group], "queueDatas": [queue]}).encode())
+
+
+async def test_at_rate_0_so_many_sends_are_under_way_as_may_be(tmp_path: Path) -> None:
+    under_way, most = 0, []
+
+    async def answer(request: Frame) -> Answer:
+        nonlocal under_way
+        if request.code == RequestCode.GET_ROUTE_BY_TOPIC:
+            return route(request, running.address)
+        under_way += 1
+        most.append(under_way)
+        await asyncio.sleep(0.005)
+        under_way -= 1
+        return reply(request, queueId=0, queueOffset=len(most), msgId="m")
+
+    async with peer(answer) as running:
+        with Recorder(tmp_path) as recorder:
+            load = Load(recorder, Native())
+            told = replace(PRODUCER, nameservers=(running.address,), epoch=recorder.epoch, rate=0, in_flight=3)
+            await load.start([told])
+            (worker,) = load.workers
+            try:
+                while worker.count.acknowledged < 100:
+                    load.alive()
+                    await asyncio.sleep(0.01)
+                await load.stop(load.workers, 10)
+            finally:
+                await load.close()
+    assert max(most) == 3
+    assert worker.summary is not None
+    assert worker.summary.sends == worker.count.acknowledged == len(most)
+
+
+async def test_what_a_mortal_producer_sends_is_on_record_before_it_leaves(tmp_path: Path) -> None:
+    """Each message that a peer has seen when the producer dies stands in the history as sent."""
+    seen: list[str] = []
+
+    def answer(request: Frame) -> Answer:
+        if request.code == RequestCode.GET_ROUTE_BY_TOPIC:
+            return route(request, running.address)
+        seen.append(settings.key_of(request.body))
+        if len(seen) == 50:
+            os.kill(load.workers[0].process.pid, signal.SIGKILL)
+        return reply(request, queueId=0, queueOffset=len(seen), msgId="m")
+
+    async with peer(answer) as running:
+        with Recorder(tmp_path) as recorder:
+            load = Load(recorder, Native())
+            told = replace(PRODUCER, nameservers=(running.address,), epoch=recorder.epoch, ahead=True)
+            await load.start([told])
+            try:
+                assert await load.workers[0].process.wait() == -9
+            finally:
+                await load.close()
+    events = [parse_line(line) for line in (tmp_path / FILE).read_text().splitlines()]
+    assert set(seen) <= {event.key for event in events if event.type == "invoke"}
+
+
 async def test_closing_ends_whatever_is_left(tmp_path: Path) -> None:
     with Recorder(tmp_path) as recorder:
-        load = Load(recorder)
+        load = Load(recorder, Native())
         worker = await flowing(load)
         await load.close()
         assert worker.process.returncode == -9

@@ -39,11 +39,23 @@ def command(
         return
     output.table(
         "runs",
-        ["run", "release", "verdict", "not passed", "acknowledged", "lost", "RTO", "new master", "end to end p99"],
+        [
+            "run",
+            "release",
+            "client",
+            "verdict",
+            "not passed",
+            "acknowledged",
+            "lost",
+            "RTO",
+            "new master",
+            "end to end p99",
+        ],
         [
             (
                 row.run.rsplit("/", 1)[-1],
                 row.version or "?",
+                row.driver or "?",
                 row.verdict,
                 ", ".join(row.not_passed),
                 f"{row.acknowledged:,}",
@@ -57,10 +69,11 @@ def command(
     )
     output.table(
         "drills",
-        ["drill", "runs", "verdicts", "lost", "RTO least", "median", "most"],
+        ["drill", "client", "runs", "verdicts", "lost", "RTO least", "median", "most"],
         [
             (
                 one.drill,
+                one.driver or "?",
                 str(one.runs),
                 ", ".join(f"{count} {word}" for word, count in one.verdicts.items()),
                 f"{one.lost:,}",

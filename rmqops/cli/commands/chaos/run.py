@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 def command(
     drill: Annotated[str, typer.Argument(metavar="DRILL", help="A drill of rmqops chaos list, or a .yml file.")],
     inventory: Inventory,
-    rate: Annotated[float | None, typer.Option(help="Messages per second and producer.")] = None,
+    driver: Annotated[
+        str | None, typer.Option(help="What sends and receives: native, or java, the official client.")
+    ] = None,
+    rate: Annotated[
+        float | None, typer.Option(help="Messages per second and producer; 0 for as fast as it can.")
+    ] = None,
     producers: Annotated[int | None, typer.Option(help="Processes that send.")] = None,
     consumers: Annotated[int | None, typer.Option(help="Processes that receive.")] = None,
     size: Annotated[int | None, typer.Option(help="Bytes of a message's body.")] = None,
@@ -62,8 +67,8 @@ def command(
     loaded = inventories.load(inventory)
     topology = loaded.topology
     chosen = _adjusted(
-        find(drill), rate=rate, producers=producers, consumers=consumers, size=size, duration=duration,
-        target=target, deadline=deadline,
+        find(drill), driver=driver, rate=rate, producers=producers, consumers=consumers, size=size,
+        duration=duration, target=target, deadline=deadline,
     )  # fmt: skip
     if dry_run:
         hosts.prepare(topology, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
@@ -84,6 +89,7 @@ def command(
 def _adjusted(
     drill: Drill,
     *,
+    driver: str | None,
     rate: float | None,
     producers: int | None,
     consumers: int | None,
@@ -95,7 +101,7 @@ def _adjusted(
     """Return the drill with what the command line says differently."""
     from rmqops.errors import UsageError
 
-    asked = {"rate": rate, "producers": producers, "consumers": consumers, "size": size}
+    asked = {"driver": driver, "rate": rate, "producers": producers, "consumers": consumers, "size": size}
     load = {name: value for name, value in asked.items() if value is not None}
     times: dict[str, float] = {}
     if duration is not None:

@@ -1,0 +1,33 @@
+package rmqops.load;
+
+import com.alibaba.fastjson.JSONObject;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.apache.rocketmq.client.ClientConfig;
+import org.apache.rocketmq.common.MQVersion;
+
+/** What every client of the official library is set to, and what it says of itself. */
+final class Client {
+    private Client() {
+    }
+
+    static void set(ClientConfig config, JSONObject settings) {
+        JSONObject client = settings.getJSONObject("client");
+        config.setNamesrvAddr(String.join(";", settings.getJSONArray("nameservers").toJavaList(String.class)));
+        config.setInstanceName(settings.getString("name"));
+        config.setPollNameServerInterval(client.getIntValue("pollNameServerInterval"));
+        config.setHeartbeatBrokerInterval(client.getIntValue("heartbeatBrokerInterval"));
+    }
+
+    /** As the client itself answers, so that a report names what was in force. */
+    static Map<String, String> told(ClientConfig config) {
+        Map<String, String> told = new LinkedHashMap<>();
+        told.put("driver", "java");
+        told.put("version", MQVersion.getVersionDesc(MQVersion.CURRENT_VERSION).substring(1).replace('_', '.'));
+        told.put("java", System.getProperty("java.version"));
+        told.put("pollNameServerInterval", String.valueOf(config.getPollNameServerInterval()));
+        told.put("heartbeatBrokerInterval", String.valueOf(config.getHeartbeatBrokerInterval()));
+        told.put("vipChannelEnabled", String.valueOf(config.isVipChannelEnabled()));
+        return told;
+    }
+}
