@@ -64,11 +64,16 @@ class Finished:
     interrupted: bool = False
 
     @property
+    def verdict(self) -> Verdict:
+        """Return the word for the drill; a heal that failed counts, though the history may not know of it."""
+        if isinstance(self.problem, HealFailed) and self.result.verdict is not Verdict.FAIL:
+            return Verdict.HEAL_FAILED
+        return self.result.verdict
+
+    @property
     def exit_code(self) -> int:
         """Return the exit code of the contract for a drill that was not interrupted."""
-        if isinstance(self.problem, HealFailed) and self.result.verdict is not Verdict.FAIL:
-            return self.problem.exit_code
-        return self.result.verdict.exit_code
+        return self.verdict.exit_code
 
 
 @dataclass(frozen=True)

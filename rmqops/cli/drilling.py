@@ -32,15 +32,12 @@ def run(
     from rmqops.chaos import runner
     from rmqops.cli import verdicts
 
-    if confirm is None and not topology.drillable:
-        confirm = (
-            output.ask(f"{topology.cluster} is not marked as drillable. To strike it, type its name:") or None
-        )
+    typed = confirmed(topology, confirm)
     request = runner.Request(
-        topology, drill, runs, _seed() if seed is None else seed, typed=confirm, keep_topic=keep_topic
+        topology, drill, runs, chosen_seed() if seed is None else seed, typed=typed, keep_topic=keep_topic
     )
     hosts.prepare(topology, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
-    done = runner.run(request, _clocked())
+    done = runner.run(request, clocked())
     if json:
         output.result_json({"run": str(done.run), **done.result.document()})
     else:
@@ -50,6 +47,13 @@ def run(
     if done.interrupted:
         return EXIT_INTERRUPTED
     return done.exit_code
+
+
+def confirmed(topology: Topology, confirm: str | None) -> str | None:
+    """Return the cluster's name as it was typed, asking for it where the cluster is not marked as drillable."""
+    if confirm is not None or topology.drillable:
+        return confirm
+    return output.ask(f"{topology.cluster} is not marked as drillable. To strike it, type its name:") or None
 
 
 def rehearse(topology: Topology, drill: Drill, *, json: bool) -> int:
@@ -86,7 +90,7 @@ def rehearse(topology: Topology, drill: Drill, *, json: bool) -> int:
     return 0
 
 
-def _clocked() -> Callable[[str], None]:
+def clocked() -> Callable[[str], None]:
     """Return what shows a step and its time; a terminal that is gone must not keep a drill from its heal."""
     import time
     from contextlib import suppress
@@ -100,7 +104,8 @@ def _clocked() -> Callable[[str], None]:
     return say
 
 
-def _seed() -> int:
+def chosen_seed() -> int:
+    """Return a seed, where nobody gave one."""
     import secrets
 
     return secrets.randbelow(1 << 31)

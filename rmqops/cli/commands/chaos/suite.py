@@ -1,0 +1,64 @@
+"""``rmqops chaos suite``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rmqops.cli import hosts, output
+from rmqops.cli.options import AcceptNewHostKeys, AskBecomePass, Inventory, Json
+from rmqops.cli.runs import RUNS
+
+
+def command(
+    suite: Annotated[str, typer.Argument(metavar="SUITE", help="A suite; notes is what is said of RocketMQ.")],
+    inventory: Inventory,
+    rows: Annotated[
+        list[str] | None, typer.Option("--row", metavar="ROW", help="This row alone; may be given again.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Decides every choice that the drills leave to chance.")] = None,
+    confirm: Annotated[
+        str | None, typer.Option(help="The cluster's name, to drill one that is not marked as drillable.")
+    ] = None,
+    runs: Annotated[Path, typer.Option(help="Where the runs' directories are made.")] = RUNS,
+    accept_new_host_keys: AcceptNewHostKeys = False,
+    ask_become_pass: AskBecomePass = False,
+    json: Json = False,
+) -> int:
+    """Show claims one after the other, each by a drill, and end in a table.
+
+    What is not possible on a cluster is told before anything starts, and left out. The exit code is that of the
+    worst verdict; 4 when nothing was possible.
+    """
+    from rmqops.chaos import suite as suites
+    from rmqops.chaos.showing import Show
+    from rmqops.cli import drilling
+    from rmqops.operations import inventories
+
+    found = suites.find(suite).only(rows)
+    topology = inventories.load(inventory).topology
+    confirm = drilling.confirmed(topology, confirm)
+    hosts.prepare(topology, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
+    show = Show(topology, found, runs, drilling.chosen_seed() if seed is None else seed, confirm)
+    outcomes = list(show.perform(drilling.clocked()))
+    if json:
+        output.result_json({"suite": found.name, "rows": [outcome.document() for outcome in outcomes]})
+    else:
+        output.table(
+            found.name,
+            ["row", "claim", "drill", "verdict", "what was seen", "run"],
+            [
+                (
+                    outcome.row.row,
+                    outcome.row.claim,
+                    outcome.row.drill,
+                    outcome.verdict or "not tried",
+                    outcome.measured,
+                    outcome.run or "",
+                )
+                for outcome in outcomes
+            ],
+        )
+    return drilling.EXIT_INTERRUPTED if show.interrupted else suites.exit_code(outcomes)

@@ -1,0 +1,44 @@
+"""Suites: claims, each with a drill that ships."""
+
+from __future__ import annotations
+
+import pytest
+
+from rmqops.chaos import drill, suite
+from rmqops.chaos.suite import Outcome, Row
+from rmqops.chaos.verdict import Verdict
+from rmqops.errors import UsageError
+
+ROW = Row(row="S1", claim="it goes on", drill="kill-namesrvs")
+
+
+@pytest.mark.parametrize("name", suite.names())
+def test_every_claim_has_a_drill_that_ships(name: str) -> None:
+    found = suite.find(name)
+    assert found.name == name
+    assert {row.drill for row in found.rows} <= set(drill.names())
+
+
+def test_a_suite_that_is_not_there_is_told_with_those_that_are() -> None:
+    with pytest.raises(UsageError) as caught:
+        suite.find("none")
+    assert "notes" in str(caught.value.remedy)
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ([Verdict.PASS, None], 0),
+        ([Verdict.PASS, Verdict.INCONCLUSIVE], 6),
+        ([Verdict.HEAL_FAILED, Verdict.INCONCLUSIVE], 7),
+        ([Verdict.HEAL_FAILED, Verdict.FAIL], 1),
+        ([None], 4),
+        ([], 4),
+    ],
+)
+def test_the_worst_verdict_is_the_suites(words: list[Verdict | None], code: int) -> None:
+    assert suite.exit_code(Outcome(ROW, word, "") for word in words) == code
+
+
+def test_a_claim_that_was_not_tried_has_no_verdict() -> None:
+    assert Outcome(ROW, None, "no iptables").document()["verdict"] is None
