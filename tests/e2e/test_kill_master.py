@@ -228,7 +228,7 @@ def test_a_heal_that_fails_is_told_and_its_dead_man_stays(cluster: Cluster, tmp_
         (["--target", "namesrv-1,namesrv-2,namesrv-3"], 5),
         (["--confirm", "another"], 5),
         (["--target", "nobody"], 2),
-        (["--rate", "0"], 2),
+        (["--rate", "-1"], 2),
     ],
 )
 def test_a_drill_that_goes_too_far_is_refused(
