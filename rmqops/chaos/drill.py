@@ -7,13 +7,12 @@ import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from rmqops.chaos import faults, targets
+from rmqops.chaos import faults, shipped, targets
 from rmqops.chaos.faults import Options
 from rmqops.chaos.workload.settings import Choice
 from rmqops.errors import UsageError
@@ -255,8 +254,7 @@ def scheduled(drill: Drill, seed: int) -> tuple[Step, ...]:
 
 def names() -> tuple[str, ...]:
     """Return the name of every drill that rmqops ships."""
-    shipped = resources.files("rmqops.chaos").joinpath("drills").iterdir()
-    return tuple(sorted(entry.name.removesuffix(".yml") for entry in shipped if entry.name.endswith(".yml")))
+    return shipped.names("drills")
 
 
 def text(name: str) -> tuple[str, str]:
@@ -266,7 +264,7 @@ def text(name: str) -> tuple[str, str]:
         UsageError: there is none.
     """
     if name in names():
-        return resources.files("rmqops.chaos").joinpath("drills", f"{name}.yml").read_text("utf-8"), f"{name}.yml"
+        return shipped.text("drills", name), f"{name}.yml"
     path = Path(name)
     if path.suffix not in _SUFFIXES:
         raise UsageError(

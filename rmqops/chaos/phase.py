@@ -131,7 +131,6 @@ class PhaseRun:
         wanted = [
             Wanted(strike.fault, strike.target, Aim(victim, topology, strike.chosen, clients=scene.clients))
             for strike in self._step.phase.strikes
-            if not targets.client(strike.target)
             # Each begins with the same chance, so that all of a phase mean the same group.
             for victim in targets.resolve(
                 strike.target, topology, scene.sampler.masters, random.Random(self._step.seed)

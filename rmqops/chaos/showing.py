@@ -4,65 +4,63 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
 
 from rmqops.chaos import drill, preflight, runner
+from rmqops.chaos.drill import Drill
 from rmqops.chaos.report import words
-from rmqops.chaos.runner import Say
+from rmqops.chaos.runner import Request, Say
 from rmqops.chaos.suite import Outcome, Row, Suite
 from rmqops.chaos.verdict import Verdict
 from rmqops.errors import OperationFailed, PreflightFailed
-from rmqops.model.topology import Instance, Topology
+from rmqops.model.topology import Instance
 from rmqops.operations import health
 from rmqops.transport.base import Transport, transport_for
 
 
-@dataclass
-class Show:
-    """A suite under way; ``interrupted`` once somebody ended it."""
+def perform(
+    suite: Suite,
+    request: Callable[[Drill], Request],
+    say: Say,
+    transports: Callable[[Instance], Transport] = transport_for,
+) -> Iterator[Outcome]:
+    """Yield what came of each row. A drill that fails or proves nothing does not end the suite.
 
-    topology: Topology
-    suite: Suite
-    runs: Path
-    seed: int
-    typed: str | None = None
-    """The cluster's name, if it was typed."""
-    interrupted: bool = False
+    Args:
+        suite: The rows.
+        request: Makes a drill into one against the cluster.
+        say: Told of each step.
+        transports: How hosts are reached.
 
-    def perform(self, say: Say, transports: Callable[[Instance], Transport] = transport_for) -> Iterator[Outcome]:
-        """Yield what came of each row. A drill that fails or proves nothing does not end the suite.
-
-        Raises:
-            Unsafe: the guard refuses one of the drills; no command was sent.
-            UsageError: a drill's target names nobody, or the runs' directory cannot be made.
-        """
-        drills = {name: drill.find(name) for name in dict.fromkeys(row.drill for row in self.suite.rows)}
-        for one in drills.values():
-            preflight.permit(self.topology, one, self.typed)
-        refused: dict[str, str] = {}
-        for name, one in drills.items():
-            try:
-                preflight.possible(self.topology, one, transports, preflight.addresses(self.topology))
-            except PreflightFailed as error:
-                refused[name] = " ".join(filter(None, [error.message, error.detail]))
-                say(f"{name} is left out: {refused[name]}")
-        for row in self.suite.rows:
-            if row.drill in refused:
-                yield Outcome(row, None, refused[row.drill])
-            elif not self.interrupted:
-                say(f"{row.row}: {row.claim}")
-                yield self._try(row, drills[row.drill], say, transports)
-
-    def _try(
-        self, row: Row, wanted: drill.Drill, say: Say, transports: Callable[[Instance], Transport]
-    ) -> Outcome:
-        with suppress(OperationFailed):  # the drill itself refuses a cluster that is ill, and says why
-            health.wait(self.topology)
-        request = runner.Request(self.topology, wanted, self.runs, self.seed, self.typed)
+    Raises:
+        Unsafe: the guard refuses one of the drills; no command was sent.
+        UsageError: a drill's target names nobody, or the runs' directory cannot be made.
+    """
+    requests = {row.drill: request(drill.find(row.drill)) for row in suite.rows}
+    for wanted in requests.values():
+        preflight.permit(wanted.topology, wanted.drill, wanted.typed)
+    refused: dict[str, str] = {}
+    for name, wanted in requests.items():
         try:
-            done = runner.run(request, say, transports)
+            preflight.possible(wanted.topology, wanted.drill, transports, preflight.addresses(wanted.topology))
         except PreflightFailed as error:
-            return Outcome(row, Verdict.INCONCLUSIVE, error.message)
-        self.interrupted = done.interrupted
-        return Outcome(row, done.verdict, words.reason(done.result), str(done.run))
+            refused[name] = " ".join(filter(None, [error.message, error.detail]))
+            say(f"{name} is left out: {refused[name]}")
+    interrupted = False
+    for row in suite.rows:
+        if row.drill in refused:
+            yield Outcome(row, None, refused[row.drill])
+        elif not interrupted:
+            say(f"{row.row}: {row.claim}")
+            outcome = _try(row, requests[row.drill], say, transports)
+            interrupted = outcome.interrupted
+            yield outcome
+
+
+def _try(row: Row, wanted: Request, say: Say, transports: Callable[[Instance], Transport]) -> Outcome:
+    with suppress(OperationFailed):  # the drill itself refuses a cluster that is ill, and says why
+        health.wait(wanted.topology)
+    try:
+        done = runner.run(wanted, say, transports)
+    except PreflightFailed as error:
+        return Outcome(row, Verdict.INCONCLUSIVE, error.message)
+    return Outcome(row, done.verdict, words.reason(done.result), str(done.run), done.interrupted)

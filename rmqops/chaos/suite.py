@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from importlib import resources
 from typing import Annotated
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
+from rmqops.chaos import shipped
 from rmqops.chaos.verdict import Verdict
 from rmqops.errors import PreflightFailed, UsageError
 
@@ -61,6 +61,8 @@ class Outcome:
     """What was seen, or why it was not tried."""
     run: str | None = None
     """The run's directory."""
+    interrupted: bool = False
+    """Somebody ended its drill, and the suite with it."""
 
     def document(self) -> dict[str, object]:
         """Return it as ``rmqops chaos suite --json`` prints it."""
@@ -70,8 +72,7 @@ class Outcome:
 
 def names() -> tuple[str, ...]:
     """Return the name of every suite."""
-    shipped = resources.files("rmqops.chaos").joinpath("suites").iterdir()
-    return tuple(sorted(entry.name.removesuffix(".yml") for entry in shipped if entry.name.endswith(".yml")))
+    return shipped.names("suites")
 
 
 def find(name: str) -> Suite:
@@ -82,8 +83,7 @@ def find(name: str) -> Suite:
     """
     if name not in names():
         raise UsageError(f"there is no suite {name!r}", remedy=f"use one of {', '.join(names())}")
-    text = resources.files("rmqops.chaos").joinpath("suites", f"{name}.yml").read_text("utf-8")
-    return Suite.model_validate(yaml.safe_load(text))
+    return Suite.model_validate(yaml.safe_load(shipped.text("suites", name)))
 
 
 def exit_code(outcomes: Iterable[Outcome]) -> int:

@@ -26,7 +26,7 @@ Masters = Mapping[str, Mapping[str, str | None]]
 
 
 def resolve(target: str, topology: Topology, masters: Masters, chance: random.Random) -> tuple[Instance, ...]:
-    """Return the instances that a target means now.
+    """Return the instances that a target means now; none where it means a process of the load.
 
     ``chance`` chooses the group when the cluster has several, and the members where the word leaves a choice; so a
     drill's seed decides, given the same route.
@@ -35,6 +35,8 @@ def resolve(target: str, topology: Topology, masters: Masters, chance: random.Ra
         UsageError: a name is not an instance's, or the group is too small to have such members.
         Inconclusive: the NameServers do not agree on one master of the group.
     """
+    if client(target):
+        return ()
     if target in NAMESERVERS:
         servers = topology.nameservers
         return tuple(chance.sample(servers, NAMESERVERS[target](len(servers))))
@@ -82,8 +84,6 @@ def worst_case(target: str, topology: Topology) -> tuple[Instance, ...]:
     Raises:
         UsageError: a name is not an instance's.
     """
-    if client(target):
-        return ()
     route = {group.name: group.members[0].address for group in topology.groups}
     return resolve(target, topology, {"assumed": route}, random.Random(0))
 

@@ -25,6 +25,10 @@ AcceptNewHostKeys = Annotated[
 AskBecomePass = Annotated[
     bool, typer.Option("--ask-become-pass", "-K", help="Ask for the password that sudo wants on the hosts.")
 ]
+ConfirmDrill = Annotated[
+    str | None,
+    typer.Option("--confirm", help="The cluster's name, to drill one that is not marked as drillable."),
+]
 Limit = Annotated[
     list[str] | None,
     typer.Option("--limit", metavar="NAME", help="Only this instance or group; may be given again."),

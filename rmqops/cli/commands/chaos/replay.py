@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from rmqops.cli import drilling
-from rmqops.cli.options import AcceptNewHostKeys, AskBecomePass, Json
+from rmqops.cli.options import AcceptNewHostKeys, AskBecomePass, ConfirmDrill, Json
 from rmqops.cli.runs import RUNS, Run, find_run
 
 
@@ -18,9 +18,7 @@ def command(
         str | None,
         typer.Option("--inventory", "-i", metavar="NAME|PATH", help="Another inventory than the run's."),
     ] = None,
-    confirm: Annotated[
-        str | None, typer.Option(help="The cluster's name, to drill one that is not marked as drillable.")
-    ] = None,
+    confirm: ConfirmDrill = None,
     runs: Annotated[Path, typer.Option(help="Where the new run's directory is made.")] = RUNS,
     accept_new_host_keys: AcceptNewHostKeys = False,
     ask_become_pass: AskBecomePass = False,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rmqops.cli import hosts
-from rmqops.cli.options import AcceptNewHostKeys, AskBecomePass, Inventory, Json
+from rmqops.cli.options import AcceptNewHostKeys, AskBecomePass, ConfirmDrill, Inventory, Json
 from rmqops.cli.runs import RUNS
 
 if TYPE_CHECKING:
@@ -41,9 +41,7 @@ def command(
     deadline: Annotated[
         float | None, typer.Option(help="Seconds after which the host heals itself, should rmqops die.")
     ] = None,
-    confirm: Annotated[
-        str | None, typer.Option(help="The cluster's name, to drill one that is not marked as drillable.")
-    ] = None,
+    confirm: ConfirmDrill = None,
     runs: Annotated[Path, typer.Option(help="Where the run's directory is made.")] = RUNS,
     keep_topic: Annotated[
         bool, typer.Option("--keep-topic", help="Leave the drill's topic and messages.")

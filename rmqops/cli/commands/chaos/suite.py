@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from rmqops.cli import hosts, output
-from rmqops.cli.options import AcceptNewHostKeys, AskBecomePass, Inventory, Json
+from rmqops.cli.options import AcceptNewHostKeys, AskBecomePass, ConfirmDrill, Inventory, Json
 from rmqops.cli.runs import RUNS
 
 
@@ -19,9 +19,7 @@ def command(
         list[str] | None, typer.Option("--row", metavar="ROW", help="This row alone; may be given again.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Decides every choice that the drills leave to chance.")] = None,
-    confirm: Annotated[
-        str | None, typer.Option(help="The cluster's name, to drill one that is not marked as drillable.")
-    ] = None,
+    confirm: ConfirmDrill = None,
     runs: Annotated[Path, typer.Option(help="Where the runs' directories are made.")] = RUNS,
     accept_new_host_keys: AcceptNewHostKeys = False,
     ask_become_pass: AskBecomePass = False,
@@ -32,8 +30,8 @@ def command(
     What is not possible on a cluster is told before anything starts, and left out. The exit code is that of the
     worst verdict; 4 when nothing was possible.
     """
+    from rmqops.chaos import runner, showing
     from rmqops.chaos import suite as suites
-    from rmqops.chaos.showing import Show
     from rmqops.cli import drilling
     from rmqops.operations import inventories
 
@@ -41,8 +39,12 @@ def command(
     topology = inventories.load(inventory).topology
     confirm = drilling.confirmed(topology, confirm)
     hosts.prepare(topology, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
-    show = Show(topology, found, runs, drilling.chosen_seed() if seed is None else seed, confirm)
-    outcomes = list(show.perform(drilling.clocked()))
+    chosen = drilling.chosen_seed() if seed is None else seed
+    outcomes = list(
+        showing.perform(
+            found, lambda drill: runner.Request(topology, drill, runs, chosen, typed=confirm), drilling.clocked()
+        )
+    )
     if json:
         output.result_json({"suite": found.name, "rows": [outcome.document() for outcome in outcomes]})
     else:
@@ -61,4 +63,5 @@ def command(
                 for outcome in outcomes
             ],
         )
-    return drilling.EXIT_INTERRUPTED if show.interrupted else suites.exit_code(outcomes)
+    interrupted = any(outcome.interrupted for outcome in outcomes)
+    return drilling.EXIT_INTERRUPTED if interrupted else suites.exit_code(outcomes)
