@@ -35,7 +35,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Final, Literal
+
+EXIT_INTERRUPTED: Final = 130
+"""The exit code where Ctrl-C or a signal like it has ended a command in order."""
 
 
 class RmqopsError(Exception):

@@ -14,6 +14,7 @@ from rmqops.chaos.faults import Aim
 from rmqops.chaos.journal import Journal
 from rmqops.chaos.load import Load
 from rmqops.chaos.nemesis import RECOVERED
+from rmqops.chaos.outage import GAP
 from rmqops.chaos.recorder import Recorder
 from rmqops.chaos.sampler import RouteSampler
 from rmqops.chaos.settings import Settings
@@ -29,6 +30,8 @@ from rmqops.transport.base import Transport
 MARGIN = 5.0
 """Seconds between our heal and the dead-man's, which must not come first."""
 INTERVAL = 0.05
+STEADY_WITHIN = 10.0
+"""Seconds for a load that stumbled while heals were armed to be steady again."""
 
 
 @dataclass(frozen=True)
@@ -142,6 +145,8 @@ class PhaseRun:
         await waiting.to_end(lambda: self._nemesis.prepare(wanted))
         self._armed = scene.recorder.now()
         await waiting.to_end(lambda: self._nemesis.arm(self._times.deadline))
+        if self._step.number == 1:
+            await self._steady()
         scene.watch.strike([one.aim.instance for one in wanted])
         for strike in self._step.phase.strikes:
             names = [
@@ -158,6 +163,23 @@ class PhaseRun:
             ]
             raise Inconclusive(f"the fault did not bite: {'; '.join((*errors, *self._casualties.errors))}")
         scene.say(f"verified after {1000 * (scene.recorder.now() - self._struck):.0f} ms")
+
+    async def _steady(self) -> None:
+        """Make sure that sends work right before the first strike: arming may take seconds where hosts are busy.
+
+        Raises:
+            Inconclusive: they do not, so that what comes could not be told from what was.
+        """
+        scene = self._scene
+
+        async def unsteady() -> str | None:
+            scene.watch.look()
+            return None if scene.load.sustained(GAP, scene.recorder.now()) else scene.load.trouble()
+
+        try:
+            await waiting.until("a load that is steady at the strike", unsteady, STEADY_WITHIN, interval=INTERVAL)
+        except OperationFailed as error:
+            raise Inconclusive(f"{error.message}; nothing was struck") from error
 
     async def _fail_over(self) -> None:
         """Watch until every group has a master on which all agree and sends are sustained, or the bound passes."""

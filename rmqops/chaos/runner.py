@@ -20,7 +20,7 @@ from rmqops.chaos.result import Result, write_result
 from rmqops.chaos.settings import Settings
 from rmqops.chaos.verdict import Verdict, Verdicts
 from rmqops.chaos.workload.drivers import Driver
-from rmqops.errors import HealFailed, RmqopsError, UsageError
+from rmqops.errors import EXIT_INTERRUPTED, HealFailed, RmqopsError, UsageError
 from rmqops.model.topology import Instance, Topology
 from rmqops.transport.base import Transport, transport_for
 
@@ -72,8 +72,9 @@ class Finished:
 
     @property
     def exit_code(self) -> int:
-        """Return the exit code of the contract for a drill that was not interrupted."""
-        return self.verdict.exit_code
+        """Return the exit code of the contract: that a fault may still be in force outweighs an interruption."""
+        healed = not isinstance(self.problem, HealFailed)
+        return EXIT_INTERRUPTED if self.interrupted and healed else self.verdict.exit_code
 
 
 @dataclass(frozen=True)
@@ -186,6 +187,8 @@ async def _outcome(task: asyncio.Future[None]) -> RmqopsError | None:
 async def _clean(phases: Phases, problem: RmqopsError | None) -> RmqopsError | None:
     try:
         await phases.clean()
+    except HealFailed as error:
+        return error
     except RmqopsError as error:
         return problem or error
     return problem

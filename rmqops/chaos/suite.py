@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from rmqops.chaos import shipped
 from rmqops.chaos.verdict import Verdict
-from rmqops.errors import PreflightFailed, UsageError
+from rmqops.errors import EXIT_INTERRUPTED, PreflightFailed, UsageError
 
 Text = Annotated[str, Field(min_length=1)]
 
@@ -88,7 +88,10 @@ def find(name: str) -> Suite:
 
 def exit_code(outcomes: Iterable[Outcome]) -> int:
     """Return the exit code of a suite: that of the worst verdict, as in a drill; 4 when nothing could be tried."""
+    outcomes = tuple(outcomes)
     words = {outcome.verdict for outcome in outcomes}
+    if any(outcome.interrupted for outcome in outcomes) and Verdict.HEAL_FAILED not in words:
+        return EXIT_INTERRUPTED
     for word in (Verdict.FAIL, Verdict.HEAL_FAILED, Verdict.INCONCLUSIVE, Verdict.PASS):
         if word in words:
             return word.exit_code

@@ -22,10 +22,9 @@ from typer.main import get_command
 
 from rmqops import __version__
 from rmqops.cli import output
-from rmqops.errors import RmqopsError
+from rmqops.errors import EXIT_INTERRUPTED, RmqopsError
 
 COMMANDS = "rmqops.cli.commands"
-EXIT_INTERRUPTED = 130
 
 
 class LazyGroup(TyperGroup):

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from rmqops.chaos.drill import Drill
     from rmqops.model.topology import Topology
 
-EXIT_INTERRUPTED = 130
-
 
 def run(
     topology: Topology,
@@ -44,8 +42,6 @@ def run(
         verdicts.show(done.result, done.reports)
     if done.problem is not None:
         output.error(done.problem)
-    if done.interrupted:
-        return EXIT_INTERRUPTED
     return done.exit_code
 
 

@@ -18,6 +18,7 @@ import pytest
 from rmqops.operations import health
 from rmqops.remoting.client import Client
 from tests.support.clusters import Cluster, must
+from tests.support.drilling import findings
 from tests.support.lab import LabUp
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
@@ -266,7 +267,7 @@ def test_a_host_that_is_down_is_named_and_the_others_can_be_worked_on(hosts: Hos
 def test_killing_the_master_under_load_loses_nothing(hosts: Hosts, tmp_path: Path) -> None:
     short = ("--rate", "30", "--duration", "6", "--seed", "7", "--runs", str(tmp_path))
     done = hosts.cluster.rmqops("chaos", "run", "kill-master", "--json", *short)
-    assert done.code == 0, done
+    assert done.code == 0, f"{findings(tmp_path)}\n{done.stderr}"
     result = json.loads(done.stdout)
     (fault,) = result["faults"]
     assert (result["verdict"], result["lost"]) == ("pass", 0)

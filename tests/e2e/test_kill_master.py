@@ -131,7 +131,7 @@ def test_an_interrupted_drill_heals_and_cleans_up(
         code, told = under_way.end()
     assert code == 130, told
     run = the_run(tmp_path / "runs")
-    assert cluster.pid(victim(run)) is not None
+    assert cluster.pid(victim(run)) is not None, told
     assert traces(cluster) == []
     assert drill_topics(cluster) == set()
     result = json.loads((run / "result.json").read_text())

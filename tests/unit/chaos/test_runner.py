@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,11 @@ def test_a_drill_that_was_cut_short_never_passes_and_hides_no_worse_word(word: V
 )
 def test_the_exit_code_is_that_of_the_contract(word: Verdict, problem: RmqopsError | None, code: int) -> None:
     assert finished(word, problem).exit_code == code
+
+
+@pytest.mark.parametrize(("problem", "code"), [(None, 130), (Inconclusive("x"), 130), (HealFailed("x"), 7)])
+def test_that_a_fault_may_be_in_force_outweighs_an_interruption(problem: RmqopsError | None, code: int) -> None:
+    assert replace(finished(Verdict.INCONCLUSIVE, problem), interrupted=True).exit_code == code
 
 
 @pytest.mark.parametrize(

@@ -40,5 +40,10 @@ def test_the_worst_verdict_is_the_suites(words: list[Verdict | None], code: int)
     assert suite.exit_code(Outcome(ROW, word, "") for word in words) == code
 
 
+@pytest.mark.parametrize(("word", "code"), [(Verdict.INCONCLUSIVE, 130), (Verdict.HEAL_FAILED, 7)])
+def test_a_suite_that_was_ended_says_so_unless_a_fault_may_be_in_force(word: Verdict, code: int) -> None:
+    assert suite.exit_code([Outcome(ROW, word, "", interrupted=True)]) == code
+
+
 def test_a_claim_that_was_not_tried_has_no_verdict() -> None:
     assert Outcome(ROW, None, "no iptables").document()["verdict"] is None

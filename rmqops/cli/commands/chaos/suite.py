@@ -63,5 +63,4 @@ def command(
                 for outcome in outcomes
             ],
         )
-    interrupted = any(outcome.interrupted for outcome in outcomes)
-    return drilling.EXIT_INTERRUPTED if interrupted else suites.exit_code(outcomes)
+    return suites.exit_code(outcomes)
