@@ -57,10 +57,12 @@ def perform(
 
 
 def _try(row: Row, wanted: Request, say: Say, transports: Callable[[Instance], Transport]) -> Outcome:
-    with suppress(OperationFailed):  # the drill itself refuses a cluster that is ill, and says why
-        health.wait(wanted.topology)
     try:
+        with suppress(OperationFailed):  # the drill itself refuses a cluster that is ill, and says why
+            health.wait(wanted.topology)
         done = runner.run(wanted, say, transports)
     except PreflightFailed as error:
         return Outcome(row, Verdict.INCONCLUSIVE, error.message)
+    except KeyboardInterrupt:  # before the drill began, or after it had cleaned up: what came before is still told
+        return Outcome(row, None, "interrupted", interrupted=True)
     return Outcome(row, done.verdict, words.reason(done.result), str(done.run), done.interrupted)

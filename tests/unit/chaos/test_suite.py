@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from rmqops.chaos import drill, suite
+from rmqops.chaos import drill, runner, showing, suite
 from rmqops.chaos.suite import Outcome, Row
 from rmqops.chaos.verdict import Verdict
 from rmqops.errors import UsageError
+from tests.support.drill import result
+from tests.support.instances import topology
 
 ROW = Row(row="S1", claim="it goes on", drill="kill-namesrvs")
 
@@ -43,6 +47,26 @@ def test_the_worst_verdict_is_the_suites(words: list[Verdict | None], code: int)
 @pytest.mark.parametrize(("word", "code"), [(Verdict.INCONCLUSIVE, 130), (Verdict.HEAL_FAILED, 7)])
 def test_a_suite_that_was_ended_says_so_unless_a_fault_may_be_in_force(word: Verdict, code: int) -> None:
     assert suite.exit_code([Outcome(ROW, word, "", interrupted=True)]) == code
+
+
+def test_ctrl_c_between_two_drills_keeps_what_came_before(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    passed = runner.Finished(tmp_path, result(Verdict.PASS), None)
+    waits = iter([None, KeyboardInterrupt()])
+
+    def wait(_topology: object) -> None:
+        if wrong := next(waits):
+            raise wrong
+
+    monkeypatch.setattr(showing.preflight, "permit", lambda *_: None)
+    monkeypatch.setattr(showing.preflight, "possible", lambda *_: None)
+    monkeypatch.setattr(showing.preflight, "addresses", lambda *_: ())
+    monkeypatch.setattr(showing.health, "wait", wait)
+    monkeypatch.setattr(showing.runner, "run", lambda *_: passed)
+    outcomes = list(
+        showing.perform(suite.find("notes"), lambda one: runner.Request(topology(), one, tmp_path, 1), str)
+    )
+    assert [outcome.verdict for outcome in outcomes] == [Verdict.PASS, None]
+    assert suite.exit_code(outcomes) == 130
 
 
 def test_a_claim_that_was_not_tried_has_no_verdict() -> None:
