@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import cast
 
 from rmqops.chaos.history import Drain, History
@@ -29,24 +30,24 @@ def messages(history: History, note: str, keys: Iterable[int]) -> tuple[Evidence
 
 
 def indeterminate(history: History, note: str, keys: Iterable[int]) -> tuple[Evidence, ...]:
-    """Do the same for indeterminate sends, whose lines are at hand, so that the file need not be read again."""
+    """Do the same for indeterminate sends, whose lines are at hand, so that the file need not be read again.
+
+    The place of an item is the first in which it was found: by member, group, queue and offset.
+    """
     chosen = list(keys)[:EVIDENCE_LIMIT]
     rows = history.query(
-        """select m.k, n.process, m.invoked / 1e6, m.ended / 1e6, u.key, u.process, u.topic, u.error,
-            s.o, d.broker, d.queue
+        """select m.k, m.invoked / 1e6, m.ended / 1e6, u.key, u.process, u.topic, u.error,
+            n.process, d.broker, d.queue, s.o
         from doubtful m join unknown u on u.k = m.k join stored s on s.k = m.k
             join name n on n.p = s.p join drain d on d.p = s.p and d.q = s.q
-        where m.k in (select unnest($1::ubigint[])) order by m.invoked, n.process, m.k""",
+        where m.k in (select unnest($1::ubigint[]))
+        order by m.invoked, m.k, n.process, d.broker, d.queue, s.o""",
         [chosen],
     )
     items: dict[int, Evidence] = {}
-    for k, drain, invoked, ended, key, process, topic, error, offset, broker, queue in rows:
-        place = f"{drain} at {broker}/{queue}@{offset}"
-        earlier = items.get(cast(int, k))
-        found = (*earlier.found, place) if earlier else (place,)
-        text = f"{note}; the client saw: {error}" if error else note
-        items[cast(int, k)] = Evidence(
-            text,
+    for k, invoked, ended, key, process, topic, error, drain, broker, queue, offset in rows:
+        item = items.get(cast(int, k)) or Evidence(
+            f"{note}; the client saw: {error}" if error else note,
             key=str(key),
             process=str(process),
             t=cast(float, invoked),
@@ -55,8 +56,8 @@ def indeterminate(history: History, note: str, keys: Iterable[int]) -> tuple[Evi
             broker=str(broker),
             queue=cast(int, queue),
             offset=cast(int, offset),
-            found=found,
         )
+        items[cast(int, k)] = replace(item, found=(*item.found, f"{drain} at {broker}/{queue}@{offset}"))
     return tuple(items.values())
 
 

@@ -232,7 +232,8 @@ class History:
         """Say for each member and queue whether it was drained to its end."""
         rows = self.query("""
             select process, topic, broker, queue, ended, complete
-            from drain join name using (p) join complete using (p, q) order by broker, queue, process
+            from drain join name using (p) join complete using (p, q)
+            order by broker, queue, process, topic
         """)
         return tuple(Drain(*row) for row in rows)  # type: ignore[arg-type]
 
@@ -246,17 +247,23 @@ class History:
         return (*names, *([f"{unknown} never tried"] if unknown else []))
 
     def stories(self, keys: Iterable[int]) -> dict[int, list[Event]]:
-        """Return every send and receive of some keys, by reading the file again; only findings pay for that."""
+        """Return every send and receive of some keys, by reading the file again; only findings pay for that.
+
+        They come in order of ``t``, an ``invoke`` before its outcome; where these are equal, as in a batch, the
+        fields decide.
+        """
         chosen = sorted(set(keys))
         if not chosen:
             return {}
         rows = self.query(
             """select hash(key), t, process, op, type, topic, broker, queue, "offset", key, error, address
-            from message_line where hash(key) in (select unnest($1::ubigint[]))""",
+            from message_line where hash(key) in (select unnest($1::ubigint[]))
+            order by t, type <> 'invoke', process, op, type, topic, broker, queue, "offset", key, error,
+                address""",
             [chosen],
         )
         found: dict[int, list[Event]] = {}
-        for k, *fields in sorted(rows, key=lambda row: cast(float, row[1])):
+        for k, *fields in rows:
             found.setdefault(cast(int, k), []).append(Event(*fields))  # type: ignore[arg-type]
         return found
 

@@ -122,9 +122,10 @@ create type outcome as enum ('acknowledged', 'refused', 'indeterminate');
 create view retried as
     select k from event where code in ({ACKNOWLEDGED}, {REFUSED}, {INDETERMINATE}) and rest is not null
         and try_cast((rest ->> '$.value') ->> '$.attempts' as integer) > 1;
-create view unknown as
-    select k, rest ->> '$.key' as key, rest ->> '$.process' as process, rest ->> '$.topic' as topic,
-        rest ->> '$.error' as error from event where code = {INDETERMINATE};
+create view unknown as  -- the first outcome of its key
+    select distinct on (k) k, rest ->> '$.key' as key, rest ->> '$.process' as process,
+        rest ->> '$.topic' as topic, rest ->> '$.error' as error
+    from event where code = {INDETERMINATE} order by k, line;
 """  # noqa: S608 - constants of this module
 
 SUMS = f"""

@@ -151,7 +151,7 @@ def _load(database: DuckDBPyConnection, source: Path) -> None:
     database.execute(
         """create table done as
            select max(t) as t, max(t) - min(t) as latency,
-                  max(type) filter (type <> 'invoke') as type, any_value(error) as error
+                  max(type) filter (type <> 'invoke') as type, max(error) as error
            from event where send is not null
            group by send having count(*) filter (type <> 'invoke') > 0"""
     )
@@ -164,7 +164,8 @@ def _timeline(database: DuckDBPyConnection) -> Timeline:
     )
     milestones = database.execute(
         """select t, op, type, coalesce(kind, ''), value['instance'], value['address'], error
-           from event where op in ('fault', 'heal') order by t, op, kind = 'recovered', type limit ?""",
+           from event where op in ('fault', 'heal')
+           order by t, op, kind = 'recovered', type, kind, value::varchar, error limit ?""",
         [MILESTONE_LIMIT],
     ).fetchall()
     return Timeline(
@@ -238,7 +239,7 @@ def _samples(database: DuckDBPyConnection, server: str, group: str) -> Iterator[
     rows = database.execute(
         """select t, case when type = 'ok' then coalesce(value, map([], [])) end
            from event where op = 'route' and process = ? and (broker = ? or (broker is null and type <> 'ok'))
-           order by t""",
+           order by t, type, value::varchar""",
         [server, group],
     )
     while batch := rows.fetchmany(5000):
@@ -248,7 +249,8 @@ def _samples(database: DuckDBPyConnection, server: str, group: str) -> Iterator[
 def _errors(database: DuckDBPyConnection) -> tuple[SendError, ...]:
     rows = database.execute(
         """select type, coalesce(error, 'no reason given') as reason, count(*) as times, min(t), max(t)
-           from done where type in ('fail', 'info') group by type, reason order by times desc, min(t) limit ?""",
+           from done where type in ('fail', 'info') group by type, reason
+           order by times desc, min(t), type, reason limit ?""",
         [ERROR_LIMIT],
     ).fetchall()
     return tuple(SendError(*row) for row in rows)
@@ -256,12 +258,11 @@ def _errors(database: DuckDBPyConnection) -> tuple[SendError, ...]:
 
 def _names(database: DuckDBPyConnection) -> dict[str, str]:
     rows = database.execute(
-        """select address, any_value(process[7:]) from event
-           where process like 'drain-%' and address is not null group by address
-           union all
-           select value['address'], any_value(value['instance']) from event
-           where op in ('fault', 'heal') and value['instance'] is not null and value['address'] is not null
-           group by value['address']"""
+        """select address, min(name) from (
+               select address, process[7:] as name from event where process like 'drain-%'
+               union all
+               select value['address'], value['instance'] from event where op in ('fault', 'heal')
+           ) where address is not null and name is not null group by address order by address"""
     ).fetchall()
     return dict(rows)
 

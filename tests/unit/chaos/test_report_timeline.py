@@ -116,6 +116,27 @@ def test_reasons_are_counted(tmp_path: Path) -> None:
     assert first.first > second.first
 
 
+def test_lines_of_one_moment_are_told_in_one_order(tmp_path: Path) -> None:
+    faults = [
+        Event(5.0, "nemesis", "fault", "invoke", key=kind, value={"instance": name, "address": "a:1"})
+        for kind, name in (("pause", "n2"), ("kill", "n2"), ("kill", "n1"))
+    ]
+    sends = [Event(1.0, "p", "send", "invoke", key=f"k{number}") for number in range(6)]
+    answers = [
+        replace(sent, t=2.0, type="fail", error=f"reason {number // 2}") for number, sent in enumerate(sends)
+    ]
+    again = replace(answers[0], error="reason 3")
+    routes = [Event(3.0, "namesrv-1", "route", "ok", broker="b", value=value) for value in (WITHOUT, FULL)]
+    told = [*sends, *answers, again, *routes, *faults]
+
+    drawn = timeline(tmp_path, told)
+
+    assert drawn == timeline(tmp_path, told[::-1])
+    assert [f"{one.kind} {one.instance}" for one in drawn.milestones] == ["kill n1", "kill n2", "pause n2"]
+    assert [one.error for one in drawn.errors] == ["reason 1", "reason 2", "reason 0", "reason 3"]
+    assert drawn.names == {"a:1": "n1"}
+
+
 @pytest.mark.parametrize("end", [0.0, 0.01, 3.0, 60.0, 277.0, 3600.0, 90_000.0, 5e6, 1e9])
 def test_bins_are_bounded_however_long_the_drill(end: float) -> None:
     chosen = widths(end)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ from rmqops.chaos.history import MalformedHistory, events, open_history, parse_l
 from rmqops.chaos.settings import Settings
 from rmqops.chaos.verdict import CheckResult, Verdict
 from rmqops.model.history import BATCH, Batch, Event, pack
-from tests.unit.chaos.checks.recorded import SMALL_RANGES, good, judge, write
+from tests.unit.chaos.checks.recorded import SMALL_RANGES, acknowledged, good, judge, write
 from tests.unit.chaos.checks.test_reference import damaged
 
 READ: dict[str, object] = {
@@ -78,6 +80,31 @@ def test_the_checks_find_the_same(wanted: list[Event]) -> None:
     with tempfile.TemporaryDirectory() as directory:
         packed, plain = judge_packed(wanted, Path(directory)), judge(wanted, Path(directory))
     assert [name for name in plain if packed[name] != plain[name]] == []
+
+
+@pytest.mark.parametrize("form", [judge, judge_packed])
+@pytest.mark.parametrize("places", [*combinations([(0, 27), (0, 44), (1, 54), (1, 89)], 2)], ids=str)
+def test_the_places_of_one_message_are_told_in_order(
+    form: Callable[..., dict[str, CheckResult]], places: tuple[tuple[int, int], ...], tmp_path: Path
+) -> None:
+    sent = next(event for event in acknowledged(good(2)) if (event.queue, event.offset) == (1, 8))
+    wanted = [
+        replace(event, type="info", offset=None)
+        if event == sent
+        else replace(event, key=sent.key)
+        if event.process == "drain-broker-a-n2" and event.type == "ok" and (event.queue, event.offset) in places
+        else event
+        for event in good(2)
+    ]
+
+    item = next(item for item in form(wanted, tmp_path)["recovered"].evidence if item.key == sent.key)
+
+    assert item.found == (
+        "drain-broker-a-n0 at broker-a/1@8",
+        "drain-broker-a-n1 at broker-a/1@8",
+        *(f"drain-broker-a-n2 at broker-a/{queue}@{offset}" for queue, offset in sorted([(1, 8), *places])),
+    )
+    assert (item.queue, item.offset) == (1, 8)
 
 
 @pytest.mark.parametrize("fields", DAMAGE.values(), ids=DAMAGE.keys())

@@ -14,6 +14,7 @@ from rmqops.chaos.evaluate import evaluate
 from rmqops.chaos.history import MalformedHistory, events, open_history
 from rmqops.chaos.verdict import CheckResult, Verdict
 from rmqops.errors import UsageError
+from rmqops.model.history import Event
 from tests.unit.chaos.checks.recorded import SMALL_RANGES, good, write
 
 if TYPE_CHECKING:
@@ -127,6 +128,19 @@ def test_keys_may_be_any_text(tmp_path: Path) -> None:
     renamed = [replace(event, key=names.get(event.key, event.key)) for event in good()]
 
     assert evaluate(write(renamed, tmp_path)).counts == evaluate(write(good(), tmp_path)).counts
+
+
+def test_a_story_is_in_one_order_also_where_its_lines_share_a_moment(tmp_path: Path) -> None:
+    sent = Event(1.0, "producer-1", "send", "invoke", "t", "b", 0, key="k")
+    answers = [replace(sent, type="ok", offset=2), replace(sent, type="info"), replace(sent, type="fail")]
+    reads = [Event(1.0, "consumer-1", "receive", "ok", "t", "b", 0, offset, "k") for offset in (1, 2, 10)]
+    stories = []
+    for told in ([sent, *answers, *reads], [*reversed(reads), *reversed(answers), sent]):
+        with open_history(write(told, tmp_path)) as history:
+            stories += history.stories(history.keys("select k from message")).values()
+
+    assert stories[0] == stories[1]
+    assert stories[0] == [sent, *reads, *(answers[number] for number in (2, 1, 0))]
 
 
 def test_a_check_that_breaks_is_inconclusive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
