@@ -13,8 +13,8 @@ from rmqops.operations.machines import Machine, machines
 from rmqops.transport.base import Transport, check, transport_for
 
 _SCRIPT = """
-sockets=$(cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == "0A" {printf "%s ", $2}')
-printf 'listening %s\\n' "$sockets"
+printf 'listening '
+cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == "0A" {printf "%s ", $2} END {print ""}'
 newline='
 '
 IFS=$newline links=
@@ -25,8 +25,9 @@ while [ $# -gt 0 ]; do
   printf 'instance %s\\n' "$dir"
   # Most instances of a machine share their releases; each process that is not started is 2 ms.
   if [ "$release $java" != "$links" ]; then
-    links="$release $java" release_name=$(readlink "$release") java_name=
-    [ -z "$java" ] || java_name=$(readlink "$java")
+    links="$release $java" release_name= java_name=
+    [ ! -L "$release" ] || release_name=$(readlink "$release")
+    [ ! -L "$java" ] || java_name=$(readlink "$java")
   fi
   printf 'release %s\\n' "$release_name"
   [ -z "$java" ] || printf 'java %s\\n' "$java_name"
