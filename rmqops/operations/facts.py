@@ -13,8 +13,8 @@ from rmqops.operations.machines import Machine, machines
 from rmqops.transport.base import Transport, check, transport_for
 
 _SCRIPT = """
-printf 'listening '
-cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == "0A" {printf "%s ", $2} END {print ""}'
+sockets=$(cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == "0A" {printf "%s ", $2}')
+printf 'listening %s\\n' "$sockets"
 newline='
 '
 IFS=$newline links=
