@@ -29,7 +29,7 @@ _UNLIMITED: Final = 1 << 62
 _SCRIPT: Final = """
 printf 'login-files '; ulimit -Hn
 printf 'login-locked '; ulimit -Hl
-read -r most < /proc/sys/fs/nr_open && printf 'nr-open %s\\n' "$most"
+printf 'nr-open '; cat /proc/sys/fs/nr_open
 awk '
   /^Max open files/ {print "init-files", $5}
   /^Max locked memory/ {print "init-locked", $5}
