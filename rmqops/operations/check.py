@@ -201,7 +201,8 @@ class _Check:
         sent = time.time()
         try:
             transport = self._transports(machine.instances[0]) if machine.instances else LocalTransport()
-            result = must(transport.run(sections.joined(commands, ROUND_SECONDS)), transport.host)
+            command = sections.joined(commands, ROUND_SECONDS, again=number > 0)
+            result = must(transport.run(command), transport.host)
         except RmqopsError as error:
             self._lost[machine.name] = error
             return ()

@@ -25,8 +25,9 @@ while [ $# -gt 0 ]; do
   printf 'instance %s\\n' "$dir"
   # Most instances of a machine share their releases; each process that is not started is 2 ms.
   if [ "$release $java" != "$links" ]; then
-    links="$release $java" release_name=$(readlink "$release") java_name=
-    [ -z "$java" ] || java_name=$(readlink "$java")
+    links="$release $java" release_name= java_name=
+    [ ! -L "$release" ] || release_name=$(readlink "$release")
+    [ ! -L "$java" ] || java_name=$(readlink "$java")
   fi
   printf 'release %s\\n' "$release_name"
   [ -z "$java" ] || printf 'java %s\\n' "$java_name"

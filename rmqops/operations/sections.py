@@ -48,7 +48,7 @@ class Answer:
 NEVER: Final = Answer(-1, "")
 
 
-def joined(commands: Sequence[Command], timeout: float) -> Command:
+def joined(commands: Sequence[Command], timeout: float, *, again: bool = False) -> Command:
     """Return one command that runs them all, each within its own time-out, without standard input.
 
     It runs as the login user when all of them may.
@@ -56,21 +56,23 @@ def joined(commands: Sequence[Command], timeout: float) -> Command:
     Args:
         commands: What is run, in this order.
         timeout: Seconds for all of them.
+        again: The clock was read at the end of an earlier one: its start is enough for the other bound.
     """
     parts = [
         f"{_line(command, timeout)} </dev/null 2>/dev/null; printf '\\n\\036end %s\\n' $?" for command in commands
     ]
     become = any(command.become for command in commands)
-    return Command.shell("\n".join([_CLOCK, *parts, _CLOCK]), timeout=timeout, become=become)
+    return Command.shell("\n".join([_CLOCK, *parts, *([] if again else [_CLOCK])]), timeout=timeout, become=become)
 
 
 def _line(command: Command, timeout: float) -> str:
-    """Return how a command is run; a script that may take all the time there is needs no process to watch it."""
-    shell = Command.shell("").argv[:2]
-    if command.argv[:2] == shell and command.timeout >= timeout:
+    """Return how a command is run; one that may take all the time there is needs no process to watch it."""
+    if command.timeout < timeout:
+        return f"timeout -k 1 {command.timeout:g} {command}"
+    if command.argv[:2] == Command.shell("").argv[:2]:
         script, _, *arguments = command.argv[2:]
         return f"(\nset -- {shlex.join(arguments)}\n{script}\n)"
-    return f"timeout -k 1 {command.timeout:g} {command}"
+    return str(command)
 
 
 def answers(output: str, count: int) -> tuple[Answer, ...]:
@@ -86,4 +88,4 @@ def clock(output: str, sent: float, received: float) -> tuple[float, float] | No
     of our clock; so the bounds are as wide as the journey of the command and its answer, however long it ran.
     """
     times = [float(text) for text in _TIME.findall(output)]
-    return (times[-1] - received, times[0] - sent) if len(times) > 1 else None
+    return (times[-1] - received, times[0] - sent) if times else None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 HONOURED: Final = frozenset(
@@ -37,6 +38,7 @@ class NotUnderstood(Exception):
     """An argument that rmqops does not honour; the message names it."""
 
 
+@lru_cache(maxsize=256)  # asked for each instance and each command; a fleet has a few
 def read(text: str) -> tuple[str, ...]:
     """Split arguments as Ansible does and return them, all of them honoured.
 

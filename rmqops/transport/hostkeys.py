@@ -85,11 +85,12 @@ def unknown(instances: Iterable[Instance]) -> tuple[HostKeyUnknown, ...]:
     Raises:
         HostKeyChanged: a host on the way has another key than the known one.
     """
-    targets = {destination.of(item): None for item in instances if item.connection != "local"}
-    strangers = [target for target in targets if not all(entries(hop) for hop in (*target.jumps, target))]
-    if not strangers:
-        return ()
+    remote = [item for item in instances if item.connection != "local"]
     with ThreadPoolExecutor(max_workers=PARALLEL) as pool:
+        # Each is a process of ssh, and its answer is kept: one for each machine, at once.
+        list(pool.map(destination.of, {item.machine: item for item in remote}.values()))
+        targets = {destination.of(item): None for item in remote}
+        strangers = [target for target in targets if not all(entries(hop) for hop in (*target.jumps, target))]
         found = {item.name: item for item in pool.map(_stranger, strangers) if item is not None}
     return tuple(found.values())
 

@@ -14,6 +14,7 @@ import hashlib
 import hmac
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 Standing = Literal["known", "unknown", "changed", "revoked"]
@@ -51,6 +52,7 @@ def fingerprint(key: bytes) -> str:
     return "SHA256:" + base64.b64encode(hashlib.sha256(key).digest()).decode("ascii").rstrip("=")
 
 
+@lru_cache(maxsize=8)  # each host of a fleet asks for the same files
 def parse(file: str, text: str) -> tuple[Entry, ...]:
     """Read a file; a line that is none is passed over, as ssh does."""
     entries = []

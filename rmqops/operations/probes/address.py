@@ -15,7 +15,9 @@ from rmqops.operations.probes import Finding, Survey, failed, ok, unknown
 from rmqops.operations.sections import Answer
 
 SUMMARY = "rocketmq_address (brokerIP1) and rocketmq_replication_address (brokerIP2) are bound on the machine."
-_SCRIPT: Final = "awk '$1 == \"|--\" {address = $2} /host LOCAL/ {print address}' /proc/net/fib_trie | sort -u"
+_SCRIPT: Final = (
+    "awk '$1 == \"|--\" {address = $2} /host LOCAL/ && !seen[address]++ {print address}' /proc/net/fib_trie"
+)
 
 
 def ask(_machine: Machine, _survey: Survey) -> Iterator[Command]:

@@ -34,6 +34,7 @@ LISTEN_SECONDS = 60
 """How long a listener stands when nobody ends it: longer than a round in which a machine hangs."""
 CONNECT_SECONDS = 3
 
+# `socket` and `selectors` bring a dozen modules and half of the time of a start; `_socket` is what they rest on.
 _PYTHON: Final = """
 code=$1 word=$2 python=
 shift 2
@@ -45,19 +46,19 @@ shift
 exec "$python" -I -S -c "$code" "$word" "$@"
 """
 _LISTEN: Final = """
-import os, select, socket, sys, time
+import _socket, os, select, sys, time
 end = time.monotonic() + float(sys.argv[2])
-standing = []
+standing = {}
 for port in map(int, sys.argv[3:]):
-    server = socket.socket()
-    server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    server = _socket.socket()
+    server.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
     try:
         server.bind(("", port))
         server.listen(128)
     except OSError:
         continue
     server.setblocking(False)
-    standing.append(server)
+    standing[server.fileno()] = server
     print("listening", port)
 if not standing: sys.exit()
 pid = os.fork()
@@ -69,29 +70,29 @@ null = os.open(os.devnull, os.O_RDWR)
 for number in (0, 1, 2): os.dup2(null, number)
 peers = []
 while time.monotonic() < end:
-    for ready in select.select(standing + peers, [], [], max(0, end - time.monotonic()))[0]:
+    for ready in select.select([*standing, *peers], [], [], max(0, end - time.monotonic()))[0]:
+        if ready not in standing:
+            peers.remove(ready)
+            os.close(ready)
+            continue
         try:
-            if ready in standing:
-                peer = ready.accept()[0]
-                peer.send(sys.argv[1].encode())
-                peers.append(peer)
-                continue
+            peer = standing[ready]._accept()[0]
+            peers.append(peer)
+            os.write(peer, sys.argv[1].encode())
         except OSError:
             continue
-        peers.remove(ready)
-        ready.close()
 """
 _DIAL: Final = """
-import errno, os, selectors, socket, struct, sys, time
+import _socket, errno, os, select, sys, time
 end = time.monotonic() + float(sys.argv[2])
-waiting = selectors.DefaultSelector()
-def told(text, key, said):
+poll, connecting, greeting = select.poll(), {}, {}
+def told(number, peer, text, said):
     print(text, said)
-    waiting.unregister(key)
-    key.close()
+    poll.unregister(number)
+    peer.close()
 for text in sys.argv[3:]:
     host, port, greets = text.split(":")
-    peer = socket.socket()
+    peer = _socket.socket()
     peer.setblocking(False)
     try:
         code = peer.connect_ex((host, int(port)))
@@ -100,32 +101,34 @@ for text in sys.argv[3:]:
     if code not in (0, errno.EINPROGRESS):
         print(text, "error", os.strerror(code))
         continue
-    waiting.register(peer, selectors.EVENT_WRITE, (text, greets == "1"))
-while waiting.get_map() and time.monotonic() < end:
-    for key, _ in waiting.select(max(0, end - time.monotonic())):
-        text, greets = key.data
-        peer = key.fileobj
-        if key.events & selectors.EVENT_WRITE:
-            code = peer.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    connecting[peer.fileno()] = peer, text, greets == "1"
+    poll.register(peer, select.POLLOUT)
+while (connecting or greeting) and time.monotonic() < end:
+    for number, _ in poll.poll(max(0, end - time.monotonic()) * 1000):
+        if number in connecting:
+            peer, text, greets = connecting.pop(number)
+            code = peer.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR)
             if code:
-                told(text, peer, "error " + os.strerror(code))
+                told(number, peer, text, "error " + os.strerror(code))
             elif greets:
-                waiting.modify(peer, selectors.EVENT_READ, key.data)
+                greeting[number] = peer, text
+                poll.modify(number, select.POLLIN)
             else:
-                told(text, peer, "connected")
+                told(number, peer, text, "connected")
         else:
+            peer, text = greeting.pop(number)
             try:
                 word = peer.recv(200).decode("ascii", "replace")
-                peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                reset = (1).to_bytes(4, sys.byteorder) + bytes(4)
+                peer.setsockopt(_socket.SOL_SOCKET, _socket.SO_LINGER, reset)
             except OSError as error:
                 word = os.strerror(error.errno)
-            told(text, peer, "word " + word)
-for key in list(waiting.get_map().values()):
-    connected = key.events & selectors.EVENT_READ
-    print(key.data[0], "silent" if connected else "error no answer within %s s" % sys.argv[2])
+            told(number, peer, text, "word " + word)
+for _, text, _ in connecting.values(): print(text, "error no answer within %s s" % sys.argv[2])
+for _, text in greeting.values(): print(text, "silent")
 """
 _HUSH: Final = """
-tr '\\0' '\\n' < "/proc/$1/cmdline" | grep -qFx -e "$2" && kill "$1"
+grep -qaF -e "$2" "/proc/$1/cmdline" && kill "$1"
 true
 """
 
@@ -170,12 +173,12 @@ def hush(machine: Machine, survey: Survey) -> Iterator[Command]:
         yield Command.shell(_HUSH, pid, _word(machine, survey), become=_privileged(machine))
 
 
-ROUNDS = (lambda _machine, _survey: (), listen, dial, hush)
-
-
-def ask(machine: Machine, survey: Survey) -> Iterator[Command]:
-    """Ask nothing in the first round: the ports are looked at before our listeners stand on them."""
+def ask(_machine: Machine, _survey: Survey) -> Iterator[Command]:
+    """Ask nothing in the first two rounds: the ports are looked at before our listeners stand on them."""
     yield from ()
+
+
+ROUNDS = (ask, ask, listen, dial, hush)
 
 
 def judge(machine: Machine, answers: tuple[Answer, ...], survey: Survey) -> Iterator[Finding]:
@@ -206,9 +209,10 @@ def judge(machine: Machine, answers: tuple[Answer, ...], survey: Survey) -> Iter
 def needs(machine: Machine, survey: Survey) -> Iterator[tuple[_Need, Machine]]:
     """Yield every connection that a machine must be able to make, with the machine at its other end, each once."""
     seen = set()
+    controller = machine not in survey.machines
     for owner in survey.machines:
         for target in owner.instances:
-            for need in _needs(machine, owner, target, controller=machine not in survey.machines):
+            for need in _needs(machine, owner, target, controller=controller):
                 if need.place not in seen:
                     seen.add(need.place)
                     yield need, owner
@@ -266,7 +270,6 @@ def _python(machine: Machine, survey: Survey, code: str, word: str, *arguments: 
         *candidates,
         "--",
         *arguments,
-        timeout=CONNECT_SECONDS + 4,
         become=_privileged(machine),
     )
 

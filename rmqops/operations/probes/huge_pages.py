@@ -20,9 +20,12 @@ SWITCH = "/sys/kernel/mm/transparent_hugepage/enabled"
 FILE = "/etc/tmpfiles.d/rocketmq.conf"
 
 _SCRIPT: Final = """
-printf 'container %s\\n' "$(systemd-detect-virt -c 2>/dev/null)"
+mode=
+{ read -r mode < "$1"; } 2>/dev/null
+printf 'enabled %s\\n' "$mode"
+case $mode in *'[always]'*) ;; *) exit 0 ;; esac
 [ ! -w "$1" ] || echo 'writable yes'
-[ ! -r "$1" ] || printf 'enabled %s\\n' "$(cat "$1")"
+printf 'container %s\\n' "$(systemd-detect-virt -c 2>/dev/null)"
 """
 _MEND: Final = """
 set -eu
@@ -36,7 +39,7 @@ echo madvise > "$switch"
 
 
 def ask(_machine: Machine, _survey: Survey) -> Iterator[Command]:
-    """Read the switch, whether it can be set, and whether the machine is a container."""
+    """Read the switch; where it is wrong, whether it can be set, and whether the machine is a container."""
     yield Command.shell(_SCRIPT, SWITCH)
 
 

@@ -27,9 +27,9 @@ _LOCKERS: Final = ("transientStorePoolEnable", "warmMapedFileEnable", "warmMappe
 _UNLIMITED: Final = 1 << 62
 
 _SCRIPT: Final = """
-printf 'login-files %s\\n' "$(ulimit -Hn)"
-printf 'login-locked %s\\n' "$(ulimit -Hl)"
-printf 'nr-open %s\\n' "$(cat /proc/sys/fs/nr_open)"
+printf 'login-files '; ulimit -Hn
+printf 'login-locked '; ulimit -Hl
+printf 'nr-open '; cat /proc/sys/fs/nr_open
 awk '
   /^Max open files/ {print "init-files", $5}
   /^Max locked memory/ {print "init-locked", $5}

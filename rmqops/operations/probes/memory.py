@@ -28,7 +28,7 @@ awk '
   $1 == "MemTotal:" {printf "total %.0f\\n", $2 * 1024}
   $1 == "MemAvailable:" {printf "available %.0f\\n", $2 * 1024}' /proc/meminfo
 for limit in /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes; do
-  [ ! -r "$limit" ] || printf 'limit %s\\n' "$(cat "$limit")"
+  [ ! -r "$limit" ] || { read -r most < "$limit"; printf 'limit %s\\n' "$most"; }
 done
 """
 

@@ -17,15 +17,16 @@ from rmqops.operations.sections import TIMED_OUT, Answer
 SUMMARY = "The machine's own name resolves at once; a JVM looks it up as it starts."
 WANTED = "its own name resolves at once"
 _SCRIPT: Final = """
-printf '%s ' "$(uname -n)"
-found=$(timeout 2 getent ahostsv4 "$(uname -n)") || exit
+name=$(uname -n)
+printf '%s ' "$name"
+found=$(timeout 2 getent ahostsv4 "$name") || exit
 printf '%s\\n' "${found%% *}"
 """
 
 
 def ask(_machine: Machine, _survey: Survey) -> Iterator[Command]:
     """Look the name up."""
-    yield Command.shell(_SCRIPT, timeout=3)
+    yield Command.shell(_SCRIPT)
 
 
 def judge(_machine: Machine, answers: tuple[Answer, ...], _survey: Survey) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rmqops.model.commands import Command
+from rmqops.model.topology import Instance
 from rmqops.operations import facts
 from rmqops.operations.machines import Machine
 from rmqops.operations.plan import ports
@@ -18,18 +19,29 @@ from rmqops.operations.sections import Answer
 SUMMARY = "Every port of every instance is free or held by that instance; who holds it otherwise is named."
 
 
-def ask(machine: Machine, _survey: Survey) -> Iterator[Command]:
-    """Ask who listens on each port."""
-    yield facts.owners_question([port for item in machine.instances for _, port in ports(item)])
+def wait(_machine: Machine, _survey: Survey) -> Iterator[Command]:
+    """Ask nothing in the first round, with which the state of the instances comes: where anybody listens."""
+    yield from ()
+
+
+def ask(machine: Machine, survey: Survey) -> Iterator[Command]:
+    """Ask who listens on those of the ports where anybody does."""
+    held = [port for item in machine.instances for port in _held(item, survey)]
+    if held:
+        yield facts.owners_question(held)
+
+
+ROUNDS = (wait, ask)
 
 
 def judge(machine: Machine, answers: tuple[Answer, ...], survey: Survey) -> Iterator[Finding]:
     """Hold the listeners against the processes of our instances."""
-    owners = facts.parse_owners(answers[0].output)
+    owners = facts.parse_owners("".join(answer.output for answer in answers))
     for item in machine.instances:
         numbers = ", ".join(str(port) for _, port in ports(item))
         wanted = "free, or held by the instance"
-        if not answers[0].ok or item.name not in survey.facts:
+        told = all(answer.ok for answer in answers) and (answers or not _held(item, survey))
+        if item.name not in survey.facts or not told:
             yield unknown("not found out", wanted, "Look with `ss -ltnp`", subject=item.name)
             continue
         pid = survey.facts[item.name].pid
@@ -44,6 +56,12 @@ def judge(machine: Machine, answers: tuple[Answer, ...], survey: Survey) -> Iter
         if not foreign:
             held = any(port in owners for _, port in ports(item))
             yield ok(f"{numbers} {'held by it' if held else 'free'}", wanted, subject=item.name)
+
+
+def _held(instance: Instance, survey: Survey) -> list[int]:
+    """Return the ports of an instance on which something listened as its state was asked for."""
+    state = survey.facts.get(instance.name)
+    return [port for _, port in ports(instance) if state is not None and port in state.listening]
 
 
 def _ours(owner: str, pid: int | None) -> bool:

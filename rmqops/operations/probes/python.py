@@ -27,8 +27,8 @@ _MODULES: Final = (
 )
 _LOOK: Final = """
 import sys
-from importlib.util import find_spec
-missing = [name for name in sys.argv[1].split() if find_spec(name) is None]
+def absent(name): return all(finder.find_spec(name) is None for finder in sys.meta_path)
+missing = [name for name in sys.argv[1].split() if absent(name)]
 print("%d.%d.%d" % sys.version_info[:3], ",".join(missing) or "-")
 """
 _SCRIPT: Final = """

@@ -20,7 +20,7 @@ TYPE_EXEC = 240
 
 _SYSTEMD: Final = """
 [ ! -d /run/systemd/system ] || echo 'runs yes'
-systemctl --version | sed -n '1s/[^0-9]*\\([0-9]*\\).*/version \\1/p'
+systemctl --version | { read -r _ version _ && printf 'version %s\\n' "${version%%[!0-9]*}"; }
 """
 _TOOLS: Final = (
     'for tool in setsid nohup flock grep sed awk; do command -v "$tool" > /dev/null || echo "$tool"; done'

@@ -31,11 +31,12 @@ for path; do
   case " $seen " in *" $device "*) continue ;; esac
   seen="$seen $device"
   printf 'place %s\\n' "${place:-/}"
-  [ "$(df -B1 --output=avail "$place/" | tail -n 1)" -ge 268435456 ] || { echo full; continue; }
+  free=$(df -B1 --output=avail "$place/") free=${free##*[!0-9]}
+  [ "${free:-0}" -ge 268435456 ] || { echo full; continue; }
   file=$(mktemp "$place/.rmqops-check-XXXXXX") || continue
   exec 3<> "$file"
   rm -f "$file"
-  LC_ALL=C timeout -s INT 1 dd if=/dev/zero of=/dev/fd/3 bs=1M count=16 oflag=dsync 2>&1 | grep copied
+  LC_ALL=C timeout -s INT 1 dd if=/dev/zero of=/dev/fd/3 bs=1M count=16 oflag=dsync 2>&1
   exec 3>&-
 done
 """

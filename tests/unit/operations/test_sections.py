@@ -49,7 +49,9 @@ def test_the_clock_is_bounded_by_the_journey_and_not_by_the_work() -> None:
     low, high = sections.clock(output, 10.0, 30.3) or (0, 0)
     assert round(low, 6) == 99.7
     assert round(high, 6) == 100.2
-    assert sections.clock("\x1eclock 110.2\n", 10.0, 30.3) is None
+    once = sections.clock("\x1eclock 110.2\n", 10.0, 30.3) or (0, 0)
+    assert [round(bound, 6) for bound in once] == [79.9, 100.2]
+    assert sections.clock("", 10.0, 30.3) is None
     assert sections.clock("\x1eclock %N\n\x1eclock %N\n", 10.0, 30.3) is None
 
 
