@@ -19,7 +19,7 @@ from pathlib import PurePosixPath
 
 from rmqops.chaos import marks
 from rmqops.chaos.workload.java import Made
-from rmqops.errors import PreflightFailed
+from rmqops.errors import OperationFailed, PreflightFailed
 from rmqops.model.commands import Command
 from rmqops.model.topology import Client
 from rmqops.operations.probes.java import LEAST
@@ -110,14 +110,21 @@ class Seen:
         """Put there what is missing.
 
         Raises:
-            OperationFailed: it cannot be put there.
+            PreflightFailed: it cannot be put there.
         """
         room, run = str(self.room), self.transport.run
-        check(run(Command.shell(_ROOM, room, self.user)), self.client.name)
-        for piece in self.missing:
-            self.transport.put(piece.content(), f"{room}/.{piece.name}.tar.gz", 0o644)
-            command = Command.shell(_UNPACK, room, self.user, piece.name, timeout=UNPACK_SECONDS)
-            check(run(command), self.client.name)
+        try:
+            check(run(Command.shell(_ROOM, room, self.user)), self.client.name)
+            for piece in self.missing:
+                self.transport.put(piece.content(), f"{room}/.{piece.name}.tar.gz", 0o644)
+                command = Command.shell(_UNPACK, room, self.user, piece.name, timeout=UNPACK_SECONDS)
+                check(run(command), self.client.name)
+        except OperationFailed as error:
+            raise PreflightFailed(
+                f"{self.client.name}: what the load needs cannot be put into {room}; the cluster was not touched",
+                detail="\n".join(filter(None, [error.message, error.detail])),
+                remedy="make room there, see ansible_become, or set another rocketmq_base_dir for it",
+            ) from error
         load = self.room / self.load
         return Stowed(
             self.client, self.transport, self.room, self.java, self.major, load / "classes", load / "lib"
@@ -156,7 +163,8 @@ def look(client: Client, transport: Transport, made: Made) -> Seen:
         )
     else:
         java, version = _room(client) / runtime.name / "bin" / "java", runtime.java
-    major = int(re.match(r"(?:1\.)?(\d+)|", version)[1] or 0)  # type: ignore[index]  # the empty text matches
+    found = re.match(r"(?:1\.)?(\d+)", version)
+    major = int(found[1]) if found else 0
     if major < LEAST:
         raise PreflightFailed(
             f"{client.name} has {f'Java {version}' if version else 'no Java that runs'}, and the official client "

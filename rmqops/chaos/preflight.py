@@ -199,8 +199,8 @@ def stow(topology: Topology, load: Load, transports: Transports, say: Callable[[
         Where the load runs; nothing where that is this machine.
 
     Raises:
-        PreflightFailed: a host cannot run it; then nothing was put on any.
-        OperationFailed: what it needs cannot be put there.
+        PreflightFailed: a host cannot run it (then nothing was put on any), or what it needs cannot be put there.
+        OperationFailed: a host cannot be asked.
     """
     if load.where != "clients":
         return ()

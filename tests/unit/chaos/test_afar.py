@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import os
+import pwd
 import signal
+import tarfile
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -13,7 +17,7 @@ from hypothesis import strategies as st
 
 from rmqops.chaos import afar, cargo, clocks, preflight
 from rmqops.chaos.afar import Afar
-from rmqops.chaos.cargo import Stowed
+from rmqops.chaos.cargo import Piece, Seen, Stowed
 from rmqops.chaos.clocks import Offset
 from rmqops.chaos.drill import Load as LoadWanted
 from rmqops.chaos.load import Load, Worker
@@ -185,6 +189,33 @@ def test_what_a_host_has_already_is_not_put_there_again() -> None:
     seen = cargo.look(client(java="bundled"), FakeTransport(lambda _: (0, said)), MADE)
     assert [piece.name for piece in seen.missing] == ["java-17-x-0"]
     assert (seen.user, str(seen.java), seen.major) == ("ops", "/opt/rocketmq/load/java-17-x-0/bin/java", 17)
+
+
+def packed() -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        entry = tarfile.TarInfo("load/lib/a.jar")
+        entry.size = 3
+        archive.addfile(entry, io.BytesIO(b"jar"))
+    return buffer.getvalue()
+
+
+def test_what_is_missing_is_put_there_and_what_an_old_run_left_is_removed(tmp_path: Path) -> None:
+    user = pwd.getpwuid(os.getuid()).pw_name
+    pieces = (Piece("load-0", packed),)
+    seen = Seen(client(tmp_path), LocalTransport(), user, PurePosixPath("/java"), 17, "load-0", pieces)
+    room = tmp_path / "load"
+    for run in ("old", "under-way"):
+        (room / "runs" / run).mkdir(parents=True)
+    with LocalTransport().open(Command.shell("cat", "-Drmqops.load=under-way", become=False), talk=True):
+        for _ in range(2):  # somebody else may have put it there meanwhile
+            assert str(seen.stow().library) == str(room / "load-0" / "lib")
+        assert sorted(path.name for path in room.iterdir()) == ["load-0", "runs"]
+        assert [path.name for path in (room / "runs").iterdir()] == ["under-way"]
+    assert (room / "load-0" / "lib" / "a.jar").read_bytes() == b"jar"
+    (tmp_path / "file").write_text("")
+    with pytest.raises(PreflightFailed, match=r"c1: what the load needs cannot be put into .*file/load"):
+        replace(seen, client=client(tmp_path / "file")).stow()
 
 
 def test_without_hosts_for_it_a_load_is_refused() -> None:
