@@ -19,10 +19,11 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 CLIENTS = ("client-1", "client-2")
 LOAD = ("--driver", "java", "--where", "clients", "--consumers", "2")
+TOPIC = "every NameServer knows it"
 STEADY = "steady load for"
 MARK = "-Drmqops.load="
-WITHIN = 10
-"""Seconds for the load to be gone once nobody is there who wants it."""
+WITHIN = 15
+"""Seconds for the load to be gone, and to be seen gone over ssh; less than those after which it ends by itself."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,13 @@ class Hosts:
         return {line.split()[-1].rpartition(":")[0].removeprefix("[::ffff:").removesuffix("]") for line in lines}
 
 
+def until(condition: Callable[[], bool], seen: Callable[[], object], seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, seen()
+        time.sleep(0.2)
+
+
 @pytest.fixture(scope="module")
 def hosts(lab: Callable[..., LabUp], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosts]:
     up = lab(hosts=3, clients=2)
@@ -63,14 +71,13 @@ def hosts(lab: Callable[..., LabUp], tmp_path_factory: pytest.TempPathFactory) -
 
 
 def test_the_load_runs_and_dies_on_the_clients_hosts(hosts: Hosts, tmp_path: Path) -> None:
-    with drill(hosts.cluster, tmp_path, *LOAD, name="kill-clients") as under_way:
-        under_way.wait_for(STEADY)
-        # Consumers first, then producers, by turns over the two hosts.
-        assert hosts.workers() == {
-            client: [f"consumer-{n}", f"producer-{n}"] for n, client in enumerate(CLIENTS, 1)
-        }
-        access = hosts.lab.lab.access.addresses
-        assert {access[hosts.lab.lab.find(client)] for client in CLIENTS} <= hosts.peers()
+    with drill(hosts.cluster, tmp_path, *LOAD, "--duration", "24", name="kill-clients") as under_way:
+        under_way.wait_for(TOPIC)
+        # Consumers first, then producers, by turns; all of them live until the load has been steady for 8 s.
+        wanted = {client: [f"consumer-{n}", f"producer-{n}"] for n, client in enumerate(CLIENTS, 1)}
+        until(lambda: hosts.workers() == wanted, hosts.workers, 60)
+        addresses = {hosts.lab.lab.access.addresses[hosts.lab.lab.find(client)] for client in CLIENTS}
+        until(lambda: addresses <= hosts.peers(), hosts.peers, 60)
         code, told = under_way.end()
     assert code == 0, f"{findings(tmp_path)}\n{told}"
     assert hosts.left() == ""
@@ -92,9 +99,6 @@ def test_nothing_is_left_when_rmqops_is_killed(hosts: Hosts, tmp_path: Path) -> 
     with drill(hosts.cluster, tmp_path, *LOAD, name="kill-clients") as under_way:
         under_way.wait_for(STEADY)
         under_way.process.kill()
-    end = time.monotonic() + WITHIN
-    while any(hosts.workers().values()):
-        assert time.monotonic() < end, hosts.workers()
-        time.sleep(0.2)
+    until(lambda: not any(hosts.workers().values()), hosts.workers, WITHIN)
     hosts.cluster.must("chaos", "heal", str(the_run(tmp_path)))
     hosts.cluster.must("status")
