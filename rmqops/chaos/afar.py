@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -205,10 +206,10 @@ class Afar:
             if self._closed.is_set():
                 return
             self._closed.set()
-        for running in self._opened:
-            running.close()
         if self._run is None:
             return
+        with ThreadPoolExecutor(max_workers=32) as pool:  # a connection that is cut takes its time for each
+            list(pool.map(lambda running: running.close(), self._opened))
         room = self._stowed.room / "runs" / self._run
         sweep = Command.shell(_SWEEP, self._run, str(room), timeout=SWEEP_SECONDS, become=False)
         try:
