@@ -20,7 +20,6 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 CLIENTS = ("client-1", "client-2")
 LOAD = ("--driver", "java", "--where", "clients", "--consumers", "2")
 TOPIC = "every NameServer knows it"
-STEADY = "steady load for"
 MARK = "-Drmqops.load="
 WITHIN = 15
 """Seconds for the load to be gone, and to be seen gone over ssh; less than those after which it ends by itself."""
@@ -97,8 +96,8 @@ def test_the_load_runs_and_dies_on_the_clients_hosts(hosts: Hosts, tmp_path: Pat
 
 def test_nothing_is_left_when_rmqops_is_killed(hosts: Hosts, tmp_path: Path) -> None:
     with drill(hosts.cluster, tmp_path, *LOAD, name="kill-clients") as under_way:
-        under_way.wait_for(STEADY)
+        under_way.wait_for(TOPIC)
+        until(lambda: all(hosts.workers().values()), hosts.workers, 60)
         under_way.process.kill()
     until(lambda: not any(hosts.workers().values()), hosts.workers, WITHIN)
     hosts.cluster.must("chaos", "heal", str(the_run(tmp_path)))
-    hosts.cluster.must("status")
