@@ -51,7 +51,8 @@ is wrong with one, with file and line, and touches nothing.
 - A **host** is an instance: one process, a NameServer or a broker. Several may share one machine (`ansible_host`).
 - The group **`namesrv`** holds the NameServers.
 - The group **`brokers`** has one child group for each broker group; its name is RocketMQ's `brokerName`.
-- Hosts of the group **`clients`** run nothing of RocketMQ's; rmqops passes over them.
+- Hosts of the group **`clients`** run none of the instances; a drill's load may run there ([drills](drills.md)).
+  Of rmqops' variables they use `rocketmq_base_dir`, `rocketmq_java` and `rocketmq_java_home`.
 
 ```yaml
 {example}```

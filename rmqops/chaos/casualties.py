@@ -1,6 +1,7 @@
 """Processes of the load that a drill kills, and the new lives that take their places.
 
-They are ours, on this machine, and die with the run, so they need no dead-man; the journal names them, too.
+They are ours, on this machine or a client's host, and die with the run, so they need no dead-man; the journal
+names them, too.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ class Casualties:
     @property
     def told(self) -> Sequence[tuple[Strike, str]]:
         """Each strike and whom it means, in words."""
-        return [(one.strike, f"{one.worker.name} (pid {one.worker.process.pid})") for one in self._chosen]
+        return [(one.strike, f"{one.worker.name} ({_whereabouts(one.worker)})") for one in self._chosen]
 
     @property
     def errors(self) -> Sequence[str]:
@@ -143,8 +144,12 @@ class Casualties:
                 value={
                     "target": one.strike.target,
                     "instance": one.worker.name,
-                    "address": f"pid {one.worker.process.pid}",
+                    "address": _whereabouts(one.worker),
                     **self._phase,
                 },
             )
         )
+
+
+def _whereabouts(worker: Worker) -> str:
+    return f"pid {worker.process.pid}" + (f" on {worker.where.name}" if worker.where.name else "")

@@ -21,6 +21,7 @@ Allowance = Literal["majority", "last-nameserver", "several-groups"]
 Expectation = Literal["service", "standstill", "anything"]
 Order = Literal["given", "shuffled", "random"]
 DriverName = Literal["native", "java"]
+Whereabouts = Literal["controller", "clients"]
 
 _SUFFIXES = (".yml", ".yaml")
 _LARGEST = 1 << 20
@@ -63,6 +64,10 @@ class Load(_Part):
         default="native", description="Our own client, or the release's official Java client."
     )
     client: JavaClient = Field(default=JavaClient(), description="Settings of the driver java.")
+    where: Whereabouts = Field(
+        default="controller",
+        description="Where its processes run: on this machine, or by turns on the hosts of the group clients.",
+    )
     choice: Choice = Field(default="round-robin", description="Which queue a message goes to.")
     producers: int = Field(default=2, ge=1, le=1000, description="Processes that send.")
     consumers: int = Field(
@@ -82,6 +87,15 @@ class Load(_Part):
     def _client_is_javas(self) -> Self:
         if self.driver != "java" and self.client != JavaClient():
             raise ValueError("client has settings of the driver java, so say driver: java")
+        return self
+
+    @model_validator(mode="after")
+    def _hosts_run_java(self) -> Self:
+        if self.where == "clients" and self.driver != "java":
+            raise ValueError(
+                "where: clients needs driver: java, because the native client needs rmqops' own Python, "
+                "which hosts do not have"
+            )
         return self
 
 

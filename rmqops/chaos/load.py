@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import re
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from rmqops.chaos.outage import GAP
+from rmqops.chaos.places import Here, Place, Process
 from rmqops.chaos.recorder import Recorder
 from rmqops.chaos.workload import settings
 from rmqops.chaos.workload.drivers import Driver, Settings
@@ -51,7 +53,9 @@ class Worker:
     """One process."""
 
     settings: Settings
-    process: asyncio.subprocess.Process
+    process: Process
+    where: Place = field(kw_only=True)
+    """What it runs on; a new life in its place runs there, too."""
     count: Count = field(default_factory=Count)
     complaints: deque[str] = field(default_factory=lambda: deque(maxlen=20))
     """The end of what it wrote to standard error."""
@@ -72,17 +76,23 @@ class Worker:
 
 
 class Load:
-    """All processes of the load of one run; ``await close()`` on every way out."""
+    """All processes of the load of one run; ``await close()`` on every way out.
 
-    def __init__(self, recorder: Recorder, driver: Driver) -> None:
+    Args:
+        recorder: Takes their lines.
+        driver: Starts them on this machine.
+        places: Where they run, by turns, if that is elsewhere.
+    """
+
+    def __init__(self, recorder: Recorder, driver: Driver, places: Sequence[Place] = ()) -> None:
         self._recorder = recorder
-        self._driver = driver
+        self._places = places or (Here(driver),)
         self.workers: list[Worker] = []
 
     async def start(self, wanted: Sequence[Settings]) -> None:
         """Start one process for each of the settings."""
-        for one in wanted:
-            await self._start(one, one.name, 1)
+        for one, where in zip(wanted, itertools.cycle(self._places), strict=False):
+            await self._start(one, one.name, 1, where)
 
     async def kill(self, worker: Worker) -> int:
         """Kill a process by ``kill -9``, and return what it ended with once all that it had said is on record."""
@@ -100,17 +110,11 @@ class Load:
         again = replace(dead.settings, name=f"{dead.place}-{life}")
         if isinstance(again, ProducerSettings):
             again = replace(again, prefix=f"p{dead.place.removeprefix('producer-')}-{life}")
-        return await self._start(again, dead.place, life)
+        return await self._start(again, dead.place, life, dead.where)
 
-    async def _start(self, one: Settings, place: str, life: int) -> Worker:
-        process = await asyncio.create_subprocess_exec(
-            *self._driver.argv(one, self._recorder.path.parent),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C is for the run, which ends them in order
-        )
-        worker = Worker(one, process, place=place, life=life)
+    async def _start(self, one: Settings, place: str, life: int, where: Place) -> Worker:
+        process = await where.start(one, self._recorder.path.parent)
+        worker = Worker(one, process, where=where, place=place, life=life)
         worker.reading = asyncio.create_task(self._read(worker))
         self.workers.append(worker)
         return worker
@@ -133,7 +137,10 @@ class Load:
     @property
     def client(self) -> Mapping[str, str]:
         """What the producers say of their client; nothing before one has begun."""
-        return next((worker.client for worker in self.producers if worker.client), {})
+        said = next((worker.client for worker in self.producers if worker.client), {})
+        names = ", ".join(place.name for place in self._places if place.name)
+        told = {key: value for place in self._places for key, value in place.told.items()}
+        return {**said, **({"on": names} if names else {}), **told}
 
     def alive(self) -> None:
         """Make sure that none has died.
@@ -213,6 +220,10 @@ class Load:
         if any(worker.process.returncode is None for worker in self.producers):
             await asyncio.sleep(5 * FLUSH)
         await self._kill(self.producers)
+        ends = await asyncio.gather(*(place.close() for place in self._places), return_exceptions=True)
+        for end in ends:
+            if end is not None:
+                raise end
 
     async def _kill(self, workers: Sequence[Worker]) -> None:
         for worker in workers:

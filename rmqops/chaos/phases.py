@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from rmqops.chaos import targets, terms
 from rmqops.chaos.crew import account, crew
@@ -11,6 +11,7 @@ from rmqops.chaos.drill import Drill, scheduled
 from rmqops.chaos.journal import Entry, Journal, State, Step
 from rmqops.chaos.load import Load
 from rmqops.chaos.phase import INTERVAL, PhaseRun, Scene
+from rmqops.chaos.places import Place
 from rmqops.chaos.readback import Reader
 from rmqops.chaos.recorder import Recorder
 from rmqops.chaos.report import words
@@ -50,6 +51,7 @@ class Phases:
         say: Callable[[str], None],
         driver: Driver,
         clients: tuple[str, ...] = (),
+        places: Sequence[Place] = (),
     ) -> None:
         self._topology = topology
         self._drill = drill
@@ -60,7 +62,7 @@ class Phases:
         self._say = say
         self._topic = f"{topics.DRILL_PREFIX}{run}"
         self._topic_made = False
-        self._load = Load(recorder, driver)
+        self._load = Load(recorder, driver, places)
         self._shares = driver.shares
         self._sampler = RouteSampler(topology, recorder.event, recorder.now)
         self._sampling = asyncio.ensure_future(self._sampler.run())
@@ -117,11 +119,14 @@ class Phases:
             if self._phase is not None:
                 await self._phase.close()
         finally:
-            await self._load.close()
+            ends = await asyncio.gather(self._load.close(), return_exceptions=True)
             self._sampling.cancel()
             await asyncio.gather(self._sampling, return_exceptions=True)
         if self._topic_made and not self._keep_topic:
             await self._delete_topic()
+        for end in ends:
+            if end is not None:
+                raise end
 
     async def _make_topic(self, client: Client) -> None:
         self._note("topic", "intent", self._topic)

@@ -13,16 +13,27 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from rmqops.chaos import faults, guard, healing, targets
+from rmqops.chaos import afar, cargo, faults, guard, healing, targets
 from rmqops.chaos.drill import Drill, Load, Strike
 from rmqops.chaos.faults import Aim
+from rmqops.chaos.places import Place
 from rmqops.chaos.workload import java
 from rmqops.chaos.workload.drivers import Driver, Native
 from rmqops.errors import OperationFailed, PreflightFailed
-from rmqops.model.topology import Instance, Topology
+from rmqops.model.commands import Command
+from rmqops.model.topology import Client, Instance, Reachable, Topology
 from rmqops.operations import status
 from rmqops.operations.logbook import state_directory
 from rmqops.transport.base import Transport
+
+Transports = Callable[[Reachable], Transport]
+
+# Prints the address that this host takes to each of the arguments.
+_SOURCES = """
+for to in "$@"; do
+  ip -4 -o route get "$to"
+done | sed -n 's/.* src \\([0-9.]*\\).*/\\1/p' | sort -u
+"""
 
 
 def permit(topology: Topology, drill: Drill, typed: str | None) -> None:
@@ -134,14 +145,77 @@ def driver(topology: Topology, load: Load) -> Driver:
     return java.prepare(topology.version, load.client.model_dump(by_alias=True))
 
 
-def addresses(topology: Topology) -> tuple[str, ...]:
-    """Return the addresses from which this machine reaches the instances; nothing is sent for it."""
+def place(topology: Topology, load: Load) -> None:
+    """Make sure that there is a machine for the load to run on; nothing is sent for it.
+
+    Raises:
+        PreflightFailed: there is none.
+    """
+    if load.where == "clients" and not topology.clients:
+        raise PreflightFailed(
+            f"the drill's load is to run on hosts of the group clients, and {topology.inventory} has none; "
+            "nothing was touched",
+            remedy="list hosts that carry no instance in a group clients, or use --where controller",
+        )
+
+
+def addresses(topology: Topology, load: Load, transports: Transports) -> tuple[str, ...]:
+    """Return the addresses from which the load reaches the instances; nothing is sent to those.
+
+    Raises:
+        PreflightFailed: a client's host cannot tell.
+    """
+    if load.where == "clients":
+        with ThreadPoolExecutor(max_workers=32) as pool:
+            told = pool.map(lambda one: _sources(topology, one, transports(one)), topology.clients)
+            return tuple(dict.fromkeys(address for found in told for address in found))
+    return _own_addresses(topology)
+
+
+def _sources(topology: Topology, client: Client, transport: Transport) -> list[str]:
+    done = transport.run(Command.shell(_SOURCES, *(one.ip for one in topology.instances), become=False))
+    if not done.ok or not done.stdout.split():
+        raise PreflightFailed(
+            f"{client.name} has no way to the instances; nothing was touched",
+            detail=done.stderr.strip() or None,
+            remedy="see its routes with ip route, or take it out of the group clients",
+        )
+    return done.stdout.split()
+
+
+def _own_addresses(topology: Topology) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for instance in topology.instances:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one, suppress(OSError):
             one.connect((instance.ip, instance.port))
             found[one.getsockname()[0]] = None
     return tuple(found)
+
+
+def stow(topology: Topology, load: Load, transports: Transports, say: Callable[[str], None]) -> tuple[Place, ...]:
+    """Make the clients' hosts ready for the load, and measure how far their clocks are from ours.
+
+    Returns:
+        Where the load runs; nothing where that is this machine.
+
+    Raises:
+        PreflightFailed: a host cannot run it (then nothing was put on any), or what it needs cannot be put there.
+        OperationFailed: a host cannot be asked.
+    """
+    if load.where != "clients":
+        return ()
+    made = java.make(topology.version)
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        seen = list(pool.map(lambda one: cargo.look(one, transports(one), made), topology.clients))
+        for one in seen:
+            if one.missing:
+                say(f"{one.client.name}: putting {', '.join(piece.name for piece in one.missing)} into {one.room}")
+        stowed = list(pool.map(lambda one: one.stow(), seen))
+    # One after the other, so that they do not make one another's round trips longer.
+    places = [afar.Afar(one, load.client.model_dump(by_alias=True), afar.measured(one)) for one in stowed]
+    for place in places:
+        say(f"load on {place.name}: {', '.join(f'{key} {value}' for key, value in place.told.items())}")
+    return tuple(places)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from rmqops.chaos.drill import Drill
 from rmqops.chaos.evaluate import evaluate
 from rmqops.chaos.journal import Entry, Journal
 from rmqops.chaos.phases import Phases
+from rmqops.chaos.places import Place
 from rmqops.chaos.recorder import Recorder
 from rmqops.chaos.report import ReportPaths, write_reports
 from rmqops.chaos.result import Result, write_result
@@ -21,8 +22,8 @@ from rmqops.chaos.settings import Settings
 from rmqops.chaos.verdict import Verdict, Verdicts
 from rmqops.chaos.workload.drivers import Driver
 from rmqops.errors import EXIT_INTERRUPTED, HealFailed, RmqopsError, UsageError
-from rmqops.model.topology import Instance, Topology
-from rmqops.transport.base import Transport, transport_for
+from rmqops.model.topology import Topology
+from rmqops.transport.base import transport_for
 
 Say = Callable[[str], None]
 
@@ -88,7 +89,7 @@ class _Ended:
     """What the load said of its client."""
 
 
-def run(request: Request, say: Say, transports: Callable[[Instance], Transport] = transport_for) -> Finished:
+def run(request: Request, say: Say, transports: preflight.Transports = transport_for) -> Finished:
     """Run a drill to its end, heal what it did, and judge it.
 
     Args:
@@ -102,18 +103,20 @@ def run(request: Request, say: Say, transports: Callable[[Instance], Transport] 
         UsageError: the runs' directory cannot be made.
     """
     preflight.permit(request.topology, request.drill, request.typed)
+    preflight.place(request.topology, request.drill.load)
     with preflight.alone(request.topology):
         preflight.steady(request.topology, transports)
-        clients = preflight.addresses(request.topology)
+        clients = preflight.addresses(request.topology, request.drill.load, transports)
         driver = preflight.driver(request.topology, request.drill.load)
         preflight.possible(request.topology, request.drill, transports, clients)
+        places = preflight.stow(request.topology, request.drill.load, transports, say)
         say("steady state: the cluster is healthy")
         directory, started = _directory(request)
         say(f"run {directory}")
         (directory / DRILL).write_text(request.drill.yaml(), encoding="utf-8")
         with Journal(directory) as journal, Recorder(directory) as recorder:
             journal.write(Entry("run", "intent", kind=request.drill.name, note=request.topology.cluster))
-            ended = asyncio.run(_perform(request, journal, recorder, transports, say, driver, clients))
+            ended = asyncio.run(_perform(request, journal, recorder, transports, say, driver, clients, places))
             problem, interrupted = ended.problem, ended.interrupted
             journal.write(Entry("run", "failed" if problem or interrupted else "done", note=str(problem or "")))
     return _judge(request, directory, started, ended)
@@ -123,10 +126,11 @@ async def _perform(
     request: Request,
     journal: Journal,
     recorder: Recorder,
-    transports: Callable[[Instance], Transport],
+    transports: preflight.Transports,
     say: Say,
     driver: Driver,
     clients: tuple[str, ...],
+    places: tuple[Place, ...],
 ) -> _Ended:
     """Go through the phases; on every way out, clean up."""
     phases = Phases(
@@ -142,6 +146,7 @@ async def _perform(
         say=say,
         driver=driver,
         clients=clients,
+        places=places,
     )
     body = asyncio.ensure_future(phases.perform())
     writing = asyncio.ensure_future(_write(recorder))

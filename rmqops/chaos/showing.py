@@ -12,16 +12,15 @@ from rmqops.chaos.runner import Request, Say
 from rmqops.chaos.suite import Outcome, Row, Suite
 from rmqops.chaos.verdict import Verdict
 from rmqops.errors import OperationFailed, PreflightFailed
-from rmqops.model.topology import Instance
 from rmqops.operations import health
-from rmqops.transport.base import Transport, transport_for
+from rmqops.transport.base import transport_for
 
 
 def perform(
     suite: Suite,
     request: Callable[[Drill], Request],
     say: Say,
-    transports: Callable[[Instance], Transport] = transport_for,
+    transports: preflight.Transports = transport_for,
 ) -> Iterator[Outcome]:
     """Yield what came of each row. A drill that fails or proves nothing does not end the suite.
 
@@ -41,7 +40,8 @@ def perform(
     refused: dict[str, str] = {}
     for name, wanted in requests.items():
         try:
-            preflight.possible(wanted.topology, wanted.drill, transports, preflight.addresses(wanted.topology))
+            clients = preflight.addresses(wanted.topology, wanted.drill.load, transports)
+            preflight.possible(wanted.topology, wanted.drill, transports, clients)
         except PreflightFailed as error:
             refused[name] = " ".join(filter(None, [error.message, error.detail]))
             say(f"{name} is left out: {refused[name]}")
@@ -56,7 +56,7 @@ def perform(
             yield outcome
 
 
-def _try(row: Row, wanted: Request, say: Say, transports: Callable[[Instance], Transport]) -> Outcome:
+def _try(row: Row, wanted: Request, say: Say, transports: preflight.Transports) -> Outcome:
     try:
         with suppress(OperationFailed):  # the drill itself refuses a cluster that is ill, and says why
             health.wait(wanted.topology)

@@ -34,7 +34,8 @@ def run(
     request = runner.Request(
         topology, drill, runs, chosen_seed() if seed is None else seed, typed=typed, keep_topic=keep_topic
     )
-    hosts.prepare(topology, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
+    clients = topology.clients if drill.load.where == "clients" else ()
+    hosts.prepare(topology, clients, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
     done = runner.run(request, clocked())
     if json:
         output.result_json({"run": str(done.run), **done.result.document()})
@@ -57,7 +58,9 @@ def rehearse(topology: Topology, drill: Drill, *, json: bool) -> int:
     from rmqops.chaos import preflight, rehearsal, targets
     from rmqops.transport.base import transport_for
 
-    probed = preflight.possible(topology, drill, transport_for, preflight.addresses(topology))
+    preflight.place(topology, drill.load)
+    clients = preflight.addresses(topology, drill.load, transport_for)
+    probed = preflight.possible(topology, drill, transport_for, clients)
     acts = rehearsal.acts(drill, probed)
     if json:
         output.result_json(
@@ -81,7 +84,7 @@ def rehearse(topology: Topology, drill: Drill, *, json: bool) -> int:
         output.result(f"# {act.step}\n{act.command}")
     for strike in drill.strikes:
         if targets.client(strike.target):
-            output.note(f"{strike.words}: a process of the load on this machine; no host is sent anything for it")
+            output.note(f"{strike.words}: a process of the load, so no instance's host is sent anything for it")
     output.note("nothing was struck")
     return 0
 

@@ -12,14 +12,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rmqops.errors import HostKeyUnknown
-    from rmqops.model.topology import Topology
+    from rmqops.model.topology import Client, Reachable, Topology
 
 _ROUNDS: Final = 4
 """A host behind one that was unknown itself shows its key only in the next round."""
 
 
-def prepare(topology: Topology, *, accept_new: bool, ask_become_pass: bool) -> None:
-    """Make a cluster's hosts ready to be talked to; nothing is changed on them.
+def prepare(
+    topology: Topology, clients: Sequence[Client] = (), *, accept_new: bool, ask_become_pass: bool
+) -> None:
+    """Make a cluster's hosts, and those of clients, ready to be talked to; nothing is changed on them.
 
     Raises:
         UsageError: no password was given.
@@ -27,21 +29,22 @@ def prepare(topology: Topology, *, accept_new: bool, ask_become_pass: bool) -> N
     """
     if ask_become_pass:
         _ask_become_password()
-    trust(topology, accept=accept_new)
+    trust(topology, clients, accept=accept_new)
 
 
-def trust(topology: Topology, *, accept: bool = False) -> None:
+def trust(topology: Topology, clients: Sequence[Client] = (), *, accept: bool = False) -> None:
     """See that the key of every host is known: show those that are not in one table, ask once, write them down.
 
     Raises:
         PreflightFailed: they were not accepted, or the key of a host on the way to others has changed.
     """
-    if all(item.connection == "local" for item in topology.instances):
+    hosts: tuple[Reachable, ...] = (*topology.instances, *clients)
+    if all(item.connection == "local" for item in hosts):
         return
     from rmqops.transport import hostkeys
 
     for _ in range(_ROUNDS):
-        found = hostkeys.unknown(topology.instances)
+        found = hostkeys.unknown(hosts)
         if not found:
             return
         for key in found:

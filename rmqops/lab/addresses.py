@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Address, IPv4Network
 from typing import Final
 
-from rmqops.lab.layout import FIRST_ADDRESS
+from rmqops.lab.layout import FIRST_ADDRESS, FIRST_CLIENT, Wanted
 
 CANDIDATES: Final = tuple(
     IPv4Network((f"10.{second}.{third}.0", 24)) for second in (213, 214, 227) for third in range(32)
@@ -37,7 +37,11 @@ def free(taken: Sequence[IPv4Network]) -> Iterator[IPv4Network]:
             yield candidate
 
 
-def addresses(subnet: str, hosts: Sequence[str]) -> dict[str, str]:
-    """Return the address of each host, by its place in the list, so that it never changes."""
+def addresses(subnet: str, wanted: Wanted) -> dict[str, str]:
+    """Return the address of each host, by its number, so that it never changes."""
     base = IPv4Network(subnet).network_address
-    return {host: str(base + FIRST_ADDRESS + index) for index, host in enumerate(hosts)}
+    return {
+        host: str(base + first + index)
+        for first, hosts in ((FIRST_ADDRESS, wanted.carriers), (FIRST_CLIENT, wanted.bare))
+        for index, host in enumerate(hosts)
+    }

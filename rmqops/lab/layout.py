@@ -1,7 +1,8 @@
 """PURE. Which instance runs on which host of a lab, and the inventory that says so.
 
 With fewer than six hosts the first ones carry a NameServer and a broker each; from six on, three are NameServers
-and the others form broker groups. What is left over is in the group ``clients``, which rmqops passes over.
+and the others form broker groups. What is left over is in the group ``clients``, and so are hosts that were asked
+for as such.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ FEWEST: Final = 3
 MOST: Final = 200
 """Of hosts; their addresses are the last byte of a /24 network, from :data:`FIRST_ADDRESS` on."""
 FIRST_ADDRESS: Final = 11
+MOST_CLIENTS: Final = 40
+FIRST_CLIENT: Final = FIRST_ADDRESS + MOST
+"""Clients are counted on their own, so that no address changes when hosts are added."""
 USER: Final = "ops"
 """Who logs in; the image has it."""
 
@@ -45,11 +49,23 @@ class Wanted:
     """Whether ``sudo`` asks for a password, as on most production hosts."""
     kernel_settings: bool = False
     """Whether hosts may write kernel settings, most of which are their machine's."""
+    clients: int = 0
+    """Hosts besides, which carry no instance."""
+
+    @property
+    def carriers(self) -> tuple[str, ...]:
+        """The names of the hosts that instances are placed on."""
+        return tuple(f"{self.name}-{number}" for number in range(1, self.hosts + 1))
+
+    @property
+    def bare(self) -> tuple[str, ...]:
+        """The names of the hosts besides."""
+        return tuple(f"{self.name}-c{number}" for number in range(1, self.clients + 1))
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The hosts' names."""
-        return tuple(f"{self.name}-{number}" for number in range(1, self.hosts + 1))
+        """All hosts' names."""
+        return self.carriers + self.bare
 
 
 @dataclass(frozen=True)
@@ -72,6 +88,8 @@ def check(wanted: Wanted) -> None:
     """
     if not FEWEST <= wanted.hosts <= MOST:
         raise UsageError(f"a lab has {FEWEST} to {MOST} hosts, not {wanted.hosts}", remedy="give --hosts 6")
+    if not 0 <= wanted.clients <= MOST_CLIENTS:
+        raise UsageError(f"a lab has 0 to {MOST_CLIENTS} clients, not {wanted.clients}", remedy="give --clients 1")
     if wanted.version not in RELEASES:
         known = ", ".join(RELEASES)
         raise UsageError(f"there is no release {wanted.version} that rmqops knows", remedy=f"use one of {known}")
@@ -106,7 +124,7 @@ def place(wanted: Wanted) -> tuple[Placed, ...]:
         UsageError: the hosts do not bear what is wanted.
     """
     check(wanted)
-    hosts = wanted.names
+    hosts = wanted.carriers
     placed = [Placed(f"namesrv-{number + 1}", "namesrv", hosts[number]) for number in range(NAMESERVERS)]
     free = list(hosts[NAMESERVERS:] if _apart(wanted) else hosts)
     for index in range(wanted.groups or _room(wanted)):
@@ -116,7 +134,7 @@ def place(wanted: Wanted) -> tuple[Placed, ...]:
             for number in range(_size(wanted.mode))
         ]
     taken = {each.host for each in placed}
-    left = [host for host in hosts if host not in taken]
+    left = [host for host in wanted.names if host not in taken]
     return (*placed, *(Placed(f"client-{number}", "client", host) for number, host in enumerate(left, 1)))
 
 

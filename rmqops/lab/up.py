@@ -74,14 +74,14 @@ def up(wanted: Wanted, directory: Path, say: Say) -> Up:
         kept.write(Record(wanted, (*written, str(inventory))))
         image = images.ensure(found, say)
         subnet = _network(found, wanted, kept, inventory)
-        access = kept.access(addresses.addresses(subnet, wanted.names))
+        access = kept.access(addresses.addresses(subnet, wanted))
         state.make_keys(kept, wanted, access.addresses)
         there = {host.name for host in present}
         missing = [name for name in wanted.names if name not in there]
         stopped = [host for host in present if not host.running]
         if missing or stopped:
             _make_room(found.count() + len(missing), say)
-            say(f"starting {len(missing) + len(stopped)} of {wanted.hosts} hosts on {subnet}")
+            say(f"starting {len(missing) + len(stopped)} of {len(wanted.names)} hosts on {subnet}")
         creation = Creation(image, kept.seeds, engine.limits())
         create = partial(_create, found, wanted.name, creation)
         made = [partial(create, name, access.addresses[name]) for name in missing]
@@ -101,10 +101,13 @@ def up(wanted: Wanted, directory: Path, say: Say) -> Up:
 
 
 def _refuse(wanted: Wanted, kept: State, present: Sequence[Host]) -> None:
-    if len(present) > wanted.hosts:
+    surplus = [host.name for host in present if host.name not in wanted.names]
+    if surplus:
+        bare = sum(host.name.startswith(f"{wanted.name}-c") for host in present)
         raise UsageError(
-            f"lab {wanted.name} has {len(present)} hosts, and {wanted.hosts} are wanted",
-            remedy=f"give --hosts {len(present)} or more, or run rmqops lab down first",
+            f"lab {wanted.name} has {len(present)} hosts, and {', '.join(surplus)} would be too many",
+            remedy=f"give --hosts {len(present) - bare}{f' --clients {bare}' if bare else ''} or more, "
+            "or run rmqops lab down first",
         )
     record = kept.read()
     if present and record is None:

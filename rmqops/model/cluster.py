@@ -11,20 +11,24 @@ import importlib
 import pkgutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Protocol, cast
+from typing import Final, Literal, Protocol, cast
 
 from rmqops.errors import InventoryError, Problem, Severity
 from rmqops.model import inventory, rules
 from rmqops.model.config_keys import ConfigKeys
 from rmqops.model.inventory import RawHost, RawInventory
 from rmqops.model.schema import Schema
-from rmqops.model.topology import Group, Instance, Kind, Mode, Topology, Value
+from rmqops.model.topology import Client, Group, Instance, Kind, Mode, Topology, Value
 from rmqops.model.variables import Unresolvable, resolve
 
 LOCAL: Final = "localhost"
 """The place of every instance with ``ansible_connection: local``."""
 
 _CONNECTION_KEYS: Final = ("ansible_host", "ansible_connection", "ansible_port", "ansible_user")
+CLIENTS: Final = "clients"
+"""The group of hosts that run none of ours, and that a drill's load may run on."""
+CLIENT_KEYS: Final = ("rocketmq_base_dir", "rocketmq_java", "rocketmq_java_home")
+"""The variables of ours that such a host has a use for."""
 _NAMED_HOSTS: Final = 3
 """Hosts named in one problem; more are counted."""
 
@@ -138,6 +142,11 @@ class Cluster:
         return tuple(self.hosts[name] for name in self.raw.groups.get("brokers", ()))
 
     @property
+    def clients(self) -> tuple[Host, ...]:
+        """The hosts of the group ``clients``."""
+        return tuple(self.hosts[name] for name in self.raw.groups.get(CLIENTS, ()))
+
+    @property
     def members(self) -> tuple[Host, ...]:
         """Every instance, once."""
         return tuple({host.name: host for host in self.nameservers + self.brokers}.values())
@@ -227,8 +236,9 @@ def resolved(
                     remedy = "Define what it uses, or write the value itself"
                     problems.append(host.problem(key, str(error), remedy, found=raw_host.variables[key]))
     cluster = Cluster(raw, reference, hosts, machine_memory)
+    judged = {(host.name, key) for host in cluster.clients for key in (*_CONNECTION_KEYS, *CLIENT_KEYS)}
     members = {host.name for host in cluster.members}
-    return cluster, [problem for problem in problems if problem.host in members]
+    return cluster, [one for one in problems if one.host in members or (one.host, one.key) in judged]
 
 
 def _broken_defaults(cluster: Cluster) -> Iterator[Problem]:
@@ -286,7 +296,12 @@ def _topology(cluster: Cluster) -> Topology:
             for name, members in cluster.groups.items()
         ),
         drillable=all(host.values["rocketmq_drillable"] is True for host in cluster.members),
+        clients=tuple(Client(host.name, host.machine, _connection(host), host.scope) for host in cluster.clients),
     )
+
+
+def _connection(host: Host) -> Literal["local", "ssh"]:
+    return "local" if host.place == LOCAL else "ssh"
 
 
 def _instance(host: Host, group: str | None) -> Instance:
@@ -295,6 +310,6 @@ def _instance(host: Host, group: str | None) -> Instance:
         kind=host.kind,
         group=group,
         host=host.machine,
-        connection="local" if host.place == LOCAL else "ssh",
+        connection=_connection(host),
         variables=host.scope,
     )

@@ -41,10 +41,7 @@ class Instance:
     @property
     def machine(self) -> str:
         """Where it runs, told apart: this machine, a host, or ``host:port`` where ssh has a port of its own."""
-        if self.connection == "local":
-            return "localhost"
-        port = str(self.variables["ansible_port"]) if "ansible_port" in self.variables else ""
-        return self.host if port in {"", "22"} else f"{self.host}:{port}"
+        return _machine(self)
 
     @property
     def ip(self) -> str:
@@ -78,6 +75,38 @@ class Instance:
 
 
 @dataclass(frozen=True)
+class Client:
+    """A host of the group ``clients``: none of our instances runs there; a drill's load may."""
+
+    name: str
+    host: str
+    """Where commands run: ``ansible_host``."""
+    connection: Literal["local", "ssh"]
+    variables: Mapping[str, Value] = field(repr=False)
+    """Every variable of the inventory host and every default of the role, resolved."""
+
+    def text(self, key: str) -> str:
+        """Return a variable as text; validation has made sure of those that a client has a use for."""
+        return str(self.variables[key])
+
+    @property
+    def machine(self) -> str:
+        """Where it is, told apart as for an instance."""
+        return _machine(self)
+
+
+Reachable = Instance | Client
+"""What a transport leads to."""
+
+
+def _machine(one: Reachable) -> str:
+    if one.connection == "local":
+        return "localhost"
+    port = str(one.variables["ansible_port"]) if "ansible_port" in one.variables else ""
+    return one.host if port in {"", "22"} else f"{one.host}:{port}"
+
+
+@dataclass(frozen=True)
 class Group:
     """Brokers that hold the same messages."""
 
@@ -98,6 +127,8 @@ class Topology:
     groups: tuple[Group, ...]
     drillable: bool
     """Whether drills may run without the cluster's name typed in."""
+    clients: tuple[Client, ...] = ()
+    """Hosts that a drill's load may run on; no part of the cluster."""
 
     @property
     def brokers(self) -> tuple[Instance, ...]:

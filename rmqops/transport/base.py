@@ -8,7 +8,7 @@ from typing import Protocol, Self
 
 from rmqops.errors import OperationFailed
 from rmqops.model.commands import Command, Result
-from rmqops.model.topology import Instance
+from rmqops.model.topology import Reachable
 
 
 class Running(Protocol):
@@ -23,6 +23,20 @@ class Running(Protocol):
 
         Raises:
             HostUnreachable: the connection was lost.
+        """
+
+    def chunks(self) -> Iterator[tuple[bytes, bytes]]:
+        """Yield what it says on its two outputs, as it comes, until it ends; instead of its lines.
+
+        Raises:
+            HostUnreachable: the connection was lost.
+        """
+
+    def tell(self, data: bytes) -> None:
+        """Hand in some input, if it was opened to be talked to; from any thread.
+
+        Raises:
+            OperationFailed: it takes none.
         """
 
     def close(self) -> None:
@@ -78,10 +92,11 @@ class Transport(Runner, Protocol):
             OperationFailed: it could not be read.
         """
 
-    def open(self, command: Command) -> Running:
+    def open(self, command: Command, *, talk: bool = False) -> Running:
         """Start a command that goes on until it is closed or the connection ends; its time-out does not matter.
 
-        It gets no input.
+        It gets no input, and its two outputs are one. With ``talk`` it gets what it is told, its outputs are
+        apart, and it must end by itself when its input does.
         """
 
 
@@ -99,7 +114,7 @@ def check(result: Result, host: str) -> Result:
     )
 
 
-def transport_for(instance: Instance) -> Transport:
+def transport_for(instance: Reachable) -> Transport:
     """Return the transport that reaches an instance's host.
 
     Raises:

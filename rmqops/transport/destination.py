@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from rmqops.errors import InventoryError, PreflightFailed, ToolMissing
-from rmqops.model.topology import Instance
+from rmqops.model.topology import Reachable
 from rmqops.transport import arguments, variables
 
 CONNECT: Final = 10.0
@@ -56,7 +56,7 @@ class Destination:
     timeout: float = field(default=CONNECT)
 
 
-def of(instance: Instance) -> Destination:
+def of(instance: Reachable) -> Destination:
     """Return how an instance's host is reached.
 
     Raises:
@@ -86,7 +86,7 @@ def of(instance: Instance) -> Destination:
     return _resolve(instance.host, tuple(chosen), ())
 
 
-def _read(instance: Instance, key: str) -> tuple[str, ...]:
+def _read(instance: Reachable, key: str) -> tuple[str, ...]:
     found = variables.text(instance, key)
     try:
         return arguments.read(found)

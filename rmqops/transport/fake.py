@@ -16,12 +16,22 @@ class FakeRunning:
     def __init__(self, code: int, lines: tuple[str, ...]) -> None:
         self.returncode: int | None = None
         self.closed = False
+        self.told = b""
         self._code = code
         self._lines = lines
 
     def __iter__(self) -> Iterator[str]:
         yield from self._lines
         self.returncode = self._code
+
+    def chunks(self) -> Iterator[tuple[bytes, bytes]]:
+        """Yield each line on the first output."""
+        for line in self:
+            yield f"{line}\n".encode(), b""
+
+    def tell(self, data: bytes) -> None:
+        """Keep it in ``told``."""
+        self.told += data
 
     def close(self) -> None:
         """Remember that it was closed."""
@@ -64,7 +74,7 @@ class FakeTransport:
             raise OperationFailed(f"{self.host}: {path} could not be read", detail="No such file or directory")
         return self.files[path][0]
 
-    def open(self, command: Command) -> FakeRunning:
+    def open(self, command: Command, *, talk: bool = False) -> FakeRunning:
         """Record the command; the lines of the table's answer are what the process says."""
         self.commands.append(command)
         code, stdout = self._answer(command)

@@ -47,9 +47,9 @@ class Hands(ABC):
         """Read a file; see :class:`rmqops.transport.base.Transport`."""
         return self._must(self._do(files.get(path), b""), f"{path} could not be read").out
 
-    def open(self, command: Command) -> Live:
+    def open(self, command: Command, *, talk: bool = False) -> Live:
         """Start a command that goes on; see :class:`rmqops.transport.base.Transport`."""
-        wrapped = wrapping.opened(command.argv, self._whom(command))
+        wrapped = wrapping.opened(command.argv, self._whom(command), talk=talk)
         pipe = self._start(wrapped)
         try:
             return Live(pipe, Conversation(wrapped, None, self.host), self.patience)

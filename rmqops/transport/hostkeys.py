@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from rmqops.errors import HostKeyChanged, HostKeyUnknown, HostUnreachable, OperationFailed
-from rmqops.model.topology import Instance
+from rmqops.model.topology import Reachable
 from rmqops.transport import destination, known_hosts
 from rmqops.transport.destination import Destination
 from rmqops.transport.known_hosts import Entry
@@ -77,7 +77,7 @@ def verify(target: Destination, key_type: str, key: str, blob: bytes) -> None:
     )
 
 
-def unknown(instances: Iterable[Instance]) -> tuple[HostKeyUnknown, ...]:
+def unknown(instances: Iterable[Reachable]) -> tuple[HostKeyUnknown, ...]:
     """Ask every host of which no key is known for its key, all at once; hosts on the way to others as well.
 
     A host that does not answer is passed over here: whoever needs it will say so.

@@ -8,11 +8,14 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Final, Self
 
-from rmqops.errors import HostUnreachable
+from rmqops.errors import HostUnreachable, OperationFailed
 from rmqops.transport.conversation import Conversation, Pipe, start
 from rmqops.transport.wrapping import KILL_AFTER
 
 _TICK: Final = 0.25
+_PATIENCE: Final = 5.0
+"""Seconds for a process to read what it is told."""
+_PAUSE: Final = 0.01
 _LONGEST_LINE: Final = 1 << 20
 """Bytes; a longer line is handed on in pieces."""
 
@@ -25,6 +28,7 @@ class Live:
         self._pipe = pipe
         self._talk = talk
         self._lock = threading.Lock()
+        self._input = threading.Lock()
         self._closing = threading.Event()
         start(pipe, talk, patience)
 
@@ -49,11 +53,44 @@ class Live:
         buffer.clear()
         yield from (line.decode("utf-8", "replace") for line in (*lines, *([last] if last else [])))
 
+    def chunks(self) -> Iterator[tuple[bytes, bytes]]:
+        """Yield what it says on its two outputs, as it comes, until it ends; instead of its lines.
+
+        Raises:
+            HostUnreachable: the connection was lost.
+        """
+        ended = False
+        while not ended:
+            ended = self._listen()
+            with self._lock:
+                said = bytes(self._talk.out), bytes(self._talk.err)
+                self._talk.out.clear()
+                self._talk.err.clear()
+            if any(said):
+                yield said
+
+    def tell(self, data: bytes) -> None:
+        """Hand in some input; what the process does not read in time is an error, what it will never read is not.
+
+        Raises:
+            OperationFailed: it does not read.
+        """
+        end = time.monotonic() + _PATIENCE
+        while data:
+            with self._input:
+                data = b"" if self._closing.is_set() else data[self._pipe.send(data) :]
+            if data and time.monotonic() >= end:
+                program = self._talk.wrapped.program
+                raise OperationFailed(f"{self._talk.host}: {program} does not read what it is told")
+            if data:
+                time.sleep(_PAUSE)
+
     def close(self) -> None:
         """End the process on its host as well, and wait for that; may be called again, and from another thread."""
-        if not self._closing.is_set():
-            self._closing.set()
-            self._pipe.shut()
+        with self._input:
+            if not self._closing.is_set():
+                self._closing.set()
+                self._pipe.shut()
         end = time.monotonic() + KILL_AFTER + 5
         try:
             while self.returncode is None and time.monotonic() < end:
@@ -74,8 +111,9 @@ class Live:
         with self._lock:
             if self.returncode is not None:
                 return True
-            out, _, ended = self._pipe.receive(_TICK)
+            out, err, ended = self._pipe.receive(_TICK)
             self._talk.out += out
+            self._talk.err += err
             if ended:
                 self.returncode = self._pipe.code()
             return ended

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rmqops.errors import InventoryError, Problem
 from rmqops.model.secret import Secret
-from rmqops.model.topology import Instance
+from rmqops.model.topology import Reachable
 from rmqops.transport import variables
 from rmqops.transport.wrapping import Become
 
@@ -24,7 +24,7 @@ def remembered() -> Secret | None:
     return _asked[0] if _asked else None
 
 
-def of(instance: Instance) -> Become | None:
+def of(instance: Reachable) -> Become | None:
     """Return whom to become on an instance's host; None to stay the login user.
 
     Raises:
@@ -44,7 +44,7 @@ def of(instance: Instance) -> Become | None:
     return Become(variables.text(instance, "ansible_become_user") or "root", _password(instance))
 
 
-def _password(instance: Instance) -> Secret | None:
+def _password(instance: Reachable) -> Secret | None:
     for key in PASSWORDS:
         try:
             found = variables.text(instance, key)

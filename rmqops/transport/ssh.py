@@ -11,7 +11,7 @@ from typing import Final
 import paramiko
 
 from rmqops.errors import HostUnreachable
-from rmqops.model.topology import Instance
+from rmqops.model.topology import Reachable
 from rmqops.transport import connections, destination, privilege
 from rmqops.transport.connections import Lease
 from rmqops.transport.destination import Destination
@@ -31,7 +31,7 @@ class SshTransport(Hands):
     target: Destination
 
     @classmethod
-    def reaching(cls, instance: Instance) -> SshTransport:
+    def reaching(cls, instance: Reachable) -> SshTransport:
         """Return the transport to an instance's host; nothing is connected yet."""
         return cls(become=privilege.of(instance), target=destination.of(instance))
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from rmqops.errors import InventoryError, Problem
-from rmqops.model.topology import Instance
+from rmqops.model.topology import Reachable
 from rmqops.model.variables import Unresolvable
 
 
-def text(instance: Instance, *keys: str) -> str:
+def text(instance: Reachable, *keys: str) -> str:
     """Return the last of some variables that is set, as text; empty when none is.
 
     Raises:
@@ -26,6 +26,6 @@ def text(instance: Instance, *keys: str) -> str:
     return ""
 
 
-def problem(instance: Instance, key: str, found: str, message: str, remedy: str) -> Problem:
+def problem(instance: Reachable, key: str, found: str, message: str, remedy: str) -> Problem:
     """Return a problem of a connection's variable."""
     return Problem("the inventory", instance.name, key, found, message, remedy)

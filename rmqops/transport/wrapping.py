@@ -12,6 +12,8 @@ What ends a command on its host:
 - One that is *opened* lives as long as the connection: its lifeline is its standard input, and the end of that,
   for whatever reason, ends its process group in the same way. A network that is cut without a word is noticed by
   the host's sshd alone (``ClientAliveInterval``, TCP keepalive).
+- One that is *opened* to be *talked to* has that input itself, and must end when it ends: it is for programs of
+  ours that do. Its two outputs stay apart, and its exit code is 128 + N when the signal N ended it.
 
 What a command itself puts into a session of its own (``setsid``, a daemon) outlives it, as it should.
 """
@@ -54,6 +56,16 @@ kill "$watch" 2> /dev/null
 exit "$code"
 """
 
+_TALK: Final = """
+printf '%s\\n' "$1"; printf '%s\\n' "$1" >&2
+shift
+exec 3<&0
+"$@" <&3 3<&- &
+child=$!
+exec 3<&- < /dev/null
+wait "$child"
+"""
+
 
 @dataclass(frozen=True)
 class Become:
@@ -94,10 +106,10 @@ def run(argv: tuple[str, ...], timeout: float, become: Become | None) -> Wrapped
     return _become(("/bin/sh", "-c", _RUN, "rmqops", mark, f"{timeout:.3f}", *argv), argv[0], mark, become)
 
 
-def opened(argv: tuple[str, ...], become: Become | None) -> Wrapped:
-    """Wrap a command that lives until its standard input ends; its two outputs are one."""
+def opened(argv: tuple[str, ...], become: Become | None, *, talk: bool = False) -> Wrapped:
+    """Wrap a command that lives until its standard input ends; its two outputs are one unless it is talked to."""
     mark = _word()
-    return _become(("/bin/sh", "-c", _OPEN, "rmqops", mark, *argv), argv[0], mark, become)
+    return _become(("/bin/sh", "-c", _TALK if talk else _OPEN, "rmqops", mark, *argv), argv[0], mark, become)
 
 
 def _become(argv: tuple[str, ...], program: str, mark: str, become: Become | None) -> Wrapped:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import PurePath
 from typing import Protocol
 
 from rmqops.chaos.workload.settings import ConsumerSettings, ProducerSettings, write
@@ -19,7 +19,7 @@ class Driver(Protocol):
     def shares(self) -> bool:
         """Whether the consumers are one consumer group that shares the queues, and not readers of all of them."""
 
-    def argv(self, settings: Settings, run: Path) -> list[str]:
+    def argv(self, settings: Settings, run: PurePath) -> list[str]:
         """Return the command of one process; what it logs goes into the run's directory."""
 
 
@@ -29,6 +29,6 @@ class Native:
 
     shares: bool = False
 
-    def argv(self, settings: Settings, run: Path) -> list[str]:
+    def argv(self, settings: Settings, run: PurePath) -> list[str]:
         """Return the command of one process."""
         return [sys.executable, "-m", "rmqops.chaos.workload.native", write(settings)]

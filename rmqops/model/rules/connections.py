@@ -1,4 +1,4 @@
-"""Instances are reached by ssh, or are on this machine."""
+"""Instances and clients are reached by ssh, or are on this machine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _KNOWN: Final = ("", "ssh", "local", "smart", "paramiko", "paramiko_ssh", "ansib
 
 def check(cluster: Cluster) -> Iterator[Problem]:
     """Yield connections that rmqops cannot make."""
-    for host in cluster.members:
+    for host in (*cluster.members, *cluster.clients):
         if host.text("ansible_connection") not in _KNOWN:
             what = "is a connection that rmqops cannot make"
             yield host.problem("ansible_connection", what, "Use ssh, or local for this machine")

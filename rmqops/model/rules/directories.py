@@ -54,6 +54,10 @@ def check(cluster: Cluster) -> Iterator[Problem]:
             if host.text(key) and key in host.raw.variables:
                 yield from _path(host, key, host.text(key))
         yield from _within(host)
+    for host in cluster.clients:
+        for key in ("rocketmq_base_dir", "rocketmq_java_home"):
+            if host.text(key) and key in host.raw.variables:
+                yield from _path(host, key, host.text(key))
     for hosts in cluster.places.values():
         yield from _shared(hosts)
 

@@ -1,15 +1,11 @@
-"""Every instance is a NameServer, or a broker of exactly one broker group."""
+"""Every instance is a NameServer, or a broker of exactly one broker group; a host of `clients` is neither."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 from rmqops.errors import Problem
-from rmqops.model.cluster import Cluster, Host
-
-CLIENTS: Final = "clients"
-"""The group of hosts that run none of ours: a lab's spare ones, machines that load comes from."""
+from rmqops.model.cluster import CLIENTS, Cluster, Host
 
 
 def check(cluster: Cluster) -> Iterator[Problem]:
@@ -48,6 +44,10 @@ def _groups(cluster: Cluster) -> Iterator[Problem]:
 
 
 def _host(cluster: Cluster, host: Host) -> Iterator[Problem]:
+    if CLIENTS in host.raw.groups:
+        what = f"is an instance and in {CLIENTS}, whose hosts run none"
+        remedy = "Make it two hosts of the inventory with the same ansible_host, or take it out of one group"
+        yield cluster.problem(host.name, what, remedy)
     groups = [name for name, hosts in cluster.groups.items() if host in hosts]
     named = {name.name for name in cluster.nameservers}
     if host.name in named and "brokers" in host.raw.groups:

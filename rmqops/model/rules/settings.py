@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from rmqops.errors import Problem
-from rmqops.model.cluster import Cluster, Host, is_whole
+from rmqops.model.cluster import CLIENT_KEYS, Cluster, Host, is_whole
 from rmqops.model.nearest import suggestion
 from rmqops.model.schema import Setting
 from rmqops.model.topology import Value
@@ -36,16 +36,22 @@ def check(cluster: Cluster) -> Iterator[Problem]:
     """Yield unknown, missing and mistyped variables."""
     settings = cluster.reference.schema.settings
     for host in cluster.members:
-        for key in host.raw.variables:
-            if key.startswith(_PREFIX) and key not in settings:
-                yield _unknown(cluster, host, key)
-        for setting in settings.values():
-            if setting.name in host.values:
-                yield from _typed(host, setting, host.values[setting.name])
-            elif setting.required and setting.name not in host.raw.variables:
-                what = f"is not set, and has no default: {setting.description[0].lower()}{setting.description[1:]}"
-                yield host.problem(setting.name, what.rstrip("."), "Set it under `all: vars:`")
+        yield from _variables(cluster, host, settings.values())
         yield from _jvm_options(host)
+    for host in cluster.clients:
+        yield from _variables(cluster, host, [settings[key] for key in CLIENT_KEYS])
+
+
+def _variables(cluster: Cluster, host: Host, judged: Iterable[Setting]) -> Iterator[Problem]:
+    for key in host.raw.variables:
+        if key.startswith(_PREFIX) and key not in cluster.reference.schema.settings:
+            yield _unknown(cluster, host, key)
+    for setting in judged:
+        if setting.name in host.values:
+            yield from _typed(host, setting, host.values[setting.name])
+        elif setting.required and setting.name not in host.raw.variables:
+            what = f"is not set, and has no default: {setting.description[0].lower()}{setting.description[1:]}"
+            yield host.problem(setting.name, what.rstrip("."), "Set it under `all: vars:`")
 
 
 def _unknown(cluster: Cluster, host: Host, key: str) -> Problem:

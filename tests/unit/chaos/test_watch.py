@@ -8,6 +8,7 @@ import pytest
 
 from rmqops.chaos.drill import Abort
 from rmqops.chaos.load import Count, Load, Worker
+from rmqops.chaos.places import Here
 from rmqops.chaos.sampler import RouteSampler
 from rmqops.chaos.watch import Watch
 from rmqops.chaos.workload.drivers import Native
@@ -34,7 +35,7 @@ class Scene:
         self.now = 10.0
         self.count = Count(last_ok=9.9)
         self.load = Alive(None, Native())  # type: ignore[arg-type]
-        self.load.workers = [Worker(PRODUCER, None, self.count)]  # type: ignore[arg-type]
+        self.load.workers = [Worker(PRODUCER, None, self.count, where=Here(Native()))]  # type: ignore[arg-type]
         self.sampler = RouteSampler(CLUSTER, lambda _: None, lambda: self.now)
         self.sampler.masters = {server.name: dict(MASTERS) for server in CLUSTER.nameservers}
         sampling = asyncio.get_running_loop().create_future()

@@ -17,6 +17,7 @@ from rmqops.chaos import crew
 from rmqops.chaos.drill import Load as LoadSettings
 from rmqops.chaos.history import parse_line
 from rmqops.chaos.load import Count, Load, Worker
+from rmqops.chaos.places import Here
 from rmqops.chaos.recorder import FILE, Recorder
 from rmqops.chaos.workload import settings
 from rmqops.chaos.workload.drivers import Native
@@ -129,7 +130,11 @@ def test_successes_are_sustained_when_nothing_else_came_for_long_enough(
 ) -> None:
     with Recorder(tmp_path) as recorder:
         load = Load(recorder, Native())
-        load.workers = [Worker(PRODUCER, None, count(*outcomes)), Worker(CONSUMER, None)]  # type: ignore[arg-type]
+        here = Here(Native())
+        load.workers = [
+            Worker(PRODUCER, None, count(*outcomes), where=here),  # type: ignore[arg-type]
+            Worker(CONSUMER, None, where=here),  # type: ignore[arg-type]
+        ]
         assert load.sustained(5, now=10) is sustained
         assert not load.sustained(5, now=10, since=5)
 

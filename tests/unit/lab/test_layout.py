@@ -16,9 +16,7 @@ from rmqops.operations import inventories
 
 
 def access(wanted: Wanted) -> Access:
-    return Access(
-        addresses.addresses("10.213.0.0/24", wanted.names), Path("/s t/lab/key"), Path("/s t/lab/known_hosts")
-    )
+    return Access(addresses.addresses("10.213.0.0/24", wanted), Path("/s t/lab/key"), Path("/s t/lab/known_hosts"))
 
 
 def placed(wanted: Wanted) -> dict[str, list[str]]:
@@ -61,6 +59,9 @@ def test_six_hosts_have_one_instance_each() -> None:
         (Wanted(hosts=5, mode="master-slave"), 1, 0),
         (Wanted(hosts=8, mode="master-slave", version="4.4.0"), 2, 1),
         (Wanted(hosts=200), 65, 2),
+        (Wanted(hosts=3, clients=2), 1, 2),
+        (Wanted(hosts=5, clients=1), 1, 3),
+        (Wanted(hosts=200, clients=40), 65, 42),
     ],
 )
 def test_groups_and_what_is_left_over(wanted: Wanted, groups: int, clients: int) -> None:

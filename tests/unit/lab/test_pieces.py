@@ -33,8 +33,8 @@ def test_a_subnet_that_is_routed_is_not_taken() -> None:
 
 
 def test_addresses_do_not_move_when_a_lab_grows() -> None:
-    six = addresses.addresses("10.213.7.0/24", Wanted(hosts=6).names)
-    nine = addresses.addresses("10.213.7.0/24", Wanted(hosts=9).names)
+    six = addresses.addresses("10.213.7.0/24", Wanted(hosts=6))
+    nine = addresses.addresses("10.213.7.0/24", Wanted(hosts=9))
     assert six["lab-1"] == "10.213.7.11"
     assert nine | six == nine
 
@@ -211,7 +211,7 @@ def test_the_state_is_read_back_and_only_a_labs_is_removed(tmp_path: Path) -> No
 def test_host_keys_are_known_before_the_first_connection(tmp_path: Path) -> None:
     kept = State(tmp_path / "lab")
     wanted = Wanted(hosts=3, sudo_password=True)
-    places = addresses.addresses("10.213.0.0/24", wanted.names)
+    places = addresses.addresses("10.213.0.0/24", wanted)
     state.make_keys(kept, wanted, places)
     known = kept.known_hosts.read_text()
     state.make_keys(kept, wanted, places)

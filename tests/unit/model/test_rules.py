@@ -107,7 +107,12 @@ def test_what_is_right_is_not_complained_of(edits: dict[str, Any]) -> None:
 
 def test_hosts_that_are_nobodys() -> None:
     spare = {"children.clients": {"hosts": {"c1": {"ansible_host": "10.9.9.9"}}}}
-    assert problems(edited("fleet", spare)) == ()
+    topology, said = load(edited("fleet", spare))
+    assert said == ()
+    assert [(one.name, one.machine, one.text("rocketmq_java")) for one in topology.clients] == [
+        ("c1", "10.9.9.9", "system")
+    ]
+    assert "c1" not in {instance.name for instance in topology.instances}
     [problem] = problems(edited("fleet", {"children.others": spare["children.clients"]}))
     assert (problem.key, problem.severity) == ("c1", "warning")
 

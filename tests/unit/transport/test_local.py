@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from rmqops.errors import BecomeRefused, OperationFailed
 from rmqops.model.commands import Command
 from rmqops.model.secret import Secret
-from rmqops.transport import privilege, wrapping
+from rmqops.transport import live, privilege, wrapping
 from rmqops.transport.local import LocalTransport
 from rmqops.transport.wrapping import Become
 from tests.support.instances import instance
@@ -202,3 +202,33 @@ def test_whom_to_become(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(Exception, match="1 problem") as caught:
         become(ansible_become=True, ansible_become_method="doas")
     assert "ansible_become_method" in str(caught.value.detail)
+
+
+def test_a_command_that_is_talked_to_has_input_two_outputs_and_ends_with_its_input() -> None:
+    script = 'read -r word; echo "heard $word"; echo apart >&2; cat; exit 3'
+    with LocalTransport().open(Command.shell(script), talk=True) as running:
+        chunks = running.chunks()
+        running.tell(b"this\n")
+        said = [b"", b""]
+        while said != [b"heard this\n", b"apart\n"]:
+            said = [before + more for before, more in zip(said, next(chunks), strict=True)]
+        assert running.returncode is None
+        running.close()
+        assert list(chunks) == []
+        assert running.returncode == 3
+        running.tell(b"nobody hears this\n")
+
+
+def test_a_command_that_is_talked_to_tells_the_signal_that_ended_it() -> None:
+    with LocalTransport().open(Command.shell('kill -s KILL "$$"'), talk=True) as running:
+        assert [out for out, _ in running.chunks() if out] == []
+        assert running.returncode == 128 + 9
+
+
+def test_who_does_not_read_what_he_is_told_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "_PATIENCE", 0.1)
+    with (
+        LocalTransport().open(Command(("sleep", "2")), talk=True) as running,
+        pytest.raises(OperationFailed, match="sleep does not read what it is told"),
+    ):
+        running.tell(bytes(1 << 21))

@@ -12,7 +12,7 @@ public final class Main {
         System.setOut(System.err); // standard output is the history's; see Outlet
         JSONObject settings = JSON.parseObject(arguments[0]);
         Outlet outlet = new Outlet(settings.getDoubleValue("epoch"));
-        Orders orders = Orders.follow(System.in);
+        Orders orders = Orders.follow(System.in, settings.getIntValue("silence"));
         if ("producer".equals(settings.getString("role"))) {
             new Sender(settings, outlet).perform(orders);
         } else {

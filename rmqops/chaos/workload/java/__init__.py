@@ -11,15 +11,16 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from rmqops.chaos.workload.drivers import Settings
 from rmqops.chaos.workload.settings import write
 from rmqops.errors import PreflightFailed, ToolMissing
 from rmqops.remoting.outcomes import CHECKS, NEVER_STORED
+from rmqops.source.artifacts import Artifact
 from rmqops.source.cache import find_artifact, unpacked
 from rmqops.source.classes import compiled
-from rmqops.source.jdk import find_jdk
+from rmqops.source.jdk import Jdk, find_jdk
 
 MAIN = "rmqops.load.Main"
 LOGS = "clients"
@@ -30,10 +31,25 @@ _OPEN = ("--add-opens=java.base/java.nio=ALL-UNNAMED", "--add-opens=java.base/su
 
 
 @dataclass(frozen=True)
-class Java:
-    """Processes of the official Java client on this machine."""
+class Made:
+    """The release's client and our classes, on this machine."""
 
-    java: Path
+    jdk: Jdk
+    artifact: Artifact
+    classes: Path
+    """A directory named by its content: the sources, and the release they are compiled against."""
+
+    @property
+    def library(self) -> Path:
+        """The directory of the release's jars."""
+        return unpacked(self.artifact) / "lib"
+
+
+@dataclass(frozen=True)
+class Java:
+    """Processes of the official Java client on one machine."""
+
+    java: PurePath
     """The program."""
     major: int
     """Its version."""
@@ -41,25 +57,37 @@ class Java:
     client: Mapping[str, int]
     """The client's settings, by its own names, in its own units (ms)."""
     shares: bool = True
+    mark: str = ""
+    """An option that stands on the command line of each, for whoever looks for them; none when empty."""
+    silence: int = 0
+    """Seconds without a word after which a process ends itself; 0 for never."""
 
-    def argv(self, settings: Settings, run: Path) -> list[str]:
+    def argv(self, settings: Settings, run: PurePath) -> list[str]:
         """Return the command of one process."""
         told = {
             **json.loads(write(settings)),
             "client": dict(self.client),
             "refused_codes": sorted(map(int, NEVER_STORED)),
             "refused_remarks": CHECKS,
+            "silence": self.silence,
         }
         return [
             str(self.java),
             *("-Xms64m", "-Xmx256m", "-Xss256k", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"),
             *(_OPEN if self.major > 8 else ()),
+            *([self.mark] if self.mark else ()),
             f"-Drocketmq.client.logRoot={run / LOGS / settings.name}",
             *("-cp", self.classpath, MAIN, json.dumps(told)),
         ]
 
 
 def prepare(version: str, client: Mapping[str, int]) -> Java:
+    """Return what starts processes of the release's client on this machine; raises what :func:`make` raises."""
+    made = make(version)
+    return Java(made.jdk.home / "bin" / "java", made.jdk.major, f"{made.classes}:{made.library}/*", client)
+
+
+def make(version: str) -> Made:
     """Find a JDK and the release's client, and compile our classes against it.
 
     Raises:
@@ -80,9 +108,7 @@ def prepare(version: str, client: Mapping[str, int]) -> Java:
             "nothing was touched",
             remedy=f"rmqops build --version {version}; or use --driver native",
         )
-    classes = compiled(_sources(), artifact, jdk)
-    library = unpacked(artifact) / "lib"
-    return Java(jdk.home / "bin" / "java", jdk.major, f"{classes}:{library}/*", client)
+    return Made(jdk, artifact, compiled(_sources(), artifact, jdk))
 
 
 def _sources() -> dict[str, str]:

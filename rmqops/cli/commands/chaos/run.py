@@ -21,6 +21,12 @@ def command(
     driver: Annotated[
         str | None, typer.Option(help="What sends and receives: native, or java, the official client.")
     ] = None,
+    where: Annotated[
+        str | None,
+        typer.Option(
+            help="Where the load runs: controller, or clients, by turns on the hosts of that group (driver java)."
+        ),
+    ] = None,
     rate: Annotated[
         float | None, typer.Option(help="Messages per second and producer; 0 for as fast as it can.")
     ] = None,
@@ -65,11 +71,12 @@ def command(
     loaded = inventories.load(inventory)
     topology = loaded.topology
     chosen = _adjusted(
-        find(drill), driver=driver, rate=rate, producers=producers, consumers=consumers, size=size,
+        find(drill), driver=driver, where=where, rate=rate, producers=producers, consumers=consumers, size=size,
         duration=duration, target=target, deadline=deadline,
     )  # fmt: skip
     if dry_run:
-        hosts.prepare(topology, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
+        clients = topology.clients if chosen.load.where == "clients" else ()
+        hosts.prepare(topology, clients, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
         return drilling.rehearse(topology, chosen, json=json)
     return drilling.run(
         topology,
@@ -88,6 +95,7 @@ def _adjusted(
     drill: Drill,
     *,
     driver: str | None,
+    where: str | None,
     rate: float | None,
     producers: int | None,
     consumers: int | None,
@@ -99,7 +107,10 @@ def _adjusted(
     """Return the drill with what the command line says differently."""
     from rmqops.errors import UsageError
 
-    asked = {"driver": driver, "rate": rate, "producers": producers, "consumers": consumers, "size": size}
+    asked = {
+        "driver": driver, "where": where, "rate": rate, "producers": producers, "consumers": consumers,
+        "size": size,
+    }  # fmt: skip
     load = {name: value for name, value in asked.items() if value is not None}
     times: dict[str, float] = {}
     if duration is not None:

@@ -29,6 +29,9 @@ def command(
     groups: Annotated[
         int | None, typer.Option("--groups", metavar="G", help="Broker groups; as many as the hosts bear.")
     ] = None,
+    clients: Annotated[
+        int, typer.Option("--clients", metavar="N", help="Hosts besides, without instances, in the group clients.")
+    ] = 0,
     sudo_password: Annotated[
         bool, typer.Option("--sudo-password", help="Let sudo ask for a password, which is written to a file.")
     ] = False,
@@ -59,6 +62,7 @@ def command(
         mode=mode,
         version=version,
         groups=groups,
+        clients=clients,
         sudo_password=sudo_password,
         kernel_settings=kernel_settings,
     )
@@ -94,7 +98,7 @@ def _text(done: Up, seconds: float) -> str:
     if done.started:
         parts.append(f"{len(done.started)} started")
     what = f"{', '.join(parts)} in {seconds} s" if parts else "nothing to do"
-    lines = [f"lab {name} is up: {done.wanted.hosts} hosts on {done.subnet}; {what}"]
+    lines = [f"lab {name} is up: {len(done.wanted.names)} hosts on {done.subnet}; {what}"]
     if done.inventory_state == "kept":
         lines.append(f"{done.inventory} was edited and is kept as it is; move it away to have it written again")
     else:
