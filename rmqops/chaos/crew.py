@@ -2,37 +2,48 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 from rmqops.chaos.drill import Load
 from rmqops.chaos.workload.settings import ConsumerSettings, ProducerSettings, Summary
 from rmqops.model.topology import Topology
+from rmqops.operations import consumer_groups
 
 
 def crew(
-    topology: Topology, load: Load, topic: str, epoch: float, *, mortal: bool = False
+    topology: Topology, load: Load, topics: Sequence[str], epoch: float, *, mortal: bool = False
 ) -> list[ProducerSettings | ConsumerSettings]:
     """Return the settings of every process; the producers' schedules lie evenly between one another.
 
     Args:
         topology: The cluster.
         load: How many, how fast, how large.
-        topic: The drill's.
+        topics: The drill's; by turns.
         epoch: What ``t`` counts from.
         mortal: Whether the drill kills producers.
     """
     servers = tuple(server.address for server in topology.nameservers)
     groups = tuple(group.name for group in topology.groups)
+    shared = [(topic, group) for group in range(load.groups) for topic in topics]
     consumers = [
-        ConsumerSettings(f"consumer-{number}", epoch, topic, servers, groups, load.queues)
-        for number in range(1, load.consumers + 1)
+        ConsumerSettings(
+            name=f"consumer-{number}",
+            epoch=epoch,
+            topic=topic,
+            group=consumer_groups.names(topic, load.groups)[group],
+            nameservers=servers,
+            groups=groups,
+            queues=load.queues,
+        )
+        for number, (topic, group) in zip(range(1, load.consumers + 1), itertools.cycle(shared), strict=False)
     ]
     producers = [
         ProducerSettings(
             name=f"producer-{number}",
             prefix=f"p{number}",
             epoch=epoch,
-            topic=topic,
+            topic=topics[(number - 1) % len(topics)],
             nameservers=servers,
             rate=load.rate,
             size=load.size,

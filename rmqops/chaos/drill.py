@@ -81,12 +81,27 @@ class Load(_Part):
         default=16, ge=1, le=1000, description="Sends of a producer that are under way at once, at rate 0."
     )
     size: int = Field(default=128, ge=32, le=4_000_000, description="Bytes of a body, which begins with its key.")
-    queues: int = Field(default=4, ge=1, le=1024, description="Queues of the drill's topic on each group.")
+    topics: int = Field(default=1, ge=1, le=64, description="Topics; the processes are spread over them by turns.")
+    groups: int = Field(
+        default=1, ge=1, le=64, description="Consumer groups on each topic, each of which reads all of it; java."
+    )
+    queues: int = Field(default=4, ge=1, le=1024, description="Queues of each topic on each broker group.")
 
     @model_validator(mode="after")
     def _client_is_javas(self) -> Self:
         if self.driver != "java" and self.client != JavaClient():
             raise ValueError("client has settings of the driver java, so say driver: java")
+        return self
+
+    @model_validator(mode="after")
+    def _nobody_is_left_out(self) -> Self:
+        if self.groups > 1 and self.driver != "java":
+            raise ValueError("groups are of the driver java; each native consumer reads everything anyway")
+        if self.producers < self.topics:
+            raise ValueError(f"producers: {self.producers} are too few for topics: {self.topics}; each needs one")
+        if self.consumers < self.topics * self.groups:
+            what = f"topics: {self.topics} with groups: {self.groups} each"
+            raise ValueError(f"consumers: {self.consumers} are too few for {what}; each group needs one")
         return self
 
     @model_validator(mode="after")

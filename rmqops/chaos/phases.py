@@ -60,8 +60,9 @@ class Phases:
         self._journal = journal
         self._recorder = recorder
         self._say = say
-        self._topic = f"{topics.DRILL_PREFIX}{run}"
-        self._topic_made = False
+        self._topics = topics.of_drill(run, drill.load.topics)
+        self._made: list[str] = []
+        """The topics that may be there."""
         self._load = Load(recorder, driver, places)
         self._shares = driver.shares
         self._sampler = RouteSampler(topology, recorder.event, recorder.now)
@@ -96,7 +97,7 @@ class Phases:
             OperationFailed, RemotingError: something else went wrong on the way.
         """
         async with Client() as client:
-            await self._make_topic(client)
+            await self._make_topics(client)
             await self._start_load()
             for step in self._schedule:
                 await self._watch.rest(step.pause)
@@ -122,42 +123,49 @@ class Phases:
             ends = await asyncio.gather(self._load.close(), return_exceptions=True)
             self._sampling.cancel()
             await asyncio.gather(self._sampling, return_exceptions=True)
-        if self._topic_made and not self._keep_topic:
-            await self._delete_topic()
+        if self._made and not self._keep_topic:
+            await self._delete_topics()
         for end in ends:
             if end is not None:
                 raise end
 
-    async def _make_topic(self, client: Client) -> None:
-        self._note("topic", "intent", self._topic)
-        self._topic_made = True
-        await topics.create(self._topology, client, self._topic, self._drill.load.queues)
-        if self._shares:
-            await consumer_groups.create(self._topology, client, self._topic)
-        self._note("topic", "done", self._topic)
-        self._say(f"topic {self._topic}: every member and every NameServer knows it")
+    async def _make_topics(self, client: Client) -> None:
+        for topic in self._topics:
+            self._note("topic", "intent", topic)
+            self._made.append(topic)
+        load = self._drill.load
+        await asyncio.gather(*(topics.create(self._topology, client, one, load.queues) for one in self._topics))
+        for topic in self._topics:
+            for group in consumer_groups.names(topic, load.groups) if self._shares else ():
+                await consumer_groups.create(self._topology, client, group)
+            self._note("topic", "done", topic)
+            self._say(f"topic {topic}: every member and every NameServer knows it")
 
-    async def _delete_topic(self) -> None:
-        try:
-            async with Client() as client:
-                if self._shares:
-                    await consumer_groups.delete(self._topology, client, self._topic)
-                await topics.delete(self._topology, client, self._topic)
-        except (OperationFailed, RemotingError) as error:
-            self._note("untopic", "failed", error.message)
+    async def _delete_topics(self) -> None:
+        left: list[str] = []
+        for topic in tuple(self._made):
+            try:
+                async with Client() as client:
+                    if self._shares:
+                        await consumer_groups.delete(self._topology, client, topic)
+                    await topics.delete(self._topology, client, topic)
+            except (OperationFailed, RemotingError) as error:
+                self._note("untopic", "failed", error.message)
+                left.append(f"the topic {topic} could not be deleted: {error.message}")
+            else:
+                self._note("untopic", "done", topic)
+                self._made.remove(topic)
+        if left:
             raise OperationFailed(
-                f"the topic {self._topic} could not be deleted: {error.message}",
-                remedy="once the cluster is healthy: rmqops chaos heal with the run's directory",
-            ) from error
-        self._note("untopic", "done", self._topic)
-        self._topic_made = False
+                "; ".join(left), remedy="once the cluster is healthy: rmqops chaos heal with the run's directory"
+            )
 
     async def _start_load(self) -> None:
         """Start the load and let it run until it has been steady for the time before the strike."""
         load, before = self._drill.load, self._drill.times.before
         struck = [targets.client(strike.target) for strike in self._drill.strikes]
         mortal = any(found and found[0] == "producer" for found in struck)
-        await self._load.start(crew(self._topology, load, self._topic, self._recorder.epoch, mortal=mortal))
+        await self._load.start(crew(self._topology, load, self._topics, self._recorder.epoch, mortal=mortal))
 
         async def unsteady() -> str | None:
             self._watch.look()
@@ -195,18 +203,21 @@ class Phases:
         return masters
 
     async def _read_back(self, client: Client, masters: Mapping[str, Instance]) -> None:
-        reader = Reader(
-            self._topology,
-            client,
-            self._topic,
-            self._drill.load.queues,
-            emit=self._recorder.event,
-            now=self._recorder.now,
-        )
-        told = await reader.read(masters, LEVEL_WITHIN)
-        for failure in told.failures:
-            self._say(failure)
-        self._say(f"read back {told.messages} messages from {told.members} members")
+        count = 0
+        for topic in self._topics:
+            reader = Reader(
+                self._topology,
+                client,
+                topic,
+                self._drill.load.queues,
+                emit=self._recorder.event,
+                now=self._recorder.now,
+            )
+            told = await reader.read(masters, LEVEL_WITHIN)
+            for failure in told.failures:
+                self._say(failure)
+            count += told.messages
+        self._say(f"read back {count} messages from {told.members} members")
         await self._ask_for_leaders()
 
     async def _ask_for_leaders(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import math
 import hashlib
 import os
 import signal
@@ -136,9 +137,10 @@ def driver(topology: Topology, load: Load) -> Driver:
     if load.driver == "native":
         return Native()
     queues = load.queues * len(topology.groups)
-    if load.consumers > queues:
+    members = math.ceil(load.consumers / (load.topics * load.groups))
+    if members > queues:
         raise PreflightFailed(
-            f"{load.consumers} consumers of one group share the {queues} queues of the drill's topic, so some "
+            f"{members} consumers of one group share the {queues} queues of a drill's topic, so some "
             "would receive nothing; nothing was touched",
             remedy="ask for fewer consumers, or for more queues in the drill's load",
         )

@@ -8,6 +8,12 @@ from rmqops.remoting.client import Client
 from rmqops.remoting.group_admin import GroupAdmin
 
 GONE_WITHIN = 30.0
+_NEXT = "_g"
+
+
+def names(topic: str, number: int) -> tuple[str, ...]:
+    """Return what the consumer groups of a drill's topic are called: the first one as the topic itself."""
+    return (topic, *(f"{topic}{_NEXT}{each}" for each in range(2, number + 1)))
 
 
 async def create(topology: Topology, client: Client, group: str) -> None:
@@ -24,28 +30,34 @@ async def create(topology: Topology, client: Client, group: str) -> None:
         await admin.create_group(broker.address, group)
 
 
-async def delete(topology: Topology, client: Client, group: str) -> None:
-    """Remove a consumer group whose members are gone, and its retry topic, from every broker and NameServer.
+async def delete(topology: Topology, client: Client, topic: str) -> None:
+    """Remove the consumer groups of a drill's topic, and their retry topics, from every broker and NameServer.
 
-    The offsets that it committed stay in the brokers' ``consumerOffset.json``: no request of 4.5 removes them.
+    Their members are gone. The offsets that they committed stay in the brokers' ``consumerOffset.json``: no
+    request of 4.5 removes them.
 
     Raises:
-        OperationFailed: somebody still has it; names who.
+        OperationFailed: somebody still has one; names who.
     """
     admin = GroupAdmin(client)
 
-    async def remaining() -> str | None:
-        left = [
-            broker
-            for broker in await _masters_first(topology, admin)
-            if group in await admin.subscription_groups(broker.address)
-        ]
-        for broker in left:
-            await admin.delete_group(broker.address, group)
-        return f"{', '.join(broker.name for broker in left)} had it" if left else None
+    async def mine(broker: Instance) -> set[str]:
+        known = await admin.subscription_groups(broker.address)
+        return {group for group in known if group == topic or group.startswith(f"{topic}{_NEXT}")}
 
-    await waiting.until(f"the consumer group {group} deleted everywhere", remaining, GONE_WITHIN)
-    await topics.delete(topology, client, f"{topics.RETRY_PREFIX}{group}")
+    async def remaining() -> str | None:
+        left = {broker: await mine(broker) for broker in await _masters_first(topology, admin)}
+        for broker, groups in left.items():
+            for group in groups:
+                await admin.delete_group(broker.address, group)
+        had = [broker.name for broker, groups in left.items() if groups]
+        return f"{', '.join(had)} had one" if had else None
+
+    # The retry topics first: once its groups are gone, nobody knows what they were called.
+    groups = {topic}.union(*[await mine(broker) for broker in await _masters_first(topology, admin)])
+    for group in sorted(groups):
+        await topics.delete(topology, client, f"{topics.RETRY_PREFIX}{group}")
+    await waiting.until(f"the consumer groups of {topic} deleted everywhere", remaining, GONE_WITHIN)
 
 
 async def _masters_first(topology: Topology, admin: GroupAdmin) -> list[Instance]:

@@ -47,6 +47,12 @@ _SYSTEM = frozenset(
 )
 
 
+def of_drill(run: str, number: int) -> tuple[str, ...]:
+    """Return what the topics of a drill are called."""
+    first = f"{DRILL_PREFIX}{run}"
+    return (first, *(f"{first}-{each}" for each in range(2, number + 1)))
+
+
 def is_system(topic: str, topology: Topology) -> bool:
     """Tell whether brokers make a topic for themselves (``TopicConfigManager``, ``MixAll``).
 

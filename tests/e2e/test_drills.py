@@ -25,6 +25,7 @@ phases:
   - strikes:
       - {fault: kill, target: slave}
       - {fault: pause, target: namesrv}
+load: {topics: 2, consumers: 2}
 """
 
 
@@ -36,9 +37,9 @@ does_not_prove: [anything else]
 phases:
   - strikes:
       - {fault: kill, target: producer}
-      - {fault: kill, target: consumer-2}
+      - {fault: kill, target: consumer-3}
   - strikes: [{fault: kill, target: master}]
-load: {driver: java, producers: 2, consumers: 2, rate: 10, client: {pollNameServerInterval: 1000}}
+load: {driver: java, producers: 2, consumers: 3, groups: 2, rate: 10, client: {pollNameServerInterval: 1000}}
 times: {before: 5, hold: 2, after: 2}
 """
 
@@ -76,17 +77,18 @@ def test_the_official_client_outlives_a_master_and_its_own_like(cluster: Cluster
     told = result["client"]
     assert (told["driver"], told["version"], told["pollNameServerInterval"]) == ("java", "4.5.2", "1000")
     events = [json.loads(line) for line in (the_run(runs) / "history.jsonl").read_text().splitlines()]
-    dead = next(fault for fault in result["faults"] if fault["instance"] == "consumer-2")
+    dead = next(fault for fault in result["faults"] if fault["instance"] == "consumer-3")
     read: dict[str, set[int]] = {}
     for event in events:
         if event["op"] == "receive" and event["type"] == "ok" and event["process"].startswith("consumer-"):
             between = dead["verified_at"] < event["t"] < dead["heal_started_at"]
             member = event["process"].partition(".")[0]
             read.setdefault(f"{member} between" if between else member, set()).add(event["queue"])
-    assert read["consumer-2"], "it had queues of its own"
-    assert "consumer-2 between" not in read
+    assert read["consumer-3"], "it had queues of its own"
+    assert "consumer-3 between" not in read
     assert read["consumer-1 between"] == {0, 1, 2, 3}, "the one that lives takes over from the dead one"
-    assert read["consumer-2-2"], "and shares with the new one"
+    assert read["consumer-3-2"], "and shares with the new one"
+    assert read["consumer-2 between"] == {0, 1, 2, 3}, "the other group has all to itself"
     assert "rmqops-drill" not in cluster.must("topic", "list", "--json").stdout
     assert "rmqops-drill" not in cluster.must("group", "list", "--json").stdout
     mine_still = [path.parent.name for path in Path("/proc").glob("[0-9]*/cmdline") if _is_load(path, cluster)]
@@ -122,6 +124,10 @@ def test_a_drill_of_ones_own_can_be_rehearsed_aborted_and_run_again(cluster: Clu
     assert again.code == 0, f"{findings(tmp_path / 'again')}\n{again.stderr}"
     result = json.loads(again.stdout)
     assert (result["seed"], result["lost"], len(result["faults"])) == (7, 0, 2)
+    again_history = (the_run(tmp_path / "again") / "history.jsonl").read_text().splitlines()
+    sent = {event["topic"] for event in map(json.loads, again_history) if event["op"] == "send"}
+    assert len(sent) == 2
+    assert "rmqops-drill" not in cluster.must("topic", "list", "--json").stdout
     assert (the_run(tmp_path / "again") / "drill.yml").read_text() == (first / "drill.yml").read_text()
     assert cluster.rmqops("chaos", "abort").code == 1
 

@@ -53,8 +53,11 @@ class ConsumerSettings:
     """Its name in the history; begins with ``consumer-``."""
     epoch: float
     topic: str
+    group: str
+    """The consumer group that it is a member of; a native one is of none."""
     nameservers: tuple[str, ...]
     groups: tuple[str, ...]
+    """The broker groups."""
     queues: int
     """Queues of the topic on each group."""
 

@@ -49,7 +49,7 @@ done
 exit 1
 """
 PRODUCER = ProducerSettings("producer-1", "p1", 0.0, "drill", ("127.0.0.1:1",), rate=50, size=64)
-CREW = [ConsumerSettings("consumer-1", 0.0, "drill", ("127.0.0.1:1",), ("broker-a",), 4), PRODUCER]
+CREW = [ConsumerSettings("consumer-1", 0.0, "drill", "drill", ("127.0.0.1:1",), ("broker-a",), 4), PRODUCER]
 ARTIFACT = Artifact(
     "4.5.2", "rocketmq-4.5.2-0", Path("/a"), "0", 1, "0", "17", 8, "2026-01-01", Path("/log"),
     RuntimeArtifact("java-17-x-0", Path("/j"), "0", 1, "17.0.15", "x86_64"),

@@ -26,7 +26,7 @@ PRODUCER = ProducerSettings("producer-1", "p1", 0.0, "drill", ("127.0.0.1:1",), 
 CREW = [
     PRODUCER,
     replace(PRODUCER, name="producer-2", prefix="p2"),
-    ConsumerSettings("consumer-1", 0.0, "drill", ("127.0.0.1:1",), ("broker-a",), 4),
+    ConsumerSettings("consumer-1", 0.0, "drill", "drill", ("127.0.0.1:1",), ("broker-a",), 4),
 ]
 
 

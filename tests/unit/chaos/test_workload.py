@@ -25,6 +25,7 @@ from rmqops.chaos.workload.producer import _event, _quantile
 from rmqops.chaos.workload.settings import ConsumerSettings, ProducerSettings, Summary
 from rmqops.errors import Inconclusive
 from rmqops.model.history import Event
+from rmqops.operations import topics
 from rmqops.remoting.codec import Frame
 from rmqops.remoting.codes import RequestCode
 from rmqops.remoting.outcomes import Acknowledged, Indeterminate, Outcome, Position, Refused
@@ -33,7 +34,7 @@ from tests.unit.remoting.peer import Answer, peer, reply
 
 NOBODY = ("127.0.0.1:1",)
 PRODUCER = ProducerSettings("producer-1", "p1", 0.0, "drill", NOBODY, rate=200, size=64)
-CONSUMER = ConsumerSettings("consumer-1", 0.0, "drill", NOBODY, ("broker-a",), 4)
+CONSUMER = ConsumerSettings("consumer-1", 0.0, "drill", "drill", NOBODY, ("broker-a",), 4)
 
 
 @pytest.mark.parametrize("told", [PRODUCER, CONSUMER])
@@ -62,13 +63,40 @@ def test_a_body_of_somebody_else_has_a_key_too() -> None:
 
 
 def test_the_producers_of_a_crew_send_different_keys_at_different_moments() -> None:
-    made = crew.crew(topology(groups=2), LoadSettings(producers=3, consumers=2, rate=10), "drill", 1.0)
+    made = crew.crew(topology(groups=2), LoadSettings(producers=3, consumers=2, rate=10), ["drill"], 1.0)
     producers = [one for one in made if isinstance(one, ProducerSettings)]
     consumers = [one for one in made if isinstance(one, ConsumerSettings)]
     assert len({one.prefix for one in producers}) == 3
     assert len({round(one.lead % 0.1, 6) for one in producers}) == 3
     assert {one.groups for one in consumers} == {("broker-a", "broker-b")}
     assert all(one.name.startswith("consumer-") for one in consumers), "the checks know them by that"
+
+
+def test_every_topic_and_every_consumer_group_of_it_has_somebody() -> None:
+    load = LoadSettings(driver="java", producers=3, consumers=5, topics=2, groups=2)
+    made = crew.crew(topology(), load, topics.of_drill("run", 2), 1.0)
+    first, second = "rmqops-drill-run", "rmqops-drill-run-2"
+    assert [one.topic for one in made if isinstance(one, ProducerSettings)] == [first, second, first]
+    assert [(one.topic, one.group) for one in made if isinstance(one, ConsumerSettings)] == [
+        (first, first), (second, second), (first, f"{first}_g2"), (second, f"{second}_g2"), (first, first)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("load", "told"),
+    [
+        ({"topics": 3, "consumers": 3}, "producers: 2 are too few for topics: 3"),
+        ({"topics": 2}, "consumers: 1 are too few for topics: 2 with groups: 1 each"),
+        ({"groups": 2, "consumers": 2}, "groups are of the driver java"),
+        ({"groups": 3, "consumers": 2, "driver": "java"}, "are too few for topics: 1 with groups: 3 each"),
+            {"groups": 3, "consumers": 2, "driver": "java"},
+            "consumers: 2 are too few for topics: 1 with groups: 3 each",
+        ),
+    ],
+)
+def test_a_topic_or_group_without_anybody_is_refused(load: dict[str, object], told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        LoadSettings.model_validate(load)
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ final class Receiver implements MessageListenerConcurrently {
         this.outlet = outlet;
         name = settings.getString("name");
         topic = settings.getString("topic");
-        consumer = new DefaultMQPushConsumer(topic);
+        consumer = new DefaultMQPushConsumer(settings.getString("group"));
         Client.set(consumer, settings);
         consumer.setConsumeFromWhere(ConsumeFromWhere.CONSUME_FROM_FIRST_OFFSET);
         consumer.setConsumeThreadMin(1);
