@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import fcntl
-import math
 import hashlib
+import math
 import os
 import signal
 import socket

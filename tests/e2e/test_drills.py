@@ -10,7 +10,7 @@ import pytest
 
 from rmqops.chaos import healing
 from rmqops.operations import health
-from tests.support.clusters import Cluster
+from tests.support.clusters import Cluster, must
 from tests.support.drilling import SHORT, STRUCK, drill, findings, the_run
 
 pytestmark = pytest.mark.e2e
@@ -141,6 +141,23 @@ def test_a_master_that_stood_still_loses_nothing_and_may_take_the_route_with_it(
     result = json.loads(done.stdout)
     assert (result["lost"], result["checks"]["service"]["verdict"]) == (0, "pass")
     assert done.code == (1 if findings(tmp_path) else 0)
+
+
+def test_a_bench_counts_what_is_acknowledged_and_leaves_nothing(cluster: Cluster, tmp_path: Path) -> None:
+    done = cluster.must("bench", "--seconds", "3", "--size", "256", "--json")
+    found = json.loads(done.stdout)
+    (share,) = found["shares"]
+    assert share["acknowledged"] > 100
+    assert found["per_second"] == share["per_second"] == share["acknowledged"] / 3
+    assert 0 < share["p50_ms"] <= share["p99_ms"]
+    assert "rmqops-drill" not in cluster.must("topic", "list", "--json").stdout
+    figures = tmp_path / "bench.json"
+    figures.write_text(done.stdout)
+    sized = must(
+        "size", "--qps", str(int(found["per_second"])), "--size", "256", "--figures", str(figures), "--json"
+    )
+    assert json.loads(sized.stdout)["groups"] == 2, "with half of it kept free"
+    assert cluster.rmqops("bench", "--confirm", "another").code == 5
 
 
 def test_hosts_that_share_an_address_cannot_be_cut_off_from_one_another(cluster: Cluster, tmp_path: Path) -> None:
