@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from rmqops.chaos import deadman, faults, preflight
+from rmqops.chaos.drill import Load
 from rmqops.chaos.faults import Aim, Plan
 from rmqops.errors import OperationFailed
 from rmqops.model.commands import Command, Result
@@ -49,7 +50,7 @@ class Hosts:
 
     def aim(self, kind: str, instance: str, given: Mapping[str, float | str]) -> Aim:
         topology = self.cluster.topology
-        clients = preflight.addresses(topology)
+        clients = preflight.addresses(topology, Load(), transport_for)
         options = faults.options(kind, given)
         return Aim(topology.instance(instance), topology, options, f"e2e-{kind}-1", clients)
 
