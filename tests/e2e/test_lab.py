@@ -186,7 +186,8 @@ def test_a_reboot_comes_back_at_the_same_address(three: LabUp, power_cut: bool) 
 
 def test_a_reboot_from_inside_comes_back(three: LabUp) -> None:
     host = f"{three.name}-3"
-    assert three.on(host, "sudo", "sh", "-c", "touch /run/gone && systemctl --no-block reboot").code == 0
+    done = three.on(host, "sudo", "sh", "-c", "touch /run/gone && systemctl --no-block reboot")
+    assert done.code in {0, 255}, done  # the host may close the connection before it says how the command ended
     deadline = time.monotonic() + 60
     while three.on(host, "test", "-e", "/run/gone").code != 1:
         assert time.monotonic() < deadline, "it did not come back"
