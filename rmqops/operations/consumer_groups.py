@@ -46,11 +46,11 @@ async def delete(topology: Topology, client: Client, topic: str) -> None:
         return {group for group in known if group == topic or group.startswith(f"{topic}{_NEXT}")}
 
     async def remaining() -> str | None:
-        left = {broker: await mine(broker) for broker in await _masters_first(topology, admin)}
-        for broker, groups in left.items():
+        left = [(broker, await mine(broker)) for broker in await _masters_first(topology, admin)]
+        for broker, groups in left:
             for group in groups:
                 await admin.delete_group(broker.address, group)
-        had = [broker.name for broker, groups in left.items() if groups]
+        had = [broker.name for broker, groups in left if groups]
         return f"{', '.join(had)} had one" if had else None
 
     # The retry topics first: once its groups are gone, nobody knows what they were called.
