@@ -7,6 +7,7 @@ import json
 import statistics
 import tempfile
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -109,7 +110,7 @@ async def _perform(
         return None if all(one.count.acknowledged for one in load.producers) else load.trouble()
 
     async with Client() as client:
-        writing = asyncio.ensure_future(_write(recorder))
+        writing = asyncio.ensure_future(recorder.keep_flushing())
         try:
             await topics.create(topology, client, topic, wanted.queues)
             senders = [
@@ -129,6 +130,8 @@ async def _perform(
             await load.close()
             writing.cancel()
             await topics.delete(topology, client, topic)
+    with suppress(asyncio.CancelledError):
+        await writing  # a history that could not be written counts too little
     return begin
 
 
@@ -137,12 +140,6 @@ async def _rest(load: Load, seconds: float) -> None:
     end = loop.time() + seconds
     while loop.time() < end:
         load.alive()
-        await asyncio.sleep(LOOK)
-
-
-async def _write(recorder: Recorder) -> None:
-    while True:
-        recorder.flush()
         await asyncio.sleep(LOOK)
 
 

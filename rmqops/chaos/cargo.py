@@ -22,22 +22,21 @@ from rmqops.chaos.workload.java import Made
 from rmqops.errors import OperationFailed, PreflightFailed
 from rmqops.model.commands import Command
 from rmqops.model.topology import Client
-from rmqops.operations.probes.java import LEAST
+from rmqops.operations.probes.java import FIND, LEAST
 from rmqops.transport.base import Transport, check
 
 DIRECTORY = "load"
 UNPACK_SECONDS = 120.0
 
 # $1 base directory, $2 home of a Java of the host's, or nothing, $3 … names
-_SEEN = """
+_SEEN = f"""
 base=$1 java=$2
 shift 2
 printf 'user %s\\n' "$(id -un)"
 printf 'machine %s\\n' "$(uname -m)"
 for name in "$@"; do [ ! -d "$base/$name" ] || printf 'there %s\\n' "$name"; done
-[ -z "$java" ] || java=$java/bin/
-[ -n "$java" ] || java=${JAVA_HOME:+$JAVA_HOME/bin/}
-found=$(command -v "${java}java") || exit 0
+{FIND}
+found=$(command -v "$java") || exit 0
 printf 'java %s\\n' "$found"
 "$found" -version 2>&1 | sed -n 's/.* version "\\([^"]*\\)".*/version \\1/p'
 """

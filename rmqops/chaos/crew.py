@@ -25,13 +25,14 @@ def crew(
     """
     servers = tuple(server.address for server in topology.nameservers)
     groups = tuple(group.name for group in topology.groups)
-    shared = [(topic, group) for group in range(load.groups) for topic in topics]
+    named = {topic: consumer_groups.names(topic, load.groups) for topic in topics}
+    shared = [(topic, named[topic][turn]) for turn in range(load.groups) for topic in topics]
     consumers = [
         ConsumerSettings(
             name=f"consumer-{number}",
             epoch=epoch,
             topic=topic,
-            group=consumer_groups.names(topic, load.groups)[group],
+            group=group,
             nameservers=servers,
             groups=groups,
             queues=load.queues,

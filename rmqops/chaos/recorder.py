@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import heapq
 import time
 from collections.abc import Callable
@@ -62,7 +63,7 @@ class Recorder:
         heapq.heappush(self._held, (t, self._count, line))
 
     def flush(self, *, everything: bool = False) -> None:
-        """Write what was held long enough, or ``everything``; call it every ``FLUSH - HOLD`` seconds.
+        """Write what was held long enough, or ``everything``; see :meth:`keep_flushing`.
 
         Raises:
             OperationFailed: the disk does not take it.
@@ -82,6 +83,16 @@ class Recorder:
             raise OperationFailed(
                 f"{self.path} cannot be written: {error}", remedy="make room on its disk"
             ) from error
+
+    async def keep_flushing(self) -> None:
+        """Write what is ripe until cancelled.
+
+        Raises:
+            OperationFailed: the disk does not take it.
+        """
+        while True:
+            self.flush()
+            await asyncio.sleep(FLUSH - HOLD)
 
     def close(self) -> None:
         """Write all that is left and close."""

@@ -33,9 +33,6 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 DRILL = "drill.yml"
 """In a run's directory: the drill as it was run, the command line's changes included."""
 
-WRITE_INTERVAL = 0.04
-"""Seconds between two writes of the history; with :data:`rmqops.chaos.recorder.HOLD` a line is out in 0.1 s."""
-
 
 @dataclass(frozen=True)
 class Request:
@@ -149,7 +146,7 @@ async def _perform(
         places=places,
     )
     body = asyncio.ensure_future(phases.perform())
-    writing = asyncio.ensure_future(_write(recorder))
+    writing = asyncio.ensure_future(recorder.keep_flushing())
     interrupted = False
 
     def interrupt() -> None:
@@ -197,12 +194,6 @@ async def _clean(phases: Phases, problem: RmqopsError | None) -> RmqopsError | N
     except RmqopsError as error:
         return problem or error
     return problem
-
-
-async def _write(recorder: Recorder) -> None:
-    while True:
-        recorder.flush()
-        await asyncio.sleep(WRITE_INTERVAL)
 
 
 def _directory(request: Request) -> tuple[Path, datetime]:

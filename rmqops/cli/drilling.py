@@ -34,8 +34,7 @@ def run(
     request = runner.Request(
         topology, drill, runs, chosen_seed() if seed is None else seed, typed=typed, keep_topic=keep_topic
     )
-    clients = topology.clients if drill.load.where == "clients" else ()
-    hosts.prepare(topology, clients, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
+    prepare(topology, drill, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
     done = runner.run(request, clocked())
     if json:
         output.result_json({"run": str(done.run), **done.result.document()})
@@ -44,6 +43,12 @@ def run(
     if done.problem is not None:
         output.error(done.problem)
     return done.exit_code
+
+
+def prepare(topology: Topology, drill: Drill, *, accept_new: bool, ask_become_pass: bool) -> None:
+    """Make the hosts that a drill talks to ready for that; those of clients only where its load runs there."""
+    clients = topology.clients if drill.load.where == "clients" else ()
+    hosts.prepare(topology, clients, accept_new=accept_new, ask_become_pass=ask_become_pass)
 
 
 def confirmed(topology: Topology, confirm: str | None) -> str | None:

@@ -64,7 +64,7 @@ def _drops(routes: Sequence[Event], fault: FaultRecord) -> Iterator[tuple[str, f
     begin, end = fault.verified_at or 0.0, fault.heal_started_at
     for server in sorted({event.process for event in routes}):
         mine = [event for event in routes if event.process == server]
-        before = [event for event in mine if event.t <= begin and fault.address in (event.value or {}).values()]
+        before = [event for event in mine if event.t <= begin and _names(event, fault)]
         if not before or (before[-1].value or {}).get(MASTER) == fault.address:
             continue
         later = [event for event in mine if event.t > begin and (end is None or event.t < end)]

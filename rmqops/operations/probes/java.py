@@ -21,12 +21,15 @@ SUMMARY = (
 )
 LEAST = 8
 
-_SYSTEM: Final = """
+# Names in $java the Java that `bin/run.sh` starts; $java is rocketmq_java_home, or nothing.
+FIND: Final = """
+java=${java:-${JAVA_HOME:-}}
+java=${java:+$java/bin/}java
+"""
+_SYSTEM: Final = f"""
 java=$1
-[ -z "$java" ] || java=$java/bin/
-[ -n "$java" ] || java=${JAVA_HOME:+$JAVA_HOME/bin/}
-java=${java}java
-found=$(command -v "$java") || { printf 'absent %s\\n' "$java"; exit 0; }
+{FIND}
+found=$(command -v "$java") || {{ printf 'absent %s\\n' "$java"; exit 0; }}
 printf 'path %s\\n' "$(readlink -f "$found")"
 "$found" -Xshare:auto -version 2>&1
 """

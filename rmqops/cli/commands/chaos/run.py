@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rmqops.cli import hosts
 from rmqops.cli.options import AcceptNewHostKeys, AskBecomePass, ConfirmDrill, Inventory, Json
 from rmqops.cli.runs import RUNS
 
@@ -75,8 +74,7 @@ def command(
         duration=duration, target=target, deadline=deadline,
     )  # fmt: skip
     if dry_run:
-        clients = topology.clients if chosen.load.where == "clients" else ()
-        hosts.prepare(topology, clients, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
+        drilling.prepare(topology, chosen, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
         return drilling.rehearse(topology, chosen, json=json)
     return drilling.run(
         topology,
