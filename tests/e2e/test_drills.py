@@ -39,7 +39,9 @@ phases:
       - {fault: kill, target: producer}
       - {fault: kill, target: consumer-3}
   - strikes: [{fault: kill, target: master}]
-load: {driver: java, producers: 2, consumers: 3, groups: 2, rate: 10, client: {pollNameServerInterval: 1000}}
+load:
+  {driver: java, producers: 2, consumers: 3, groups: 2, rate: 10,
+   client: {pollNameServerInterval: 1000, heartbeatBrokerInterval: 5000}}
 times: {before: 5, hold: 2, after: 2}
 """
 
