@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from rmqops.lab import hosts
-from tests.support.clusters import Done, must, rmqops
+from tests.support.clusters import HEARTBEAT, Done, must, rmqops
 
 UP_SECONDS = 900
 """The image may have to be made first."""
@@ -70,6 +70,7 @@ class LabUp:
         copy = directory / "hosts.yml"
         document = yaml.safe_load(self.inventory.read_text())
         document["all"]["vars"]["rocketmq_start_timeout"] = 240
+        document["all"]["children"]["brokers"]["vars"]["rocketmq_config"]["registerNameServerPeriod"] = HEARTBEAT
         copy.write_text(yaml.safe_dump(document, sort_keys=False))
         return copy
 
