@@ -26,7 +26,7 @@ sleeper() {{ bearers "-Drmqops.heal=$1" | head -n 1; }}
 """
 
 # $1 path without .sh, $2 seconds, $3 tries
-_SLEEPER = """
+SLEEPER = """
 sleep "$2"
 tries=0
 until [ ! -f "$1.sh" ] || /bin/sh "$1.sh"; do
@@ -35,7 +35,7 @@ until [ ! -f "$1.sh" ] || /bin/sh "$1.sh"; do
   sleep 5
 done
 rm -f "$1.sh" "$1.log"
-rmdir "$(dirname "$1")" 2>/dev/null
+rmdir "$(dirname "$1")" 2>/dev/null || :
 """
 
 # $1 path without .sh, $2 seconds, $3 tries, $4 the heal, $5 the sleeper
@@ -84,7 +84,7 @@ def arm(instance: Instance, fault: str, cure: Command, seconds: float) -> Comman
     """Return what arms a heal that fires after ``seconds``; ends with 0 only when its sleeper was seen."""
     head = f"#!/bin/sh\n# Heals the fault {fault} on {instance.name}. Written by rmqops chaos.\n"
     script = head + shlex.join(cure.argv)
-    return Command.shell(_ARM, _path(instance, fault), f"{seconds:.3f}", str(TRIES), script, _SLEEPER)
+    return Command.shell(_ARM, _path(instance, fault), f"{seconds:.3f}", str(TRIES), script, SLEEPER)
 
 
 def disarm(instance: Instance, fault: str) -> Command:

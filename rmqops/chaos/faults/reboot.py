@@ -12,6 +12,7 @@ known to start again; a lab's are (``docs/lab.md``). A host that does not come b
 
 from __future__ import annotations
 
+from rmqops.chaos import deadman
 from rmqops.chaos.faults import Aim, Option, Plan
 from rmqops.model.commands import Command
 
@@ -22,6 +23,11 @@ OPTIONS = {
 }
 DELAY = 2
 """Seconds until the reboot begins, so that the command for it can still say that it worked."""
+
+# As systemd wants it between double quotes, on one line: systemd.service(5), "Command lines".
+_SLEEPER = deadman.SLEEPER.translate(
+    {ord("\\"): "\\\\", ord('"'): '\\"', ord("\n"): "\\n", ord("$"): "$$", ord("%"): "%%"}
+)
 
 # `boot` prints what no two boots have in common. A container's boot id is its machine's, and the start of its
 # first process, field 22 behind the name, is its own.
@@ -53,21 +59,15 @@ boot
 """
 )
 
-# $1 the heal, without .sh. Written into a unit, so each $ is doubled for it.
-_AFTER = (
-    "sleep $2; tries=0; until [ ! -f $1.sh ] || /bin/sh $1.sh; do"
-    " tries=$((tries + 1)); [ $tries -lt 60 ] || exit 1; sleep 5; done;"
-    " rm -f $1.sh $1.log; rmdir $(dirname $1) 2> /dev/null; :"
-)
-
-# $1 instance directory, $2 the unit of the heal, $3 its fault, $4 seconds after the boot, $5 its script, $6 delay
+# $1 instance directory, $2 the unit of the heal, $3 its fault, $4 seconds after the boot, $5 the sleeper,
+# $6 delay, $7 tries
 _INJECT = """
 cat > "/etc/systemd/system/$2" << UNIT || exit 1
 [Unit]
 Description=rmqops chaos: heals $3 after a reboot
 CollectMode=inactive-or-failed
 [Service]
-ExecStart=/bin/sh -c '$5' rmqops $1/heals/$3 $4 -Drmqops.heal=$1/heals/$3
+ExecStart=/bin/sh -c "$5" rmqops $1/heals/$3 $4 $7 -Drmqops.heal=$1/heals/$3
 [Install]
 WantedBy=multi-user.target
 UNIT
@@ -124,9 +124,11 @@ def plan(aim: Aim, found: str) -> Plan:
     """Return the plan; ``found`` is the boot before."""
     instance, unit = aim.instance, _unit(aim)
     seconds = instance.number("rocketmq_stop_timeout") + 30.0
-    script, alone = _AFTER.replace("$", "$$"), f"{aim.number('alone'):.0f}"
+    alone = f"{aim.number('alone'):.0f}"
     return Plan(
-        inject=Command.shell(_INJECT, instance.home, unit, aim.fault, alone, script, str(DELAY)),
+        inject=Command.shell(
+            _INJECT, instance.home, unit, aim.fault, alone, _SLEEPER, str(DELAY), str(deadman.TRIES)
+        ),
         verify=Command.shell(_VERIFY, found.strip(), f"{seconds * 10:.0f}", timeout=seconds * 2),
         heal=Command.shell(_HEAL, instance.home, unit, timeout=instance.number("rocketmq_start_timeout") + 30.0),
         healed=Command.shell(_HEALED, instance.home, unit),
