@@ -29,7 +29,7 @@ from rmqops.transport.base import Transport
 FLOWS_WITHIN = 30.0
 """Seconds, besides the time that it must have been steady, for the load to become so.
 
-A consumer of a group may need its client's next heartbeat as well: docs/known-issues.md, "subscription not latest".
+A consumer of a group may need its client's next heartbeat too: docs/known-issues.md, "subscription not latest".
 """
 LEVEL_WITHIN = 60.0
 FINISH_WITHIN = 30.0
