@@ -80,8 +80,11 @@ def lease(target: Destination, place: tuple[str, int] | None = None) -> Lease:
         try:
             channel = _open(connection.transport, target, place)
         except (paramiko.SSHException, EOFError, OSError) as error:
-            _take_back(machine, connection, refused=isinstance(error, paramiko.ChannelException))
-            if fresh or (place and connection.transport.is_active()):
+            if place and connection.transport.is_active():
+                _take_back(machine, connection)
+                raise _no_channel(target, place, error) from error
+            _give_up(machine, connection)
+            if fresh:
                 raise _no_channel(target, place, error) from error
         else:
             return Lease(machine, connection, channel)
@@ -105,16 +108,22 @@ def _open(transport: paramiko.Transport, target: Destination, place: tuple[str, 
     return transport.open_channel("direct-tcpip", place, _HERE, timeout=target.timeout)
 
 
-def _take_back(machine: _Machine, connection: Connection, *, refused: bool) -> None:
+def _take_back(machine: _Machine, connection: Connection) -> None:
+    """Give up a place on a connection that is good for others: only what it was to lead to is not there."""
+    with machine.lock:
+        connection.used -= 1
+
+
+def _give_up(machine: _Machine, connection: Connection) -> None:
     """Give up a place that was of no use; no more than those that are left will be taken on that connection.
 
-    A refusal is what sshd says at ``MaxSessions`` (its code is that of a failed connection). Else the connection
-    is dead or its peer is, and whoever is still on it will notice.
+    Their commands go on: sshd refuses one more session at ``MaxSessions``, and where the connection or its peer is
+    dead, each of them notices for itself.
     """
     with machine.lock:
         connection.used -= 1
         connection.most = connection.used
-        if not connection.used or not refused:
+        if not connection.used:
             connection.transport.close()
 
 

@@ -358,6 +358,30 @@ def test_through_another_host(host: Sshd, tmp_path: Path) -> None:
         assert reach(inner, ansible_ssh_common_args=proxied).run(Command(("echo", "again"))).stdout == "again\n"
 
 
+def test_a_host_that_is_down_behind_another_leaves_the_others_connected(host: Sshd, tmp_path: Path) -> None:
+    """The way there is shared: who waits in vain for one host ends nobody's command on another."""
+    config = tmp_path / "config"
+    config.write_text(
+        f"Host bastion\n HostName 127.0.0.1\n Port {host.port}\n IdentityFile {host.key}\n"
+        f" UserKnownHostsFile {host.known_hosts}\nHost *\n IdentitiesOnly yes\n GlobalKnownHostsFile none\n"
+        " ConnectTimeout 1\n"
+    )
+    with sshd(tmp_path / "inner") as inner, socket.socket() as full:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        address = full.getsockname()
+        with socket.create_connection(address):  # its backlog is full now, and a SYN gets no answer
+            arguments = f"-F {config} -o UserKnownHostsFile={inner.known_hosts} -J bastion"
+            well = reach(inner, ansible_ssh_common_args=arguments)
+            down = reach(inner, ansible_ssh_common_args=arguments, ansible_port=address[1])
+            with well.open(Command.shell("echo up; sleep 3; echo still up")) as session:
+                lines = iter(session)
+                assert next(lines) == "up"
+                with pytest.raises(HostUnreachable, match="does not lead to 127"):
+                    down.run(Command(("true",)))
+                assert next(lines) == "still up"
+
+
 def test_every_step_of_a_login_is_bounded(host: Sshd) -> None:
     target = destination.of(host.instance())
     assert target.timeout == destination.CONNECT
