@@ -20,7 +20,6 @@ from rmqops.chaos import clocks, marks
 from rmqops.chaos.cargo import Stowed
 from rmqops.chaos.clocks import Offset
 from rmqops.chaos.workload.drivers import Settings
-from rmqops.chaos.workload.java import Java
 from rmqops.errors import OperationFailed, RmqopsError
 from rmqops.model.commands import Command
 from rmqops.operations import waiting
@@ -49,7 +48,7 @@ while ours "$1" "$2"; do
 done
 """
 
-# $1 the run, $2 its directory. A JVM whose input has ended needs a moment; after two seconds none is given.
+# $1 the run, $2 its directory. A process whose input has ended needs a moment; after two seconds none is given.
 _SWEEP: Final = f"""{marks.BEARERS}
 tries=0
 while pids=$(bearers "-Drmqops.load=$1") && [ -n "$pids" ]; do
@@ -140,9 +139,8 @@ class Remote:
 class Afar:
     """A client's host as a place; see :class:`rmqops.chaos.places.Place`."""
 
-    def __init__(self, stowed: Stowed, client: Mapping[str, int], offset: Offset) -> None:
+    def __init__(self, stowed: Stowed, offset: Offset) -> None:
         self._stowed = stowed
-        self._client = client
         self._offset = offset
         self._drift: float | None = None
         self._run: str | None = None
@@ -167,9 +165,7 @@ class Afar:
         """Start a process, and return when it runs."""
         room = self._stowed.room / "runs" / run.name
         told = replace(settings, epoch=settings.epoch + self._offset.seconds)
-        stowed, mark = self._stowed, f"-Drmqops.load={run.name}"
-        classpath = f"{stowed.classes}:{stowed.library}/*"
-        driver = Java(stowed.java, stowed.major, classpath, self._client, mark=mark, silence=SILENCE)
+        driver = self._stowed.engine.driver(f"-Drmqops.load={run.name}", SILENCE)
         command = Command(("/bin/sh", "-c", _SAYS_ITS_PID, "rmqops", *driver.argv(told, room)), become=False)
         if self._run is None:
             self._run = run.name
@@ -230,15 +226,7 @@ def measured(stowed: Stowed) -> Offset:
     Raises:
         OperationFailed: it cannot be read in time.
     """
-    argv = (
-        str(stowed.java),
-        "-Xshare:auto",
-        "-XX:TieredStopAtLevel=1",
-        "-cp",
-        str(stowed.classes),
-        "rmqops.load.Clock",
-    )
-    with stowed.transport.open(Command(argv, become=False), talk=True) as running:
+    with stowed.transport.open(Command(stowed.engine.clock, become=False), talk=True) as running:
         limit = threading.Timer(CLOCK_SECONDS, running.close)
         limit.start()
         try:

@@ -104,15 +104,6 @@ class Load(_Part):
             raise ValueError(f"consumers: {self.consumers} are too few for {what}; each group needs one")
         return self
 
-    @model_validator(mode="after")
-    def _hosts_run_java(self) -> Self:
-        if self.where == "clients" and self.driver != "java":
-            raise ValueError(
-                "where: clients needs driver: java, because the native client needs rmqops' own Python, "
-                "which hosts do not have"
-            )
-        return self
-
 
 class Times(_Part):
     """Seconds: how long a phase lasts, or how long it may last."""

@@ -14,7 +14,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from rmqops.chaos import afar, cargo, faults, guard, healing, targets
+from rmqops.chaos import afar, faults, guard, healing, targets
+from rmqops.chaos.cargo import Cargo, room
+from rmqops.chaos.cargo.java import Jars
+from rmqops.chaos.cargo.native import Modules
 from rmqops.chaos.drill import Drill, Load, Strike
 from rmqops.chaos.faults import Aim
 from rmqops.chaos.places import Place
@@ -206,18 +209,25 @@ def stow(topology: Topology, load: Load, transports: Transports, say: Callable[[
     """
     if load.where != "clients":
         return ()
-    made = java.make(topology.version)
+    freight = _cargo(topology, load)
     with ThreadPoolExecutor(max_workers=8) as pool:
-        seen = list(pool.map(lambda one: cargo.look(one, transports(one), made), topology.clients))
+        seen = list(pool.map(lambda one: freight.look(one, transports(one)), topology.clients))
         for one in seen:
             if one.missing:
-                say(f"{one.client.name}: putting {', '.join(piece.name for piece in one.missing)} into {one.room}")
+                names = ", ".join(piece.name for piece in one.missing)
+                say(f"{one.client.name}: putting {names} into {room(one.client)}")
         stowed = list(pool.map(lambda one: one.stow(), seen))
     # One after the other, so that they do not make one another's round trips longer.
-    places = [afar.Afar(one, load.client.model_dump(by_alias=True), afar.measured(one)) for one in stowed]
+    places = [afar.Afar(one, afar.measured(one)) for one in stowed]
     for place in places:
         say(f"load on {place.name}: {', '.join(f'{key} {value}' for key, value in place.told.items())}")
     return tuple(places)
+
+
+def _cargo(topology: Topology, load: Load) -> Cargo:
+    if load.driver == "native":
+        return Modules()
+    return Jars(java.make(topology.version), load.client.model_dump(by_alias=True))
 
 
 @contextmanager

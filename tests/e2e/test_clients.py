@@ -18,7 +18,7 @@ from tests.support.lab import LabUp
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 CLIENTS = ("client-1", "client-2")
-LOAD = ("--driver", "java", "--where", "clients", "--consumers", "2")
+LOAD = ("--where", "clients", "--consumers", "2")
 TOPIC = "every NameServer knows it"
 MARK = "-Drmqops.load="
 WITHIN = 15
@@ -36,9 +36,9 @@ class Hosts:
         """Return the names of the load's processes on each client's host; the shells around them do not count."""
         found = {}
         for client in CLIENTS:
-            lines = self.lab.root(client, "ps -eo comm,args | grep '^java' || true").splitlines()
-            assert all(MARK in line for line in lines), lines
-            found[client] = sorted(re.findall(r"/clients/([a-z0-9-]+) ", "\n".join(lines)))
+            lines = self.lab.root(client, f"ps -eo comm,args | grep -e '{MARK}'").splitlines()
+            theirs = [line for line in lines if line.startswith(("java", "python3"))]
+            found[client] = sorted(re.findall(r'"name": "([a-z0-9-]+)"', "\n".join(theirs)))
         return found
 
     def left(self) -> str:
@@ -69,8 +69,10 @@ def hosts(lab: Callable[..., LabUp], tmp_path_factory: pytest.TempPathFactory) -
     made.cluster.must("destroy", "--data", "--confirm", up.name)
 
 
-def test_the_load_runs_and_dies_on_the_clients_hosts(hosts: Hosts, tmp_path: Path) -> None:
-    with drill(hosts.cluster, tmp_path, *LOAD, "--duration", "24", name="kill-clients") as under_way:
+@pytest.mark.parametrize("driver", ["java", "native"])
+def test_the_load_runs_and_dies_on_the_clients_hosts(driver: str, hosts: Hosts, tmp_path: Path) -> None:
+    load = (*LOAD, "--driver", driver, "--duration", "24")
+    with drill(hosts.cluster, tmp_path, *load, name="kill-clients") as under_way:
         under_way.wait_for(TOPIC)
         # Consumers first, then producers, by turns; all of them live until the load has been steady for 8 s.
         wanted = {client: [f"consumer-{n}", f"producer-{n}"] for n, client in enumerate(CLIENTS, 1)}
@@ -82,6 +84,7 @@ def test_the_load_runs_and_dies_on_the_clients_hosts(hosts: Hosts, tmp_path: Pat
     assert hosts.left() == ""
     result = json.loads((the_run(tmp_path) / "result.json").read_text())
     assert result["verdict"] == "pass"
+    assert result["client"]["driver"] == driver
     assert result["client"]["on"] == "client-1, client-2"
     assert len(result["faults"]) == 2
     for fault in result["faults"]:
@@ -94,8 +97,9 @@ def test_the_load_runs_and_dies_on_the_clients_hosts(hosts: Hosts, tmp_path: Pat
         assert abs(float(offset)) <= float(bound) + 0.001
 
 
-def test_nothing_is_left_when_rmqops_is_killed(hosts: Hosts, tmp_path: Path) -> None:
-    with drill(hosts.cluster, tmp_path, *LOAD, name="kill-clients") as under_way:
+@pytest.mark.parametrize("driver", ["java", "native"])
+def test_nothing_is_left_when_rmqops_is_killed(driver: str, hosts: Hosts, tmp_path: Path) -> None:
+    with drill(hosts.cluster, tmp_path, *LOAD, "--driver", driver, name="kill-clients") as under_way:
         under_way.wait_for(TOPIC)
         until(lambda: all(hosts.workers().values()), hosts.workers, 60)
         under_way.process.kill()

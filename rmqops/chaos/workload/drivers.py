@@ -23,12 +23,21 @@ class Driver(Protocol):
         """Return the command of one process; what it logs goes into the run's directory."""
 
 
+MODULE = "rmqops.chaos.workload.native"
+
+
 @dataclass(frozen=True)
 class Native:
-    """Our own client, in Python."""
+    """Processes of our own client, in Python."""
 
+    program: tuple[str, ...] = (sys.executable, "-m", MODULE)
+    """How one is started."""
+    mark: str = ""
+    """A word that stands on the command line of each, for whoever looks for them; none when empty."""
+    silence: int = 0
+    """Seconds without a word after which a process ends itself; 0 for never."""
     shares: bool = False
 
     def argv(self, settings: Settings, run: PurePath) -> list[str]:
-        """Return the command of one process."""
-        return [sys.executable, "-m", "rmqops.chaos.workload.native", write(settings)]
+        """Return the command of one process; it logs nothing."""
+        return [*self.program, write(settings), str(self.silence), *([self.mark] if self.mark else ())]

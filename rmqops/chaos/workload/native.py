@@ -1,4 +1,4 @@
-"""The entry of a process of the load: ``python -m rmqops.chaos.workload.native SETTINGS``."""
+"""The entry of a process of the load: ``python -m rmqops.chaos.workload.native SETTINGS SILENCE [MARK]``."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from rmqops.chaos.workload.producer import produce
 from rmqops.chaos.workload.settings import ConsumerSettings, ProducerSettings, read
 
 
-async def work(settings: ProducerSettings | ConsumerSettings) -> None:
-    """Do what the settings say until told to stop."""
+async def work(settings: ProducerSettings | ConsumerSettings, silence: int) -> None:
+    """Do what the settings say until told to stop; see :func:`rmqops.chaos.workload.outlet.orders`."""
     outlet = Outlet(settings.epoch)
     stop = asyncio.Event()
-    orders(stop)
+    orders(stop, silence)
     if isinstance(settings, ProducerSettings):
         summary = await produce(settings, outlet, stop)
     else:
@@ -24,4 +24,4 @@ async def work(settings: ProducerSettings | ConsumerSettings) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(work(read(sys.argv[1])))
+    asyncio.run(work(read(sys.argv[1]), int(sys.argv[2])))

@@ -7,17 +7,20 @@ import io
 import os
 import pwd
 import signal
+import sys
 import tarfile
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rmqops.chaos import afar, cargo, clocks, preflight
+from rmqops.chaos import afar, clocks, preflight
 from rmqops.chaos.afar import Afar
-from rmqops.chaos.cargo import Piece, Seen, Stowed
+from rmqops.chaos.cargo import Engine, Piece, Seen, Stowed
+from rmqops.chaos.cargo.java import Jars
+from rmqops.chaos.cargo.native import Modules
 from rmqops.chaos.clocks import Offset
 from rmqops.chaos.drill import Load as LoadWanted
 from rmqops.chaos.load import Load, Worker
@@ -49,6 +52,8 @@ done
 exit 1
 """
 PRODUCER = ProducerSettings("producer-1", "p1", 0.0, "drill", ("127.0.0.1:1",), rate=50, size=64)
+BARE_PYTHON = str(Path(sys.base_prefix) / "bin" / "python3")
+"""Without the packages of this environment."""
 CREW = [ConsumerSettings("consumer-1", 0.0, "drill", "drill", ("127.0.0.1:1",), ("broker-a",), 4), PRODUCER]
 ARTIFACT = Artifact(
     "4.5.2", "rocketmq-4.5.2-0", Path("/a"), "0", 1, "0", "17", 8, "2026-01-01", Path("/log"),
@@ -92,9 +97,10 @@ def place(tmp_path: Path) -> Afar:
     program = tmp_path / "java"
     program.write_text(WORKER)
     program.chmod(0o755)
-    room = PurePosixPath(tmp_path) / "load"
-    stowed = Stowed(client(tmp_path), LocalTransport(), room, PurePosixPath(program), 17, room / "c", room / "l")
-    return Afar(stowed, {}, Offset(100.0, 0.001))
+    engine = Engine(
+        lambda mark, silence: Native((str(program),), mark, silence), (str(program), "rmqops.load.Clock")
+    )
+    return Afar(Stowed(client(tmp_path), LocalTransport(), engine), Offset(100.0, 0.001))
 
 
 async def begun(load: Load) -> None:
@@ -179,16 +185,16 @@ async def test_what_does_not_start_makes_the_run_inconclusive(place: Afar, tmp_p
 def test_a_host_without_a_java_that_will_do_is_refused(java: str, said: str, made: Made, told: str) -> None:
     transport = FakeTransport(lambda _: (0, said))
     with pytest.raises(PreflightFailed, match=rf"{told}.*nothing was touched"):
-        cargo.look(client(java=java), transport, made)
+        Jars(made, {}).look(client(java=java), transport)
     assert len(transport.commands) == 1
     assert not transport.files
 
 
 def test_what_a_host_has_already_is_not_put_there_again() -> None:
     said = "user ops\nmachine x86_64\nthere load-0\n"
-    seen = cargo.look(client(java="bundled"), FakeTransport(lambda _: (0, said)), MADE)
+    seen = Jars(MADE, {}).look(client(java="bundled"), FakeTransport(lambda _: (0, said)))
     assert [piece.name for piece in seen.missing] == ["java-17-x-0"]
-    assert (seen.user, str(seen.java), seen.major) == ("ops", "/opt/rocketmq/load/java-17-x-0/bin/java", 17)
+    assert (seen.user, seen.engine.clock[0]) == ("ops", "/opt/rocketmq/load/java-17-x-0/bin/java")
 
 
 def packed() -> bytes:
@@ -203,19 +209,65 @@ def packed() -> bytes:
 def test_what_is_missing_is_put_there_and_what_an_old_run_left_is_removed(tmp_path: Path) -> None:
     user = pwd.getpwuid(os.getuid()).pw_name
     pieces = (Piece("load-0", packed),)
-    seen = Seen(client(tmp_path), LocalTransport(), user, PurePosixPath("/java"), 17, "load-0", pieces)
+    seen = Seen(client(tmp_path), LocalTransport(), Engine(lambda *_: Native(), ()), user, pieces)
     room = tmp_path / "load"
     for run in ("old", "under-way"):
         (room / "runs" / run).mkdir(parents=True)
     with LocalTransport().open(Command.shell("cat", "-Drmqops.load=under-way", become=False), talk=True):
         for _ in range(2):  # somebody else may have put it there meanwhile
-            assert str(seen.stow().library) == str(room / "load-0" / "lib")
+            assert str(seen.stow().room) == str(room)
         assert sorted(path.name for path in room.iterdir()) == ["load-0", "runs"]
         assert [path.name for path in (room / "runs").iterdir()] == ["under-way"]
     assert (room / "load-0" / "lib" / "a.jar").read_bytes() == b"jar"
     (tmp_path / "file").write_text("")
     with pytest.raises(PreflightFailed, match=r"c1: what the load needs cannot be put into .*file/load"):
         replace(seen, client=client(tmp_path / "file")).stow()
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("user ops\n", "c1 has no python3 that runs"),
+        ("user ops\npython /usr/bin/python3\nversion 3.9\n", "c1 has Python 3.9, and .* needs 3.11"),
+    ],
+)
+def test_a_host_without_a_python_that_will_do_is_refused(said: str, told: str) -> None:
+    transport = FakeTransport(lambda _: (0, said))
+    with pytest.raises(PreflightFailed, match=rf"{told}.*nothing was touched"):
+        Modules().look(client(), transport)
+    assert not transport.files
+
+
+async def test_what_travels_of_the_native_client_is_all_it_needs(tmp_path: Path) -> None:
+    """Nobody answers at that address; but it starts, says which client it is, and ends as told."""
+    there = client(tmp_path)
+    there = replace(there, variables={**there.variables, "ansible_python_interpreter": BARE_PYTHON})
+    stowed = Modules().look(there, LocalTransport()).stow()
+    assert Modules().look(there, LocalTransport()).missing == ()
+    offset = afar.measured(stowed)
+    assert abs(offset.seconds) <= offset.bound, "it is the same clock"
+    run = tmp_path / "run"
+    run.mkdir()
+    with Recorder(run) as recorder:
+        load = Load(recorder, Native(), [Afar(stowed, offset)])
+        try:
+            await load.start([PRODUCER, replace(PRODUCER, name="producer-2", prefix="p2")])
+            async with asyncio.timeout(30):
+                while not all(worker.client for worker in load.workers):  # noqa: ASYNC110 - it has no event
+                    await asyncio.sleep(0.01)
+            assert load.client["driver"] == "native"
+            await load.stop(load.workers[:1], 30)
+        finally:
+            await load.close()
+    assert [worker.process.returncode for worker in load.workers] == [0, -signal.SIGKILL]
+
+
+async def test_a_native_process_that_hears_nothing_ends_itself() -> None:
+    process = await asyncio.create_subprocess_exec(
+        *Native(silence=1).argv(PRODUCER, Path()), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    async with asyncio.timeout(30):
+        assert await process.wait() == 1
 
 
 def test_without_hosts_for_it_a_load_is_refused() -> None:

@@ -83,7 +83,6 @@ def test_settings_of_the_official_client_have_its_own_names() -> None:
         ({"load": {"driver": "java", "client": {"sendMsgTimeout": 1.5}}}, "client.sendMsgTimeout is 1.5"),
         ({"load": {"client": {"pollNameServerInterval": 500}}}, "say driver: java"),
         ({"load": {"driver": "java", "where": "here"}}, "load.where is 'here'"),
-        ({"load": {"where": "clients"}}, "where: clients needs driver: java"),
         ({"phases": struck(fault="pause", target="producer")}, "pause cannot strike a producer"),
         ({"phases": struck(target="producer-3")}, "no producer-3: the load has 2"),
         ({"phases": struck(target="consumer-0")}, "no consumer-0: the load has 1"),
