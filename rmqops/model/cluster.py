@@ -183,6 +183,7 @@ def load(
     *,
     directory: str | None = None,
     machine_memory: Mapping[str, int] | None = None,
+    machine_names: Mapping[str, str] | None = None,
 ) -> tuple[Topology, tuple[Problem, ...]]:
     """Return the topology of an inventory, and the warnings and placeholders in it.
 
@@ -193,6 +194,7 @@ def load(
         process_environment: For ``lookup('env', …)``.
         directory: Ansible's ``inventory_dir``.
         machine_memory: Bytes of memory by place (:attr:`Host.place`), where that is known.
+        machine_names: What machines call themselves (``uname -n``), by place, where that is known.
 
     Raises:
         InventoryError: it breaks a rule; all problems at once.
@@ -209,7 +211,7 @@ def load(
     problems = _collapsed([_strict(problem) if strict else problem for problem in problems])
     if any(problem.severity == "error" for problem in problems):
         raise InventoryError(problems)
-    return _topology(cluster), tuple(problems)
+    return _topology(cluster, machine_names or {}), tuple(problems)
 
 
 def resolved(
@@ -280,8 +282,9 @@ def _place(problem: Problem) -> tuple[str, int, str, str, str]:
     return file, int(line), problem.host or "", problem.key or "", problem.message
 
 
-def _topology(cluster: Cluster) -> Topology:
+def _topology(cluster: Cluster, machine_names: Mapping[str, str]) -> Topology:
     first = cluster.members[0]
+    names = {name: _broker_name(name, members, machine_names) for name, members in cluster.groups.items()}
     return Topology(
         cluster=first.text("rocketmq_cluster"),
         version=first.text("rocketmq_version"),
@@ -289,15 +292,21 @@ def _topology(cluster: Cluster) -> Topology:
         nameservers=tuple(_instance(host, None) for host in cluster.nameservers),
         groups=tuple(
             Group(
-                name,
+                names[name],
                 cast("Mode", members[0].text("rocketmq_mode")),
-                tuple(_instance(host, name) for host in members),
+                tuple(_instance(host, names[name]) for host in members),
             )
             for name, members in cluster.groups.items()
         ),
         drillable=all(host.values["rocketmq_drillable"] is True for host in cluster.members),
         clients=tuple(Client(host.name, host.machine, _connection(host), host.scope) for host in cluster.clients),
     )
+
+
+def _broker_name(name: str, members: Sequence[Host], machine_names: Mapping[str, str]) -> str:
+    """Return a group's ``brokerName``; a minimal broker.p has none, and RocketMQ takes its machine's name."""
+    minimal = members[0].values.get("rocketmq_minimal_config") is True
+    return machine_names.get(members[0].place, name) if minimal else name
 
 
 def _connection(host: Host) -> Literal["local", "ssh"]:

@@ -46,6 +46,7 @@ def load(name: str) -> Loaded:
         os.environ,
         directory=str(directory.absolute()),
         machine_memory={LOCAL: memory()},
+        machine_names={LOCAL: os.uname().nodename},
     )
     warnings = tuple(problem for problem in problems if problem.severity == "warning")
     placeholders = tuple(problem for problem in problems if problem.severity == "placeholder")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -13,8 +14,17 @@ import pytest
 
 from rmqops.operations import answers, drift, facts
 from tests.support.clusters import Cluster, must
+from tests.support.drilling import SHORT, findings, the_run
 
 pytestmark = pytest.mark.e2e
+
+
+def own_address() -> str:
+    """Return the address of this machine by which others reach it; nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+        one.connect(("198.51.100.1", 9))
+        address: str = one.getsockname()[0]
+        return address
 
 
 def quickstart_inventory(base: Path, port: int, version: str) -> dict:
@@ -24,9 +34,10 @@ def quickstart_inventory(base: Path, port: int, version: str) -> dict:
         "all": {
             "vars": {
                 "ansible_connection": "local",
-                "ansible_host": "127.0.0.1",
+                "ansible_host": own_address(),
                 "ansible_python_interpreter": sys.executable,
                 "rocketmq_cluster": "DefaultCluster",
+                "rocketmq_drillable": True,
                 "rocketmq_version": version,
                 "rocketmq_supervisor": "detached",
                 "rocketmq_base_dir": str(base),
@@ -81,10 +92,11 @@ def test_a_dledger_cluster(by_hand: Callable[..., Cluster]) -> None:
     assert "already" in cluster.script("broker-a-0", "start.sh").stdout
 
 
-def test_the_quick_start_of_the_notes(by_hand: Callable[..., Cluster]) -> None:
+def test_the_quick_start_of_the_notes(by_hand: Callable[..., Cluster], tmp_path: Path) -> None:
+    """It runs as its configuration says, and the official client sends to it and receives from it."""
     cluster = by_hand("4.4.0", describe=quickstart_inventory)
     config = cluster.base / "instances" / "broker" / "current" / "conf" / "broker.p"
-    assert config.read_text() == "brokerIP1=127.0.0.1\nautoCreateTopicEnable=true\n"
+    assert config.read_text() == f"brokerIP1={own_address()}\nautoCreateTopicEnable=true\n"
     answer = json.loads(cluster.must("status", "--json", "--wait", "60").stdout)
     assert answer["healthy"] is True
     assert answer["version"] == "4.4.0"
@@ -92,3 +104,14 @@ def test_the_quick_start_of_the_notes(by_hand: Callable[..., Cluster]) -> None:
     live, found = answers.settings(topology), facts.gather(topology.instances)
     drifts = [drift.in_force(item, found[item.name], live[item.name]) for item in topology.instances]
     assert [list(told) for told in drifts] == [[], []]
+    runs = tmp_path / "runs"
+    drill = ("chaos", "run", "official-clients", "--runs", str(runs), "--json")
+    done = cluster.rmqops(*drill, *SHORT)
+    assert done.code == 0, f"{findings(runs)}\n{done.stderr}"
+    result = json.loads(done.stdout)
+    assert (result["verdict"], result["lost"], result["client"]["version"]) == ("pass", 0, "4.4.0")
+    events = [json.loads(line) for line in (the_run(runs) / "history.jsonl").read_text().splitlines()]
+    sent = {event["address"] for event in events if event["op"] == "send" and event["type"] == "ok"}
+    received = {event["process"] for event in events if event["op"] == "receive" and event["type"] == "ok"}
+    assert sent == {f"{own_address()}:10911"}
+    assert any(process.startswith("consumer-") for process in received)

@@ -1,12 +1,12 @@
 """The members of a group hold the same messages at the same offsets: level by content, not by length.
 
 Every member known from the route must have been read back to its own end. Members that differ fail; a member
-that was not read back makes a pass impossible.
+that was not read back makes a pass impossible. Where no group has a second member, there is nothing to judge.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from rmqops.chaos.evidence import count, messages
 from rmqops.chaos.history import Drain, History
@@ -21,13 +21,16 @@ DIFFERING = """
 """
 
 
-def check(history: History, _settings: Settings) -> CheckResult:
+def check(history: History, _settings: Settings) -> CheckResult | None:
     """Judge that all members of each group are level."""
     drains = history.drains
+    known = _known(history)
+    if known and all(len(members) == 1 for members in known.values()):
+        return None
     incomplete = [drain for drain in drains if not drain.complete]
     uneven = _uneven(drain for drain in drains if drain.complete)
     differing = history.keys(DIFFERING)
-    missing = _missing_members(history)
+    missing = _missing_members(history, known)
     numbers = {
         "members": len({drain.process for drain in drains}),
         "queues": len({(drain.broker, drain.queue) for drain in drains}),
@@ -67,17 +70,23 @@ def _uneven(drains: Iterable[Drain]) -> dict[str, str]:
     }
 
 
-def _missing_members(history: History) -> list[str]:
-    """Name the groups of which fewer members were read back than the route has shown, or only one."""
+def _known(history: History) -> dict[str, set[str]]:
+    """Return the addresses of every member that a route has ever shown, by group; a drill begins with all."""
     known: dict[str, set[str]] = {}
     for event in history.of("route"):
         if event.broker and event.value:
             known.setdefault(event.broker, set()).update(event.value.values())
+    return known
+
+
+def _missing_members(history: History, known: Mapping[str, set[str]]) -> list[str]:
+    """Name the groups of which fewer members were read back than the routes have shown, or than two if none."""
     read: dict[str, set[str]] = {}
     for drain in history.drains:
         read.setdefault(drain.broker, set()).add(drain.process)
+    wanted = {broker: len(known.get(broker, ())) or 2 for broker in read}
     return [
-        f"{broker}: {len(processes)} of {max(2, len(known.get(broker, ())))} members were read back"
+        f"{broker}: {len(processes)} of {wanted[broker]} members were read back"
         for broker, processes in sorted(read.items())
-        if len(processes) < max(2, len(known.get(broker, ())))
+        if len(processes) < wanted[broker]
     ]

@@ -37,6 +37,9 @@ def test_the_quick_start_is_the_one_of_the_notes(here: Path, monkeypatch: pytest
     topology = inventories.load("quickstart").topology
     assert topology.version == "4.4.0"
     assert [instance.address for instance in topology.instances] == ["10.1.2.3:9876", "10.1.2.3:10911"]
+    named = [group.name for group in topology.groups]
+    assert named == [os.uname().nodename], "it is told no brokerName, and RocketMQ takes its machine's name"
+    assert [broker.group for broker in topology.brokers] == named
 
 
 def test_an_inventory_of_ones_own_comes_before_a_shipped_one(here: Path) -> None:

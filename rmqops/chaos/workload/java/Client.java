@@ -19,6 +19,15 @@ final class Client {
         config.setHeartbeatBrokerInterval(client.getIntValue("heartbeatBrokerInterval"));
     }
 
+    /** The address by which a broker is known: the client sends to its VIP channel, two ports below, where it may. */
+    static String known(ClientConfig config, String address) {
+        if (address == null || !config.isVipChannelEnabled()) {
+            return address;
+        }
+        int colon = address.lastIndexOf(':') + 1;
+        return address.substring(0, colon) + (Integer.parseInt(address.substring(colon)) + 2);
+    }
+
     /** As the client itself answers, so that a report names what was in force. */
     static Map<String, String> told(ClientConfig config) {
         Map<String, String> told = new LinkedHashMap<>();

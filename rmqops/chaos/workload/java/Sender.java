@@ -139,7 +139,7 @@ final class Sender {
         if (result != null && result.getSendStatus() == SendStatus.SEND_OK) {
             outlet.event(name, "send", "ok", topic, result.getMessageQueue().getBrokerName(),
                     result.getMessageQueue().getQueueId(), result.getQueueOffset(), key, null,
-                    send.last.getBrokerAddr(), send.attempts);
+                    Client.known(producer, send.last.getBrokerAddr()), send.attempts);
             return true;
         }
         boolean refused = send.unknown == null;
@@ -148,7 +148,8 @@ final class Sender {
                 at == null ? null : at.getMq().getBrokerName(),
                 at == null ? null : (Integer) at.getMq().getQueueId(),
                 send.unsafe == null ? null : (Long) send.unsafe.getQueueOffset(), key,
-                refused ? send.refused : send.unknown, at == null ? null : at.getBrokerAddr(), send.attempts);
+                refused ? send.refused : send.unknown,
+                at == null ? null : Client.known(producer, at.getBrokerAddr()), send.attempts);
         return false;
     }
 
