@@ -12,12 +12,13 @@ import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from rmqops.chaos.checks.takeover import MEMBERS
 from rmqops.chaos.drill import Strike
 from rmqops.chaos.journal import Entry, Journal, State, Step
 from rmqops.chaos.load import Load, Worker
 from rmqops.chaos.recorder import Recorder
 from rmqops.chaos.strikes import PROCESS
-from rmqops.chaos.workload.settings import ProducerSettings
+from rmqops.chaos.workload.settings import ConsumerSettings, ProducerSettings
 from rmqops.errors import Inconclusive
 from rmqops.model.history import Event, Op, Type
 
@@ -145,10 +146,22 @@ class Casualties:
                     "target": one.strike.target,
                     "instance": one.worker.name,
                     "address": _whereabouts(one.worker),
+                    **self._members(one.worker),
                     **self._phase,
                 },
             )
         )
+
+    def _members(self, worker: Worker) -> dict[str, str]:
+        """Name the others of a consumer's group, if its like share queues as one."""
+        if not self._load.shares or not isinstance(worker.settings, ConsumerSettings):
+            return {}
+        others = [
+            one.name
+            for one in self._load.consumers
+            if isinstance(one.settings, ConsumerSettings) and one.settings.group == worker.settings.group
+        ]
+        return {MEMBERS: ",".join(name for name in others if name != worker.name)}
 
 
 def _whereabouts(worker: Worker) -> str:

@@ -86,6 +86,8 @@ class Load:
 
     def __init__(self, recorder: Recorder, driver: Driver, places: Sequence[Place] = ()) -> None:
         self._recorder = recorder
+        self.shares = driver.shares
+        """Whether its consumers are one group that shares the queues."""
         self._places = places or (Here(driver),)
         self.workers: list[Worker] = []
 

@@ -76,6 +76,8 @@ def test_the_official_client_outlives_a_master_and_its_own_like(cluster: Cluster
     assert (result["verdict"], result["lost"], len(result["faults"])) == ("pass", 0, 3)
     assert result["acknowledged"] > 200
     assert result["rto_ms"] > 0
+    taken = result["checks"]["takeover"]
+    assert (taken["verdict"], taken["numbers"]["queues"]) == ("pass", 2), "the dead one had half of them"
     told = result["client"]
     assert (told["driver"], told["version"], told["pollNameServerInterval"]) == ("java", "4.5.2", "1000")
     events = [json.loads(line) for line in (the_run(runs) / "history.jsonl").read_text().splitlines()]
