@@ -20,7 +20,7 @@ from rmqops.chaos.settings import Settings
 from rmqops.chaos.verdict import Verdict
 from rmqops.errors import HealFailed
 from rmqops.model.commands import Command, Result
-from rmqops.model.topology import Instance
+from rmqops.model.topology import Reachable
 from rmqops.operations import health, topics
 from rmqops.remoting.admin import Admin
 from rmqops.remoting.client import Client
@@ -197,7 +197,7 @@ def attempt(
     )
     request = runner.Request(cluster.topology, short, runs, seed=7, settings=Settings())
 
-    def transports(_: Instance) -> LocalTransport:
+    def transports(_: Reachable) -> LocalTransport:
         return Impaired(impaired, code)
 
     return runner.run(request, told.append, transports), told

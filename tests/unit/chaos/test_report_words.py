@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from rmqops.chaos.report import ReportPaths, junit, words
-from rmqops.chaos.verdict import Verdict
+from rmqops.chaos.verdict import Number, Verdict
 from rmqops.cli import app, verdicts
 from tests.support.drill import result, write_run
 
@@ -51,7 +51,7 @@ def test_a_duration_has_the_unit_of_its_size(milliseconds: float | None, written
         ("first", "broker-a/3", "first", "broker-a/3"),
     ],
 )
-def test_a_figure_has_the_unit_of_its_name(name: str, value: words.Number, label: str, written: str) -> None:
+def test_a_figure_has_the_unit_of_its_name(name: str, value: Number, label: str, written: str) -> None:
     assert (words.label(name), words.number(name, value)) == (label, written)
 
 

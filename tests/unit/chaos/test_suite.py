@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from rmqops.chaos import drill, runner, showing, suite
+from rmqops.chaos import drill, preflight, runner, showing, suite
 from rmqops.chaos.suite import Outcome, Row
 from rmqops.chaos.verdict import Verdict
 from rmqops.errors import UsageError
+from rmqops.operations import health
 from tests.support.drill import result
 from tests.support.instances import topology
 
@@ -57,13 +58,15 @@ def test_ctrl_c_between_two_drills_keeps_what_came_before(monkeypatch: pytest.Mo
         if wrong := next(waits):
             raise wrong
 
-    monkeypatch.setattr(showing.preflight, "permit", lambda *_: None)
-    monkeypatch.setattr(showing.preflight, "possible", lambda *_: None)
-    monkeypatch.setattr(showing.preflight, "addresses", lambda *_: ())
-    monkeypatch.setattr(showing.health, "wait", wait)
-    monkeypatch.setattr(showing.runner, "run", lambda *_: passed)
+    monkeypatch.setattr(preflight, "permit", lambda *_: None)
+    monkeypatch.setattr(preflight, "possible", lambda *_: None)
+    monkeypatch.setattr(preflight, "addresses", lambda *_: ())
+    monkeypatch.setattr(health, "wait", wait)
+    monkeypatch.setattr(runner, "run", lambda *_: passed)
     outcomes = list(
-        showing.perform(suite.find("notes"), lambda one: runner.Request(topology(), one, tmp_path, 1), str)
+        showing.perform(
+            suite.find("notes"), lambda one: runner.Request(topology(), one, tmp_path, 1), lambda _: None
+        )
     )
     assert [outcome.verdict for outcome in outcomes] == [Verdict.PASS, None]
     assert suite.exit_code(outcomes) == 130

@@ -16,7 +16,7 @@ from rmqops.chaos.workload.settings import ProducerSettings
 from rmqops.errors import Inconclusive
 from tests.support.instances import topology
 
-PRODUCER = ProducerSettings("producer-1", "p1", 0.0, "t", ("127.0.0.1:1",), 10, 32, 0.0)
+PRODUCER = ProducerSettings("producer-1", "p1", 0.0, "t", ("127.0.0.1:1",), 10, 32)
 CLUSTER = topology(groups=2)
 MASTERS = {"broker-a": "127.0.0.1:100", "broker-b": "127.0.0.1:200"}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,22 +24,20 @@ from tests.support.clusters import free_port_base
 from tests.unit.model.conftest import edited, load
 
 
-@dataclass
-class Failing:
+class Failing(LocalTransport):
     """A transport that raises from a call on, or at that call alone; otherwise it is this machine."""
 
-    error: BaseException
-    after: int = 0
-    once: bool = False
-    host: str = "failing"
+    def __init__(self, error: BaseException, after: int = 0, *, once: bool = False) -> None:
+        super().__init__()
+        self.error = error
+        self.after = after
+        self.once = once
 
     def run(self, command: Command) -> Result:
         self.after -= 1
         if self.after == -1 or (self.after < 0 and not self.once):
             raise self.error
-        return LocalTransport().run(command)
-
-    put = get = open = None
+        return super().run(command)
 
 
 @pytest.fixture

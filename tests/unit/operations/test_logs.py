@@ -99,7 +99,7 @@ class EndlessTransport(FakeTransport):
     def __init__(self) -> None:
         super().__init__(lambda _: (0, ""))
 
-    def open(self, command: Command) -> FakeRunning:
+    def open(self, command: Command, *, talk: bool = False) -> FakeRunning:
         self.opened.append(Endless())
         return self.opened[-1]
 
