@@ -173,10 +173,10 @@ def _overtaken(sends: dict[str, list[Event]], stored: dict[str, set[tuple[str, P
         ended = max(event.t for event in group if event.type != "invoke")
         queues[ok.process, _queue(ok)].append((offset, min(invoked, default=0.0), ended, key))
     found = set()
-    for mine in queues.values():
+    for queue in queues.values():
         latest = before = 0.0
         at = -1
-        for offset, sent, ended, key in sorted(mine):
+        for offset, sent, ended, key in sorted(queue):
             if offset > at:
                 at, before = offset, latest
             if before > ended:

@@ -16,6 +16,7 @@ sys.path.insert(0, str(ROOT))
 from rmqops.model import config_keys, inventory, rules, schema  # noqa: E402
 from rmqops.model.config_keys import ConfigKeys  # noqa: E402
 from rmqops.model.schema import Schema, Setting  # noqa: E402
+from rmqops.model.topology import Kind  # noqa: E402
 
 OUT = ROOT / "docs" / "inventory.md"
 ROLE = ROOT / "roles" / "rocketmq"
@@ -181,7 +182,8 @@ def _keys(keys: ConfigKeys) -> Iterator[str]:
     from rmqops.model.rules.rocketmq_config import OWN
 
     version = max(keys)
-    for kind, title in (("broker", "A broker"), ("namesrv", "A NameServer")):
+    titles: dict[Kind, str] = {"broker": "A broker", "namesrv": "A NameServer"}
+    for kind, title in titles.items():
         yield f"### {title} of {version}\n\n| key | type | default |\n|---|---|---|"
         for name, key in sorted(keys[version][kind].items()):
             if name not in OWN[kind]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -31,7 +32,7 @@ def make_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
     """Write inventories of throw-away clusters; whatever runs at the end is destroyed."""
     made: list[Cluster] = []
 
-    def make(version: str = "4.5.2", describe: Callable[..., dict] = dledger_inventory) -> Cluster:
+    def make(version: str = "4.5.2", describe: Callable[..., dict[str, Any]] = dledger_inventory) -> Cluster:
         directory = tmp_path_factory.mktemp("cluster")
         inventory = directory / "inventory.yml"
         base = directory / "srv"

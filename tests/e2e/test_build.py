@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,7 +39,7 @@ class Built:
     """The cache of the session's first build, and what that said."""
 
     cache: Cache
-    answer: dict
+    answer: dict[str, Any]
     progress: str
 
     @property

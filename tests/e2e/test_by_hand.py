@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ def own_address() -> str:
         return address
 
 
-def quickstart_inventory(base: Path, port: int, version: str) -> dict:
+def quickstart_inventory(base: Path, port: int, version: str) -> dict[str, Any]:
     """Describe the notes' quick start: one NameServer, one broker, two lines of configuration."""
     broker = {"rocketmq_mode": "single", "rocketmq_minimal_config": True, "rocketmq_auto_create_topic": True}
     return {

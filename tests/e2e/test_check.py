@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -22,13 +23,13 @@ pytestmark = pytest.mark.e2e
 FINDING = {"host", "instances", "probe", "subject", "severity", "found", "wanted", "remedy"}
 
 
-def check(inventory: Path | str, *options: str) -> tuple[Done, dict]:
+def check(inventory: Path | str, *options: str) -> tuple[Done, dict[str, Any]]:
     done = rmqops("check", "--inventory", str(inventory), "--json", *options)
     assert "Traceback" not in done.stderr, done
     return done, json.loads(done.stdout)
 
 
-def bad(answer: dict, *severities: str) -> dict[str, dict]:
+def bad(answer: dict[str, Any], *severities: str) -> dict[str, dict[str, Any]]:
     """Return the findings of some severities by probe; tests break one thing a probe."""
     wanted = severities or ("failed", "unknown")
     return {item["probe"]: item for item in answer["findings"] if item["severity"] in wanted}

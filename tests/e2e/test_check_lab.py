@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -31,13 +32,13 @@ def three(lab: Callable[..., LabUp]) -> Iterator[LabUp]:
     up.must("lab", "down", "--name", up.name)
 
 
-def check(lab: LabUp, inventory: Path | None = None, *options: str) -> tuple[Done, dict]:
+def check(lab: LabUp, inventory: Path | None = None, *options: str) -> tuple[Done, dict[str, Any]]:
     done = lab.rmqops("check", "--inventory", str(inventory or lab.inventory), "--json", *options)
     assert "Traceback" not in done.stderr, done
     return done, json.loads(done.stdout)
 
 
-def bad(answer: dict) -> dict[tuple[str, str | None, str], dict]:
+def bad(answer: dict[str, Any]) -> dict[tuple[str, str | None, str], dict[str, Any]]:
     """Return what failed or is unknown, by the first instance of the host, probe and subject."""
     return {
         ((item["instances"] or ["this machine"])[0], item["probe"], item["subject"] or ""): item
@@ -52,7 +53,7 @@ def root(lab: LabUp, host: str, script: str, *arguments: str) -> str:
     return done.stdout
 
 
-def edited(lab: LabUp, change: Callable[[dict], None]) -> Path:
+def edited(lab: LabUp, change: Callable[[dict[str, Any]], None]) -> Path:
     """Write a copy of the lab's inventory with something changed."""
     document = yaml.safe_load(lab.inventory.read_text())
     change(document)
@@ -75,7 +76,7 @@ def test_a_fresh_lab_is_fit(three: LabUp) -> None:
 def test_every_mistake_is_found_at_once(three: LabUp) -> None:
     """A firewall one way, a squatter, another cluster's directory, a full disk, the address of another machine."""
 
-    def change(document: dict) -> None:
+    def change(document: dict[str, Any]) -> None:
         brokers = document["all"]["children"]["brokers"]["children"]["broker-a"]["hosts"]
         addresses = [brokers[f"broker-a-{number}"]["ansible_host"] for number in range(3)]
         brokers["broker-a-1"]["rocketmq_data_dir"] = "/small/data"
@@ -113,7 +114,7 @@ def test_every_mistake_is_found_at_once(three: LabUp) -> None:
 def test_a_clock_that_is_off_and_a_java_of_another_machine_are_found(three: LabUp) -> None:
     """A container shares its clock, so a `date` of its own tells the time of a minute ago."""
 
-    def change(document: dict) -> None:
+    def change(document: dict[str, Any]) -> None:
         broker = document["all"]["children"]["brokers"]["children"]["broker-a"]["hosts"]["broker-a-1"]
         broker.update(rocketmq_java="system", rocketmq_java_home="/opt/foreign")
 

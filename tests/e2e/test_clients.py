@@ -93,7 +93,9 @@ def test_the_load_runs_and_dies_on_the_clients_hosts(driver: str, hosts: Hosts, 
         assert fault["address"].endswith(tuple(f" on {client}" for client in CLIENTS))
     for client in CLIENTS:
         # Hosts of a lab share one kernel and one clock, so the truth is known: 0.
-        offset, bound = re.match(r"(\S+) ms ± (\S+) ms", result["client"][f"clock of {client}"]).groups()
+        clock = re.match(r"(\S+) ms ± (\S+) ms", result["client"][f"clock of {client}"])
+        assert clock is not None
+        offset, bound = clock.groups()
         assert abs(float(offset)) <= float(bound) + 0.001
 
 

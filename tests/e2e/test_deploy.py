@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,8 +26,9 @@ def pids(cluster: Cluster) -> dict[str, int | None]:
     return {name: cluster.pid(name) for name in INSTANCES}
 
 
-def status(cluster: Cluster) -> dict:
-    return json.loads(cluster.rmqops("status", "--json").stdout)
+def status(cluster: Cluster) -> dict[str, Any]:
+    answer: dict[str, Any] = json.loads(cluster.rmqops("status", "--json").stdout)
+    return answer
 
 
 def test_status_says_what_the_contract_says(cluster: Cluster) -> None:
@@ -78,7 +80,7 @@ def test_a_dead_instance_is_started_again(cluster: Cluster) -> None:
 def test_a_changed_setting_restarts_only_what_it_touches(cluster: Cluster) -> None:
     before = pids(cluster)
 
-    def change(document: dict) -> None:
+    def change(document: dict[str, Any]) -> None:
         hosts = document["all"]["children"]["brokers"]["children"]["broker-a"]["hosts"]
         hosts["broker-a-2"]["rocketmq_jvm_options"] = ["-Drmqops.test=1"]
 
@@ -157,7 +159,7 @@ def test_a_taken_port_is_named_with_its_owner(cluster: Cluster) -> None:
 
 
 def test_a_broker_that_does_not_start_shows_why(cluster: Cluster) -> None:
-    def break_it(document: dict) -> None:
+    def break_it(document: dict[str, Any]) -> None:
         hosts = document["all"]["children"]["brokers"]["children"]["broker-a"]["hosts"]
         hosts["broker-a-1"]["rocketmq_jvm_options"] = ["-XX:+NoSuchOption"]
 
@@ -178,7 +180,7 @@ def test_an_interrupted_deploy_is_finished_by_the_next(
 ) -> None:
     cluster.must("stop")
 
-    def change(document: dict) -> None:
+    def change(document: dict[str, Any]) -> None:
         document["all"]["vars"]["rocketmq_stop_timeout"] = 61 if how == signal.SIGINT else 62
 
     cluster.edit(change)

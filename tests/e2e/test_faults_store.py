@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -81,8 +82,10 @@ class Hosts:
             "the members' logs are the same",
         )
         for each in self.cluster.topology.brokers:
-            written = Command.shell('[ -s "$1/data/config/consumerOffset.json" ]', each.home)
-            until(lambda each=each, written=written: self.run(each, written).ok, f"{each.name} writes its offsets")
+            until(partial(self.has_offsets, each), f"{each.name} writes its offsets")
+
+    def has_offsets(self, instance: Instance) -> bool:
+        return self.run(instance, Command.shell('[ -s "$1/data/config/consumerOffset.json" ]', instance.home)).ok
 
 
 def until(condition: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:

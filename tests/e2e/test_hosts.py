@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,8 +39,9 @@ class Hosts:
     lab: LabUp
     cluster: Cluster
 
-    def status(self) -> dict:
-        return json.loads(self.cluster.rmqops("status", "--json").stdout)
+    def status(self) -> dict[str, Any]:
+        answer: dict[str, Any] = json.loads(self.cluster.rmqops("status", "--json").stdout)
+        return answer
 
     def pid(self, instance: str) -> str:
         return self.lab.root(instance, f"/opt/rocketmq/instances/{instance}/current/bin/pid.sh").strip()
@@ -85,7 +87,7 @@ def test_the_bytes_on_the_hosts_are_those_of_render(hosts: Hosts, tmp_path: Path
     for name in PLACES:
         tree = f"/opt/rocketmq/instances/{name}/current"
         listing = hosts.lab.root(name, 'cd "$1/" && find . -type f -exec sha256sum {} +', tree)
-        there = dict(reversed(line.split("  ./")) for line in listing.splitlines())
+        there = {path: digest for digest, path in (line.split("  ./") for line in listing.splitlines())}
         rendered = {
             str(path.relative_to(tmp_path / name)): path for path in (tmp_path / name).rglob("*") if path.is_file()
         }
@@ -138,7 +140,7 @@ def limit(table: str, row: str) -> tuple[str, str]:
 
 
 def test_check_mode_says_what_a_deploy_then_changes_and_a_second_one_changes_nothing(hosts: Hosts) -> None:
-    def change(document: dict) -> None:
+    def change(document: dict[str, Any]) -> None:
         brokers = document["all"]["children"]["brokers"]["children"]["broker-a"]["hosts"]
         brokers["broker-a-1"]["rocketmq_jvm_options"] = [f"-Drmqops.test={time.time_ns()}"]
 

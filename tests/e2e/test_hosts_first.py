@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -167,7 +168,7 @@ def lines_with(text: str) -> set[str]:
 def test_without_root(three: LabUp, tmp_path: Path, supervisor: str) -> None:
     cluster = Cluster(three.inventory_in(tmp_path), Path("/home/ops/rocketmq"))
 
-    def change(document: dict) -> None:
+    def change(document: dict[str, Any]) -> None:
         document["all"]["vars"] |= {
             "ansible_become": False,
             "rocketmq_base_dir": "/home/ops/rocketmq",

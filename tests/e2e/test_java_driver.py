@@ -77,8 +77,9 @@ class Broker:
             raise ConnectionAbortedError
         if code == -1:
             return None
-        place = {"queueId": 0, "queueOffset": number, "msgId": "m"} if code in (0, 10, 11, 12) else {}
-        return reply(request, code, remark=remark, **place)
+        if code in (0, 10, 11, 12):
+            return reply(request, code, remark=remark, queueId=0, queueOffset=number, msgId="m")
+        return reply(request, code, remark=remark)
 
 
 async def outcomes(driver: Driver, directory: Path) -> tuple[list[Event], Load]:

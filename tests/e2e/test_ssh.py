@@ -17,6 +17,7 @@ import pytest
 
 from rmqops.errors import HostKeyChanged, HostKeyUnknown, HostUnreachable, LoginRefused, OperationFailed
 from rmqops.model.commands import Command
+from rmqops.model.topology import Value
 from rmqops.transport import connections, destination, hostkeys, login
 from rmqops.transport.base import transport_for
 from rmqops.transport.hands import Hands
@@ -41,7 +42,7 @@ def _afresh(request: pytest.FixtureRequest) -> Iterator[None]:
     destination._resolve.cache_clear()
 
 
-def reach(host: Sshd, **changes: object) -> Hands:
+def reach(host: Sshd, **changes: Value) -> Hands:
     transport = transport_for(host.instance(**changes))
     assert isinstance(transport, SshTransport)
     return transport
@@ -122,7 +123,8 @@ def test_open_is_read_as_it_comes_and_closed_at_both_ends(host: Sshd, nap: str) 
         lines = iter(process)
         assert [next(lines), next(lines)] == ["one", "two"]
         wait_until(lambda: bool(sleeping(nap)), "nothing was started")
-        assert process.returncode is None
+        code = process.returncode
+        assert code is None
     assert process.returncode == 143
     assert not sleeping(nap)
 

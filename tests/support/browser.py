@@ -67,7 +67,7 @@ class Page:
         self, path: Path, *, width: int = 1280, height: int = 900, dark: bool = False, media: str = "screen"
     ) -> None:
         """Open a file in a window of this size and wait until it has loaded."""
-        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        metrics: dict[str, object] = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         self._call("Emulation.setDeviceMetricsOverride", metrics)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self._call("Emulation.setEmulatedMedia", {"media": media, "features": [scheme]})

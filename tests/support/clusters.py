@@ -8,7 +8,9 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -62,7 +64,7 @@ def must(*arguments: str, **options: object) -> Done:
 def free_port_base() -> int:
     """Return the first of a hundred ports of which the ones a cluster uses are free."""
     start = os.getpid() % len(PORTS)
-    for base in (*PORTS[start:], *PORTS[:start]):
+    for base in chain(PORTS[start:], PORTS[:start]):
         if all(_free(base + offset) for offset in (*range(3), *range(8, 40), *range(60, 63))):
             return base
     raise AssertionError("no free ports")
@@ -137,14 +139,14 @@ class Cluster:
         done = self.script(instance, "pid.sh")
         return int(done.stdout) if done.code == 0 else None
 
-    def edit(self, change: Callable[[dict], None]) -> None:
+    def edit(self, change: Callable[[dict[str, Any]], None]) -> None:
         """Change the inventory."""
         document = yaml.safe_load(self.inventory.read_text())
         change(document)
         self.inventory.write_text(yaml.safe_dump(document, sort_keys=False))
 
 
-def dledger_inventory(base: Path, port: int, version: str = "4.5.2", heartbeat: int = HEARTBEAT) -> dict:
+def dledger_inventory(base: Path, port: int, version: str = "4.5.2", heartbeat: int = HEARTBEAT) -> dict[str, Any]:
     """Describe three NameServers and a DLedger group of three on this machine."""
     brokers = {
         f"broker-a-{number}": {

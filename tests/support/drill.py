@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rmqops.chaos.result import Result, write_result
 from rmqops.chaos.verdict import CheckResult, Counts, Evidence, FaultRecord, Verdict, Verdicts, overall
-from rmqops.model.history import Event
+from rmqops.model.history import Event, Type
 
 ADDRESSES = ("127.0.0.1:10911", "127.0.0.1:10921", "127.0.0.1:10931")
 NAMESERVERS = ("namesrv-1", "namesrv-2", "namesrv-3")
@@ -32,7 +32,7 @@ def _sends() -> Iterator[Event]:
         )
         yield sent
         if FAULT <= t < NEW_MASTER:
-            kind = "info" if t < FAULT + 0.2 else "fail"
+            kind: Type = "info" if t < FAULT + 0.2 else "fail"
             reason = "connection lost" if kind == "info" else "no master in the route"
             yield replace(sent, t=t + LATENCY, type=kind, error=reason)
         else:

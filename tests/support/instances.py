@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rmqops.model.topology import Group, Instance, Kind, Mode, Topology
+from rmqops.model.topology import Group, Instance, Kind, Mode, Topology, Value
 
 
 def instance(
     name: str, home: Path | str, *, kind: Kind = "broker", group: str | None = None, port: int = 1
 ) -> Instance:
     """Describe an instance on this machine."""
-    variables = {
+    variables: dict[str, Value] = {
         "rocketmq_address": "127.0.0.1",
         "rocketmq_listen_port": port,
         "rocketmq_instance_dir": str(home),

@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -40,9 +41,11 @@ class LabUp:
         return hosts.attach(self.name)
 
     @property
-    def status(self) -> dict:
+    def status(self) -> dict[str, Any]:
         """What ``rmqops lab status --json`` says."""
-        return json.loads(rmqops("lab", "status", "--json", "--name", self.name, timeout=120).stdout)
+        done = rmqops("lab", "status", "--json", "--name", self.name, timeout=120)
+        answer: dict[str, Any] = json.loads(done.stdout)
+        return answer
 
     def rmqops(self, *arguments: str, **options: object) -> Done:
         """Run a command of rmqops in the lab's directory."""
@@ -95,7 +98,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., LabU
         assert all(done.code == 0 for done in gone), [str(done) for done in gone]
 
 
-def arguments(hosts: int, options: dict) -> list[str]:
+def arguments(hosts: int, options: dict[str, Any]) -> list[str]:
     """Return options of ``lab up`` as a command line."""
     argv = ["--hosts", str(hosts)]
     for option, value in options.items():

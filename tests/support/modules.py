@@ -7,8 +7,10 @@ import importlib.util
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 LIBRARY = Path(__file__).parents[2] / "roles" / "rocketmq" / "library"
 
@@ -23,7 +25,9 @@ def role_module(name: str) -> ModuleType:
     return module
 
 
-def run_module(name: str, arguments: dict[str, object], *, check: bool = False, diff: bool = False) -> dict:
+def run_module(
+    name: str, arguments: Mapping[str, object], *, check: bool = False, diff: bool = False
+) -> dict[str, Any]:
     """Run a module as Ansible does: its arguments put into its text, and that piped to Python."""
     packed = base64.b64encode(json.dumps(arguments).encode()).decode()
     given = json.dumps({"packed": packed, "_ansible_check_mode": check, "_ansible_diff": diff})

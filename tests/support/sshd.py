@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from rmqops.model.topology import Instance
+from rmqops.model.topology import Instance, Value
 
 SSHD = "/usr/sbin/sshd"
 
@@ -44,10 +44,10 @@ class Sshd:
         """What it has logged."""
         return (self.directory / "sshd.log").read_text()
 
-    def variables(self, **changes: object) -> dict[str, object]:
+    def variables(self, **changes: Value) -> dict[str, Value]:
         """Return Ansible's variables that lead to it."""
         options = f"-F {self.directory / 'config'} -o UserKnownHostsFile={self.known_hosts}"
-        plain: dict[str, object] = {
+        plain: dict[str, Value] = {
             "ansible_host": "127.0.0.1",
             "ansible_port": self.port,
             "ansible_user": getpass.getuser(),
@@ -58,10 +58,10 @@ class Sshd:
         }
         return {key: value for key, value in {**plain, **changes}.items() if value is not None}
 
-    def instance(self, name: str = "one", **changes: object) -> Instance:
+    def instance(self, name: str = "one", /, **changes: Value) -> Instance:
         """Describe an instance on it."""
         variables = self.variables(**changes)
-        return Instance(name, "namesrv", None, str(variables["ansible_host"]), "ssh", variables)  # type: ignore[arg-type]
+        return Instance(name, "namesrv", None, str(variables["ansible_host"]), "ssh", variables)
 
     def trust(self) -> None:
         """Put its key into the client's known_hosts."""

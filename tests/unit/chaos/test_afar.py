@@ -25,7 +25,7 @@ from rmqops.chaos.clocks import Offset
 from rmqops.chaos.drill import Load as LoadWanted
 from rmqops.chaos.load import Load, Worker
 from rmqops.chaos.recorder import FILE, Recorder
-from rmqops.chaos.workload.drivers import Native
+from rmqops.chaos.workload.drivers import Native, Settings
 from rmqops.chaos.workload.java import Made
 from rmqops.chaos.workload.settings import ConsumerSettings, ProducerSettings
 from rmqops.errors import Inconclusive, OperationFailed, PreflightFailed
@@ -54,7 +54,10 @@ exit 1
 PRODUCER = ProducerSettings("producer-1", "p1", 0.0, "drill", ("127.0.0.1:1",), rate=50, size=64)
 BARE_PYTHON = str(Path(sys.base_prefix) / "bin" / "python3")
 """Without the packages of this environment."""
-CREW = [ConsumerSettings("consumer-1", 0.0, "drill", "drill", ("127.0.0.1:1",), ("broker-a",), 4), PRODUCER]
+CREW: list[Settings] = [
+    ConsumerSettings("consumer-1", 0.0, "drill", "drill", ("127.0.0.1:1",), ("broker-a",), 4),
+    PRODUCER,
+]
 ARTIFACT = Artifact(
     "4.5.2", "rocketmq-4.5.2-0", Path("/a"), "0", 1, "0", "17", 8, "2026-01-01", Path("/log"),
     RuntimeArtifact("java-17-x-0", Path("/j"), "0", 1, "17.0.15", "x86_64"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -18,12 +19,12 @@ from rmqops.chaos.journal import Journal
 from rmqops.chaos.load import Load
 from rmqops.chaos.recorder import FILE, Recorder
 from rmqops.chaos.verdict import FaultRecord
-from rmqops.chaos.workload.drivers import Native
+from rmqops.chaos.workload.drivers import Native, Settings
 from rmqops.chaos.workload.settings import ConsumerSettings, ProducerSettings
 from rmqops.errors import Inconclusive
 
 PRODUCER = ProducerSettings("producer-1", "p1", 0.0, "drill", ("127.0.0.1:1",), rate=50, size=64)
-CREW = [
+CREW: list[Settings] = [
     PRODUCER,
     replace(PRODUCER, name="producer-2", prefix="p2"),
     ConsumerSettings("consumer-1", 0.0, "drill", "drill", ("127.0.0.1:1",), ("broker-a",), 4),
@@ -67,8 +68,10 @@ async def test_who_is_struck_dies_and_is_healed_when_the_load_ends(tmp_path: Pat
 async def test_one_that_was_dead_already_was_not_killed_by_the_drill(tmp_path: Path) -> None:
     async with under_way(tmp_path) as (load, mine):
         mine.choose([Strike(fault="kill", target="producer-1")], random.Random(4))
-        load.workers[0].process.terminate()
-        await load.workers[0].process.wait()
+        process = load.workers[0].process
+        assert isinstance(process, asyncio.subprocess.Process)
+        process.terminate()
+        await process.wait()
         assert not await mine.strike()
         assert "before it was killed" in mine.errors[0]
         mine.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -19,7 +20,7 @@ GOOD = {
 }
 
 
-def struck(**strike: object) -> list[object]:
+def struck(**strike: object) -> list[dict[str, Any]]:
     return [{"strikes": [{"fault": "kill", "target": "master", **strike}]}]
 
 
@@ -61,7 +62,7 @@ def test_settings_of_the_official_client_have_its_own_names() -> None:
         ({"phases": struck(fault="loss", **{"with": {"percent": [5]}})}, "with.percent"),
         ({"phases": []}, "phases is"),
         ({"phases": [{"strikes": [], "expects": "service"}]}, "strikes is"),
-        ({"phases": [{**struck()[0], "expects": "wonders"}]}, "expects is 'wonders'"),  # type: ignore[dict-item]
+        ({"phases": [{**struck()[0], "expects": "wonders"}]}, "expects is 'wonders'"),
         ({"schedule": {"pause": [5, 2]}}, "pause must not end before it begins"),
         ({"schedule": {"order": "any"}}, "schedule.order is 'any'"),
         ({"abort": {"failed": -1}}, "abort.failed is -1"),
@@ -90,7 +91,7 @@ def test_settings_of_the_official_client_have_its_own_names() -> None:
         (
             {"phases": [{"strikes": [*struck(target="consumer")[0]["strikes"]] * 2}]},
             "kills 2 of the load's 1 consumers",
-        ),  # type: ignore[index]
+        ),
         ({"times": {"before": -1}}, "before is -1"),
         ({"times": {"hold": 30, "deadline": 35}}, "deadline of 35 s"),
         ({"times": []}, r"times is \[\]"),

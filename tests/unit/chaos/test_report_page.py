@@ -60,7 +60,7 @@ def page(judged: Result, timeline: Timeline | None = None) -> Reader:
 
 
 def empty_level() -> Level:
-    return Level(20.0, *([(0, 0)] * 4), *([(None, None)] * 3))  # type: ignore[arg-type]
+    return Level(20.0, *([(0, 0)] * 4), *([(None, None)] * 3))
 
 
 @pytest.mark.parametrize(

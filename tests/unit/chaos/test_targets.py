@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 
 import pytest
 
@@ -46,7 +47,7 @@ def test_names_are_taken_as_they_are() -> None:
 
 @pytest.mark.parametrize("odd", ["127.0.0.1:102", "10.0.0.1:1", None])
 def test_nameservers_that_differ_name_no_master(odd: str | None) -> None:
-    masters = {**MASTERS, "namesrv-3": {"broker-a": odd}}
+    masters: dict[str, Mapping[str, str | None]] = {**MASTERS, "namesrv-3": {"broker-a": odd}}
     with pytest.raises(Inconclusive, match=f"namesrv-3 says {odd or 'none'}"):
         targets.resolve("master", CLUSTER, masters, random.Random(1))
 

@@ -198,7 +198,7 @@ async def test_a_process_ends_when_the_run_is_gone(tmp_path: Path) -> None:
         load = Load(recorder, Native())
         try:
             worker = await flowing(load)
-            assert worker.process.stdin is not None
+            assert isinstance(worker.process.stdin, asyncio.StreamWriter)
             worker.process.stdin.close()
             async with asyncio.timeout(5):
                 assert await worker.process.wait() == 1
@@ -248,7 +248,8 @@ def route(request: Frame, address: str) -> Frame:
 
 
 async def test_at_rate_0_so_many_sends_are_under_way_as_may_be(tmp_path: Path) -> None:
-    under_way, most = 0, []
+    under_way = 0
+    most: list[int] = []
 
     async def answer(request: Frame) -> Answer:
         nonlocal under_way

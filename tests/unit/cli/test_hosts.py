@@ -41,7 +41,12 @@ def test_asked_once(
     remote: Topology, written: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     questions: list[str] = []
-    monkeypatch.setattr(output, "confirm", lambda text: not questions.append(text))
+
+    def confirm(text: str) -> bool:
+        questions.append(text)
+        return True
+
+    monkeypatch.setattr(output, "confirm", confirm)
     hosts.trust(remote)
     assert len(questions) == 1
     assert written == ["10.0.0.0", "10.0.0.1", "10.0.0.2"]

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -78,7 +79,10 @@ def test_a_killed_lab_up_is_waited_for_until_its_command_has_ended(tmp_path: Pat
 
 
 def test_side_by_side_in_order() -> None:
-    assert each([lambda n=n: n * n for n in range(20)], 4) == [n * n for n in range(20)]
+    def square(n: int) -> Callable[[], int]:
+        return lambda: n * n
+
+    assert each([square(n) for n in range(20)], 4) == [n * n for n in range(20)]
 
 
 def test_after_a_failure_nothing_new_is_begun() -> None:
@@ -93,9 +97,13 @@ def test_after_a_failure_nothing_new_is_begun() -> None:
         release.wait(10)
         begun.append("slow ended")
 
+    def late() -> None:
+        time.sleep(0.01)
+        begun.append("late")
+
     threading.Timer(0.2, release.set).start()
     with pytest.raises(OperationFailed, match="broken"):
-        each([slow, fail, *[lambda: (time.sleep(0.01), begun.append("late"))] * 1000], 2)
+        each([slow, fail, *[late] * 1000], 2)
     assert begun[0] == "slow"
     assert "slow ended" in begun
     assert len(begun) < 1000

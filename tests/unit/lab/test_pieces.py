@@ -116,7 +116,7 @@ def test_what_apt_says_of_fetching() -> None:
 def test_an_image_is_named_by_its_recipe() -> None:
     recipe = images.recipe()
     assert {"packages", "provision", "init", "Containerfile"} <= set(recipe)
-    assert images.name(recipe) == images.name(dict(reversed(recipe.items())))
+    assert images.name(recipe) == images.name(dict(reversed([*recipe.items()])))
     assert images.name({**recipe, "packages": recipe["packages"] + b"less\n"}) != images.name(recipe)
 
 

@@ -108,12 +108,13 @@ def edited(base: str, edits: Mapping[str, Any]) -> str:
     return json.dumps(document, indent=1)
 
 
-def _find(place: dict, name: str) -> dict:
+def _find(place: dict[str, Any], name: str) -> dict[str, Any]:
     """Return a child by name: one right there, a child group, or a host or group further below."""
     if name in place:
         if place[name] is None:
             place[name] = {}
-        return place[name]
+        found: dict[str, Any] = place[name]
+        return found
     for section in ("hosts", "children"):
         if name in (place.get(section) or {}):
             return _find(place[section], name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from rmqops.errors import InventoryError
@@ -24,7 +26,7 @@ all:
 """
 
 
-def variables(files: dict[str, str], host: str = "h") -> dict:
+def variables(files: dict[str, str], host: str = "h") -> dict[str, Any]:
     return dict(inventory.parse("i", files).hosts[host].variables)
 
 

@@ -11,7 +11,9 @@ from rmqops.model.variables import HostVariables, Unresolvable, resolve
 from tests.unit.model.conftest import FLEET, load
 
 
-def host(variables: str, environment: dict[str, str] | None = None, defaults: dict | None = None) -> HostVariables:
+def host(
+    variables: str, environment: dict[str, str] | None = None, defaults: dict[str, Any] | None = None
+) -> HostVariables:
     hosts = "      hosts:\n        h: {k: 1}\n        o: {k: 2}\n"
     text = f"all:\n  children:\n    g:\n{hosts}      vars:\n{variables}"
     return resolve(inventory.parse("i", {"/d/hosts.yml": text}), defaults or {}, environment or {})["h"]

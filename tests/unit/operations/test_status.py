@@ -8,14 +8,18 @@ from collections.abc import Mapping
 import pytest
 
 from rmqops.errors import OperationFailed
-from rmqops.model.topology import Group, Instance, Topology
+from rmqops.model.topology import Group, Instance, Topology, Value
 from rmqops.operations import health
 from rmqops.operations.status import MAX_LAG, Answers, Status, assess
 from rmqops.remoting.routes import BrokerGroup, ClusterInfo, RuntimeInfo
 
 
 def instance(name: str, port: int, group: str | None = None) -> Instance:
-    variables = {"rocketmq_address": "10.0.0.1", "rocketmq_listen_port": port, "rocketmq_log_dir": "/nowhere"}
+    variables: dict[str, Value] = {
+        "rocketmq_address": "10.0.0.1",
+        "rocketmq_listen_port": port,
+        "rocketmq_log_dir": "/nowhere",
+    }
     return Instance(name, "broker" if group else "namesrv", group, "10.0.0.1", "local", variables)
 
 
@@ -55,7 +59,9 @@ def test_a_healthy_cluster() -> None:
     assert status.healthy
     assert status.groups[0].master == "10.0.0.1:11"
     assert [member.role for member in status.groups[0].members] == ["master", "slave", "slave"]
-    assert status.json()["groups"][0]["members"][1] == {
+    groups = status.json()["groups"]
+    assert isinstance(groups, list)
+    assert groups[0]["members"][1] == {
         "name": "b1",
         "address": "10.0.0.1:12",
         "role": "slave",

@@ -57,7 +57,10 @@ class Peer:
         decoder = Decoder()
         answering: set[asyncio.Task[None]] = set()
         try:
-            while await self.reads.wait() and (data := await reader.read(65536)):
+            while True:
+                await self.reads.wait()
+                if not (data := await reader.read(65536)):
+                    break
                 for request in decoder.feed(data):
                     self.requests.append(request)
                     answer = asyncio.create_task(self._answer(request, writer))

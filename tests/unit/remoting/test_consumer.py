@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
@@ -22,7 +22,7 @@ class Queue:
         self.low, self.high, self.batch = low, length, batch
         self.pulls = 0
         self.unknown = 0
-        self.on_pull = lambda: None
+        self.on_pull: Callable[[], object] = lambda: None
 
     def answer(self, request: Frame) -> Answer:
         if request.code == 31:
@@ -33,14 +33,20 @@ class Queue:
             self.unknown -= 1
             return reply(request, 17, remark="topic[t] not exist")
         offset = int(request.fields["queueOffset"])
-        ends = {"minOffset": self.low, "maxOffset": self.high, "suggestWhichBrokerId": 1}
+
+        def pulled(code: int, following: int, body: bytes = b"") -> Frame:
+            return reply(
+                request, code, body, nextBeginOffset=following,
+                minOffset=self.low, maxOffset=self.high, suggestWhichBrokerId=1,
+            )  # fmt: skip
+
         if offset < self.low:
-            return reply(request, 21, nextBeginOffset=self.low, **ends)
+            return pulled(21, self.low)
         end = min(self.high, offset + self.batch, offset + int(request.fields["maxMsgNums"]))
         if offset >= end:
-            return reply(request, 19, nextBeginOffset=offset, **ends)
+            return pulled(19, offset)
         body = b"".join(stored(str(each).encode(), offset=each) for each in range(offset, end))
-        return reply(request, body=body, nextBeginOffset=end, **ends)
+        return pulled(0, end, body)
 
 
 @pytest.fixture
@@ -97,8 +103,10 @@ async def test_a_long_poll_waits_longer_than_the_broker(client: Client) -> None:
     ("code", "status"), [(19, PullStatus.NOT_FOUND), (20, PullStatus.RETRY), (21, PullStatus.OFFSET_MOVED)]
 )
 async def test_the_codes_of_a_pull_are_values(client: Client, code: int, status: PullStatus) -> None:
-    fields = {"nextBeginOffset": 3, "minOffset": 1, "maxOffset": 3, "suggestWhichBrokerId": 0}
-    async with peer(lambda request: reply(request, code, **fields)) as running:
+    def answer(request: Frame) -> Answer:
+        return reply(request, code, nextBeginOffset=3, minOffset=1, maxOffset=3, suggestWhichBrokerId=0)
+
+    async with peer(answer) as running:
         pulled = await Consumer(client).pull(running.address, "t", 0, 7)
     assert (pulled.status, pulled.messages, pulled.next_offset) == (status, (), 3)
 

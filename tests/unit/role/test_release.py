@@ -6,6 +6,7 @@ import hashlib
 import os
 import tarfile
 from pathlib import Path
+from typing import Any
 
 from tests.support.modules import run_module
 
@@ -27,7 +28,7 @@ def archive(directory: Path, number: int) -> dict[str, str]:
     }
 
 
-def run(dest: Path, *archives: dict[str, str], **options: object) -> dict:
+def run(dest: Path, *archives: dict[str, str], **options: object) -> dict[str, Any]:
     given = {"dest": str(dest), "state": "present", "archives": archives, "keep": 3, "users": None}
     return run_module("rocketmq_release", given | options)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,8 +14,8 @@ FILES = {"conf/broker.p": "a=1\n", "bin/start.sh": "#!/bin/sh\n"}
 MARK = "cluster/instance"
 
 
-def run(home: Path, check: bool = False, diff: bool = False, **arguments: object) -> dict:
-    given = {
+def run(home: Path, check: bool = False, diff: bool = False, **arguments: object) -> dict[str, Any]:
+    given: dict[str, object] = {
         "path": str(home),
         "owner_mark": MARK,
         "state": "present",
@@ -99,7 +100,10 @@ def test_absent_removes_what_was_made_and_data_only_when_told(tmp_path: Path, da
     for name in ("data/commitlog", "logs", "run"):
         (home / name).mkdir(parents=True)
     (home / "notes.txt").write_text("an operator's own")
-    arguments = {"logs": str(home / "logs"), "data": str(home / "data"), "keep_data": not data}
-    assert run(home, state="absent", **arguments)["changed"]
+
+    def remove() -> dict[str, Any]:
+        return run(home, state="absent", logs=str(home / "logs"), data=str(home / "data"), keep_data=not data)
+
+    assert remove()["changed"]
     assert sorted(path.name for path in home.iterdir()) == (["notes.txt"] if data else ["data", "notes.txt"])
-    assert not run(home, state="absent", **arguments)["changed"]
+    assert not remove()["changed"]

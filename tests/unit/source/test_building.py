@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import shutil
 import signal
 import subprocess
 import sys
@@ -163,7 +164,7 @@ def test_no_jdk_is_said(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_too_little_room_is_said_before_the_build(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = namedtuple("usage", "total used free")
-    monkeypatch.setattr(building.shutil, "disk_usage", lambda _path: usage(10**9, 10**9 - 5_000_000, 5_000_000))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage(10**9, 10**9 - 5_000_000, 5_000_000))
     with pytest.raises(PreflightFailed, match="has 5 MB free, but this takes 120 MB"):
         workshop.build()
     assert workshop.maven_calls == []

@@ -56,7 +56,8 @@ def test_the_password_only_after_the_prompt_and_the_input_only_after_the_mark() 
     talk.sent(7)
     assert not talk.finished_input
     talk.heard(wrapped.mark + b"out", b"")
-    assert not talk.started
+    started = talk.started
+    assert not started
     talk.heard(b"", b"\n" + wrapped.mark + b"err")
     assert talk.started
     assert talk.unsent == b"input"

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rmqops.errors import BecomeRefused, OperationFailed
+from rmqops.errors import BecomeRefused, InventoryError, OperationFailed
 from rmqops.model.commands import Command
 from rmqops.model.secret import Secret
 from rmqops.transport import live, privilege, wrapping
@@ -19,7 +19,7 @@ from rmqops.transport.local import LocalTransport
 from rmqops.transport.wrapping import Become
 from tests.support.instances import instance
 
-WORDS = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)), max_size=20)
+WORDS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)
 PASSWORD = "correct horse"
 
 SUDO = """#!/bin/sh
@@ -199,7 +199,7 @@ def test_whom_to_become(monkeypatch: pytest.MonkeyPatch) -> None:
     privilege.remember(Secret("asked"))
     assert become(ansible_become=True) == Become("root", Secret("asked"))
     assert become(ansible_become=True, ansible_become_pass="p2") == Become("root", Secret("p2"))
-    with pytest.raises(Exception, match="1 problem") as caught:
+    with pytest.raises(InventoryError, match="1 problem") as caught:
         become(ansible_become=True, ansible_become_method="doas")
     assert "ansible_become_method" in str(caught.value.detail)
 
@@ -212,7 +212,8 @@ def test_a_command_that_is_talked_to_has_input_two_outputs_and_ends_with_its_inp
         said = [b"", b""]
         while said != [b"heard this\n", b"apart\n"]:
             said = [before + more for before, more in zip(said, next(chunks), strict=True)]
-        assert running.returncode is None
+        code = running.returncode
+        assert code is None
         running.close()
         assert list(chunks) == []
         assert running.returncode == 3

@@ -134,7 +134,7 @@ def test_a_story_is_in_one_order_also_where_its_lines_share_a_moment(tmp_path: P
     sent = Event(1.0, "producer-1", "send", "invoke", "t", "b", 0, key="k")
     answers = [replace(sent, type="ok", offset=2), replace(sent, type="info"), replace(sent, type="fail")]
     reads = [Event(1.0, "consumer-1", "receive", "ok", "t", "b", 0, offset, "k") for offset in (1, 2, 10)]
-    stories = []
+    stories: list[list[Event]] = []
     for told in ([sent, *answers, *reads], [*reversed(reads), *reversed(answers), sent]):
         with open_history(write(told, tmp_path)) as history:
             stories += history.stories(history.keys("select k from message")).values()

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from benchmarks.plain_checks import Findings, find
 from rmqops.chaos.verdict import EVIDENCE_LIMIT, CheckResult, Verdict
-from rmqops.model.history import Event
+from rmqops.model.history import Event, Type
 from tests.unit.chaos.checks.recorded import good, judge
 
-TYPES = st.sampled_from(["ok", "info", "fail"])
+TYPES: st.SearchStrategy[Type] = st.sampled_from(["ok", "info", "fail"])
 SLICE = 40
 
 
@@ -63,7 +63,7 @@ def damaged(draw: st.DrawFn) -> Damaged:
     return Damaged(events, damage)
 
 
-def _keys(result: CheckResult) -> set[str | None]:
+def _keys(result: CheckResult) -> set[str]:
     return {item.key for item in result.evidence if item.key is not None}
 
 
