@@ -54,14 +54,16 @@ class CallbackModule(CallbackBase):
 
     def _result(self, result, status):
         details = result._result
-        message = details.get("stderr") or details.get("msg") or details.get("stdout") or ""
+        # A module that did not even start has said why by module_stderr; its msg is that nothing could be read.
+        said = (details.get(key) for key in ("stderr", "module_stderr", "msg", "stdout"))
+        message = next(filter(None, said), "")
         self._write(
             event="host",
             host=result._host.get_name(),
             task=result._task.get_name().split(" : ")[-1],
             status=status,
             changed=bool(details.get("changed")),
-            message=str(message) if status != "ok" else str(details.get("stdout", "")),
+            message=str(message).strip() if status != "ok" else str(details.get("stdout", "")),
         )
 
     def v2_runner_on_ok(self, result):
