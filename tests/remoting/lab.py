@@ -7,9 +7,10 @@ import itertools
 import os
 import signal
 import subprocess
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -115,8 +116,20 @@ async def wait_until(condition: Callable[[], Awaitable[bool]], seconds: float, w
     pytest.fail(f"{what}: not within {seconds} s; last: {last}")
 
 
-def start_lab(distribution: Path, directory: Path, *, members: int = 1, groups: int = 1, extra: str = "") -> Lab:
-    """Start one NameServer and ``groups`` groups of ``members`` brokers: plain if 1, DLedger if 3."""
+def start_lab(
+    distribution: Path,
+    directory: Path,
+    *,
+    members: int = 1,
+    groups: int = 1,
+    mode: Literal["dledger", "master-slave"] = "dledger",
+    extra: str = "",
+    of_group: Mapping[int, str] | None = None,
+) -> Lab:
+    """Start one NameServer and ``groups`` groups of ``members`` brokers: plain if 1, else of the mode.
+
+    ``extra`` is added to every broker's file, ``of_group`` to those of a group by its number.
+    """
     port = next(_PORTS)
     nameserver = f"127.0.0.1:{port}"
     namesrv = _jvm(distribution, directory / "namesrv", NAMESRV_MAIN, nameserver, 128, f"listenPort={port}\n")
@@ -132,8 +145,12 @@ def start_lab(distribution: Path, directory: Path, *, members: int = 1, groups: 
                 f"listenPort={listen}\nstorePathRootDir={home}/store\nstorePathCommitLog={home}/store/commitlog\n"
                 f"mapedFileSizeCommitLog=67108864\nmappedFileSizeCommitLog=67108864\n"
                 f"sendMessageThreadPoolNums=16\nregisterNameServerPeriod=10000\nautoCreateTopicEnable=false\n{extra}"
+                f"{(of_group or {}).get(group, '')}"
             )
-            if members > 1:
+            if members > 1 and mode == "master-slave":
+                role = "SLAVE" if n else "ASYNC_MASTER"
+                config += f"brokerIP2=127.0.0.1\nbrokerRole={role}\nbrokerId={n}\n"
+            elif members > 1:
                 config += (
                     f"enableDLegerCommitLog=true\ndLegerGroup=group-{group}\ndLegerPeers={peers}\n"
                     f"dLegerSelfId=n{n}\nbrokerRole=SLAVE\nbrokerId={n + 1}\n"
