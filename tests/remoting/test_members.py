@@ -116,8 +116,8 @@ async def test_one_keys_messages_lie_in_one_queue_as_they_were_sent(
         address = members[name][MASTER]
         end = await Admin(client).max_offset(address, topic, queue)
         read = [message async for message in Consumer(client).drain(address, topic, queue, end)]
-        for key in {message.key for message in read}:
-            numbers = [int(message.body.split()[1]) for message in read if message.key == key]
+        for one in {message.key for message in read}:
+            numbers = [int(message.body.split()[1]) for message in read if message.key == one]
             assert numbers == list(range(each))
 
 
