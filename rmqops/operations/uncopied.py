@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from rmqops.errors import OperationFailed
 from rmqops.model.commands import Command
@@ -34,7 +35,20 @@ there = os.listdir(log) if os.path.isdir(log) else []
 names = sorted(name for name in there if name.isdigit() and len(name) == 20)
 files = [(int(name), os.path.join(log, name), os.path.getsize(os.path.join(log, name))) for name in names]
 files = [file for file in files if file[0] + file[2] > start]
-messages, end, whole = 0, start, True
+messages, first, end, whole = 0, start, start, True
+
+def blocks(stream, at, size):
+    stream.seek(at)
+    while at < size:
+        block = stream.read(min(size - at, 1 << 20))
+        at += len(block)
+        yield block
+
+def written(path, at, size):
+    with open(path, "rb") as stream:
+        return any(block.count(0) != len(block) for block in blocks(stream, at, size))
+
+begun = [file for file in files if written(file[1], max(0, start - file[0]), file[2])]
 before = hashlib.sha256()
 for base, path, size in files:
     if not whole:
@@ -54,56 +68,43 @@ for base, path, size in files:
                 break
             if magic != MESSAGE or length < 8 or at + length > size:
                 break
-            at += length
-            if base + at > start:
+            if base + at + length > start and begun:
+                first = first if messages else min(start, base + at)
                 messages += 1
-                end = base + at
+                end = base + at + length
+            at += length
 found = {"messages": messages, "bytes": end - start, "before": before.hexdigest(), "aside": ""}
-if aside and files:
-    # All that is not zero is kept, a message that was being written as well.
+if aside and begun:
+    # All that is not zero is kept: a message of which the beginning was copied is kept whole, one that was being
+    # written as well. Nothing is taken out of the log before all of it is on disk elsewhere.
     owner = os.stat(log)
-    for base, path, size in files:
-        skip = max(0, start - base)
-        kept = os.path.join(aside, "%020d" % max(base, start))
+    found["aside"] = aside
+    for directory in (os.path.dirname(aside), aside):
+        os.makedirs(directory, exist_ok=directory != aside)
+        os.chown(directory, owner.st_uid, owner.st_gid)
+    for base, path, size in begun:
+        skip = max(0, first - base)
+        kept = os.path.join(aside, "%020d" % (base + skip))
+        with open(path, "rb") as stream, open(kept + ".part", "wb") as copy:
+            for block in blocks(stream, skip, size):
+                if block.count(0) == len(block):
+                    copy.seek(len(block), 1)
+                else:
+                    copy.write(block)
+            copy.truncate(size - skip)
+            copy.flush()
+            os.fsync(copy.fileno())
+        os.chown(kept + ".part", owner.st_uid, owner.st_gid)
+        os.rename(kept + ".part", kept)
+    # Without it the broker would believe that it ended in order, and trust its queues.
+    mark = os.path.join(root, "abort")
+    with open(mark, "a"):
+        os.chown(mark, owner.st_uid, owner.st_gid)
+    for base, path, size in reversed(begun):
         with open(path, "r+b") as stream:
-            stream.seek(skip)
-            left, data = size - skip, False
-            while left and not data:
-                block = stream.read(min(left, 1 << 20))
-                left -= len(block)
-                data = block.count(0) != len(block)
-            if data:
-                os.makedirs(aside, exist_ok=True)
-                os.chown(aside, owner.st_uid, owner.st_gid)
-                if os.path.exists(kept):
-                    sys.exit(kept + " is there already")
-                with open(kept + ".part", "wb") as copy:
-                    stream.seek(skip)
-                    left = size - skip
-                    while left:
-                        block = stream.read(min(left, 1 << 20))
-                        left -= len(block)
-                        if block.count(0) == len(block):
-                            copy.seek(len(block), 1)
-                        else:
-                            copy.write(block)
-                    copy.truncate(size - skip)
-                    copy.flush()
-                    os.fsync(copy.fileno())
-                os.chown(kept + ".part", owner.st_uid, owner.st_gid)
-                os.rename(kept + ".part", kept)
-                found["aside"] = aside
-            if skip == 0 and base > start:
-                os.remove(path)
-            elif data:
-                stream.truncate(skip)
-                stream.truncate(size)
-                os.fsync(stream.fileno())
-    if found["aside"]:
-        # Without it the broker would believe that it ended in order, and trust its queues.
-        mark = os.path.join(root, "abort")
-        with open(mark, "a"):
-            os.chown(mark, owner.st_uid, owner.st_gid)
+            stream.truncate(max(0, start - base))
+            stream.truncate(size)
+            os.fsync(stream.fileno())
 print(json.dumps(found))
 """
 
@@ -134,10 +135,13 @@ def count(instance: Instance, start: int, transport: Transport) -> Tail:
 def set_aside(instance: Instance, start: int, transport: Transport) -> Tail:
     """Move what a stopped broker's log holds beyond a place to files of its own; once more, it finds nothing.
 
+    They lie in ``not-copied/<UTC time>`` below its store, each named by the place in the log at which it begins.
+
     Raises:
         OperationFailed: it runs, or there is no room; what is in the log is there until its copy is on disk.
     """
-    return _run(instance, start, f"{instance.text('rocketmq_data_dir')}/not-copied/{start:020d}", transport)
+    aside = f"{instance.text('rocketmq_data_dir')}/not-copied/{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}"
+    return _run(instance, start, aside, transport)
 
 
 def _run(instance: Instance, start: int, aside: str, transport: Transport) -> Tail:
