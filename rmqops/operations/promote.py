@@ -18,6 +18,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -79,11 +80,19 @@ class Todo:
     began: int | None = None
     """Where the new master's log ended, if an earlier run has written that down and not come to the old one's."""
 
+    running: bool = True
+    """Whether the one that becomes master runs, as what its file says."""
+
     @property
     def done(self) -> bool:
-        """Whether the files say so already."""
+        """Whether there is nothing left to do."""
         there = self.gone or (self.down.before == self.down.after and self.began is None)
-        return self.up.before == self.up.after and there
+        return self.running and self.up.before == self.up.after and there
+
+    @property
+    def resumed(self) -> bool:
+        """Whether an earlier run has stopped the one that becomes master, and came no further."""
+        return not self.running and self.began is not None and self.up.before != self.up.after
 
     def lines(self) -> list[str]:
         """Say what is done, in order."""
@@ -144,7 +153,7 @@ def prepare(topology: Topology, name: str, gone: Collection[str] = ()) -> Todo:
     group, member = find(topology, name)
     found, answers = _look(topology, group, gone)
     others = [one for one in group.members if one != member]
-    old = _old_master(topology, member, others, found)
+    old = _old_master(member, others, found)
     mine = roles.held(found[member.name]) if member.name in found else None
     if mine is None:
         raise OperationFailed(f"{name} is not deployed, or its host cannot be asked")
@@ -154,14 +163,17 @@ def prepare(topology: Topology, name: str, gone: Collection[str] = ()) -> Todo:
     up_role = mine if again else Role(MASTER_ID, _master_word(topology, old, before))
     down_role = Role(_free_number(member, old, others, found, again=again), SLAVE)
     todo = Todo(
-        topology, group, Change(member, mine, up_role), Change(old, before, down_role), old.name in gone, began
+        topology,
+        group,
+        Change(member, mine, up_role),
+        Change(old, before, down_role),
+        old.name in gone,
+        began,
+        found[member.name].alive,
     )
     _refuse_living(topology, todo, found, answers)
-    if not again:
+    if not again and not todo.resumed:
         _refuse_behind(topology, member, [one for one in others if one != old], answers, gone)
-        if not found[member.name].alive:
-            raise Unsafe(f"{name} does not run, so it is no slave that could be made master",
-                         remedy=f"rmqops start {name} --inventory {topology.inventory}")  # fmt: skip
     return todo
 
 
@@ -191,9 +203,7 @@ def answers(topology: Topology) -> Answers:
     return asyncio.run(ask())
 
 
-def _old_master(
-    topology: Topology, member: Instance, others: Sequence[Instance], found: Mapping[str, Facts]
-) -> Instance:
+def _old_master(member: Instance, others: Sequence[Instance], found: Mapping[str, Facts]) -> Instance:
     """Return the master by the files; else the one that an earlier run replaced, or whose host is gone."""
     by_file = [one for one in others if (role := _held(found, one)) is not None and role.master]
     if by_file:
@@ -202,7 +212,9 @@ def _old_master(
     named = [one for one in others if one.name == recorded]
     absent = [one for one in others if one.name not in found]
     by_inventory = [one for one in others if roles.wanted(one).master]
-    for candidates in (named, absent, by_inventory):
+    mine = _held(found, member)
+    first = (named, absent) if mine is not None and mine.master else (absent, named)
+    for candidates in (*first, by_inventory):
         if len(candidates) == 1:
             return candidates[0]
     raise Unsafe(f"nobody knows who was master of {member.group} before", remedy="see rmqops status")
@@ -297,8 +309,9 @@ def perform(todo: Todo, *, log: Path, listener: Listener, say: Say) -> Done:
         play.run("stop", down)
     began = todo.began
     if first:
-        began = settled(topology, up)
-        _write_record(up, began, down, "pending")
+        if began is None or not todo.resumed:
+            began = settled(topology, up)
+            _write_record(up, began, down, "pending")
         say(f"stopping {up.name}; its log ends at {began}")
         play.run("stop", up)
     tail = None
@@ -312,6 +325,7 @@ def perform(todo: Todo, *, log: Path, listener: Listener, say: Say) -> Done:
         _write_record(up, began, down, "settled")
     if first:
         play.place(roles.with_role(up, todo.up.after))
+    if first or not todo.running:
         say(f"starting {up.name} as master")
         play.run("start", up)
     say("waiting until every NameServer names it")
@@ -324,6 +338,11 @@ def _compare(up: Instance, down: Instance, began: int) -> None:
     """Refuse where two logs that should be the same up to a place are not, right before it."""
     mine = uncopied.count(up, began, transport_for(up))
     theirs = uncopied.count(down, began, transport_for(down))
+    if mine.messages:
+        raise OperationFailed(
+            f"the log of {up.name} is longer than the {began} bytes that were written down; no file was changed",
+            remedy=f"rmqops start {up.name}, and then the same command once more",
+        )
     if theirs.bytes and mine.before != theirs.before:
         raise OperationFailed(
             f"the logs of {up.name} and {down.name} differ before byte {began} already; no file was changed",
@@ -481,7 +500,8 @@ def undo(todo: Todo, *, log: Path, listener: Listener, say: Say) -> Done:
                 _fence(member, REFUSE_SENDS)
                 _level(topology, member, old)
             except BaseException:
-                _fence(member, 0)
+                with suppress(RmqopsError):  # it goes on by itself after a while
+                    _fence(member, 0)
                 raise
         say(f"stopping {member.name}")
         play.run("stop", member)
@@ -497,10 +517,11 @@ def undo(todo: Todo, *, log: Path, listener: Listener, say: Say) -> Done:
             )
         play.place(roles.with_role(member, todo.down.after))
         play.place(roles.with_role(old, todo.up.after))
-        say(f"restarting {old.name} as master")
-        play.run("restart", old)
     else:
         play.place(roles.with_role(member, todo.down.after))
+    if health.masters_by_group(topology)[todo.group.name] != old.address:
+        say(f"restarting {old.name} as master")
+        play.run("restart", old)
     named(topology, todo.group, old)
     say(f"starting {member.name} as slave")
     play.run("start", member)

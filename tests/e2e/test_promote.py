@@ -51,19 +51,20 @@ async def _held(client: Client, broker: Instance) -> list[bytes]:
 
 
 async def _die(cluster: Cluster, master: Instance, slave: Instance) -> int:
-    """Kill a master that was ahead of its slave; return how many messages it had acknowledged."""
+    """Kill a master that was ahead of its slave; return how many messages it had, canaries among them."""
     pids = {one.name: cluster.pid(one.name) for one in (master, slave)}
     assert all(pids.values())
     async with Client() as client:
         await _known(client, slave)
-        count = await _send(cluster, client, master, 20)
+        count = await Admin(client).max_offset(master.address, TOPIC, 0)
+        count += await _send(cluster, client, master, 20)
         os.kill(pids[slave.name] or 0, signal.SIGSTOP)
         try:
             count += await _send(cluster, client, master, 40)
             os.kill(pids[master.name] or 0, signal.SIGKILL)
         finally:
             os.kill(pids[slave.name] or 0, signal.SIGCONT)
-    return count + 1  # the canary of the deploy
+    return count
 
 
 async def _contents(*brokers: Instance) -> list[list[bytes]]:

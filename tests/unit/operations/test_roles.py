@@ -98,6 +98,31 @@ def test_a_role_that_is_not_the_inventorys_is_drift(topology: Topology) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("changes", "done", "resumed"),
+    [
+        ({}, False, False),
+        ({"up": (MASTER, MASTER), "down": (SLAVE, SLAVE)}, True, False),
+        ({"up": (MASTER, MASTER), "down": (SLAVE, SLAVE), "running": False}, False, False),
+        ({"up": (MASTER, MASTER), "down": (SLAVE, SLAVE), "began": 7}, False, False),
+        ({"up": (MASTER, MASTER), "down": (None, SLAVE), "gone": True, "began": 7}, True, False),
+        ({"running": False}, False, False),
+        ({"running": False, "began": 7}, False, True),
+    ],
+)
+def test_what_an_earlier_run_has_left_to_do(
+    topology: Topology, changes: dict[str, object], done: bool, resumed: bool
+) -> None:
+    roles_of = {"up": (SLAVE, MASTER), "down": (MASTER, SLAVE), **changes}
+    up, down = (
+        promote.Change(topology.instance(name), *roles_of.pop(key))  # type: ignore[misc]
+        for name, key in (("broker-a-1", "up"), ("broker-a-0", "down"))
+    )
+    rest = {"gone": False, **roles_of}
+    todo = promote.Todo(topology, topology.groups[0], up, down, **rest)  # type: ignore[arg-type]
+    assert (todo.done, todo.resumed) == (done, resumed)
+
+
 def test_who_elects_or_is_alone_is_not_promoted(topology: Topology) -> None:
     local = inventories.load(str(Path(__file__).parents[3] / "inventory" / "local")).topology
     with pytest.raises(Unsafe, match="elects its master by itself"):
