@@ -4,7 +4,9 @@ A master that died may have taken messages that no slave has copied. Its log and
 to the place that the slave had reached, and different from there on. A broker of 4.x does not notice: as a slave
 it asks its master for what follows its own end, and appends that to whatever it has (``HAService.HAClient``). So
 what lies beyond that place is moved to files of its own, and set to zero in the log, which the broker's own
-recovery takes for the end (``CommitLog.recoverAbnormally``); the queues are cut there, too.
+recovery takes for the end (``CommitLog.recoverAbnormally``); the queues are cut there, too. A message that was
+copied in part goes whole: that recovery would take it for a message by its length alone, and the new master's,
+after a stop in order, does not (``recoverNormally``), so that one would go on in the middle of the other's.
 """
 
 from __future__ import annotations
@@ -75,8 +77,8 @@ for base, path, size in files:
             at += length
 found = {"messages": messages, "bytes": end - start, "before": before.hexdigest(), "aside": ""}
 if aside and begun:
-    # All that is not zero is kept: a message of which the beginning was copied is kept whole, one that was being
-    # written as well. Nothing is taken out of the log before all of it is on disk elsewhere.
+    # All that is not zero is kept: a message of which the beginning was copied whole, one that was being written
+    # as well. Nothing is taken out of the log before all of it is on disk elsewhere.
     owner = os.stat(log)
     found["aside"] = aside
     for directory in (os.path.dirname(aside), aside):
@@ -102,7 +104,7 @@ if aside and begun:
         os.chown(mark, owner.st_uid, owner.st_gid)
     for base, path, size in reversed(begun):
         with open(path, "r+b") as stream:
-            stream.truncate(max(0, start - base))
+            stream.truncate(max(0, first - base))
             stream.truncate(size)
             os.fsync(stream.fileno())
 print(json.dumps(found))
