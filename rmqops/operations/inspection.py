@@ -57,10 +57,5 @@ def _drift(
         host = found[instance.name]
         if host.mark is None:
             continue
-        live_now = live.get(instance.name, {})
-        told = [
-            *drift.on_host(host),
-            *drift.role(instance, host),
-            *drift.in_force(instance, host, live_now),
-        ]
+        told = [*drift.on_host(host), *drift.in_force(instance, host, live.get(instance.name, {}))]
         yield from (f"{instance.name}: {text}" for text in told)

@@ -60,8 +60,6 @@ class ConsumerSettings:
     """The broker groups."""
     queues: int
     """Queues of the topic on each group."""
-    unelecting: tuple[str, ...] = ()
-    """Those of the groups whose slaves are read while they have no master, as the official client reads them."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +95,7 @@ def read(argument: str) -> ProducerSettings | ConsumerSettings:
     """
     found = json.loads(argument)
     role = found.pop("role")
-    for name in ("nameservers", "groups", "unelecting"):
+    for name in ("nameservers", "groups"):
         if name in found:
             found[name] = tuple(found[name])
     return ProducerSettings(**found) if role == "producer" else ConsumerSettings(**found)
