@@ -11,7 +11,7 @@ from rmqops.operations import waiting
 from rmqops.remoting.admin import READ_WRITE, Admin
 from rmqops.remoting.client import Client
 from rmqops.remoting.codes import Permission
-from rmqops.remoting.routes import ClusterInfo
+from rmqops.remoting.routes import ClusterInfo, TopicConfig
 
 DRILL_PREFIX = "rmqops-drill-"
 """Begins the name of a drill's own topic."""
@@ -79,7 +79,8 @@ async def create(
     """Create a topic, or change it, and return when every member and every NameServer knows it so.
 
     A slave learns of a topic up to 10 s after its master. One that is elected before that does not know the topic,
-    and refuses what is sent to it; a drill must not mistake that for the cluster's fault.
+    and refuses what is sent to it; a drill must not mistake that for the cluster's fault. So it is created again
+    on a master that was elected meanwhile, whose list all others take over.
 
     Args:
         topology: The cluster.
@@ -105,29 +106,44 @@ async def create(
     chosen = choose(topology, groups)
     admin = Admin(client)
     info = await cluster(topology, admin)
-    wanted = (queues if read_queues is None else read_queues, queues, permission)
+    wanted = TopicConfig(topic, queues if read_queues is None else read_queues, queues, permission)
     for group in chosen:
         known = info.groups.get(group.name)
         if known is None or known.master is None:
             raise OperationFailed(f"group {group.name} has no master to create the topic {topic} on")
-        await admin.create_topic(
-            known.master, topic, queues=queues, read_queues=read_queues, permission=permission
-        )
+        await _put(admin, known.master, wanted)
+    await waiting.until(
+        f"the topic {topic} known everywhere", lambda: _missing(topology, admin, chosen, wanted), KNOWN_WITHIN
+    )
 
-    async def missing() -> str | None:
-        for server in topology.nameservers:
-            route = await admin.route(server.address, topic)
-            for group in chosen:
-                told = route.queues.get(group.name) if route else None
-                if told is None or (told.read, told.write, told.permission) != wanted:
-                    return f"{server.name} does not know it on {group.name}"
-        for broker in (member for group in chosen for member in group.members):
-            kept = (await admin.topic_configs(broker.address)).get(topic)
-            if kept is None or (kept.read_queues, kept.write_queues, kept.permission) != wanted:
-                return f"{broker.name} does not know it"
-        return None
 
-    await waiting.until(f"the topic {topic} known everywhere", missing, KNOWN_WITHIN)
+async def _put(admin: Admin, master: str, wanted: TopicConfig) -> None:
+    await admin.create_topic(
+        master,
+        wanted.topic,
+        queues=wanted.write_queues,
+        read_queues=wanted.read_queues,
+        permission=wanted.permission,
+    )
+
+
+async def _missing(topology: Topology, admin: Admin, chosen: Collection[Group], wanted: TopicConfig) -> str | None:
+    """Say who does not know a topic, masters first; one that was elected since is told."""
+    masters = {group.master for group in (await cluster(topology, admin)).groups.values()}
+    brokers = [member for group in chosen for member in group.members]
+    for broker in sorted(brokers, key=lambda broker: broker.address not in masters):
+        if (await admin.topic_configs(broker.address)).get(wanted.topic) != wanted:
+            if broker.address in masters:
+                await _put(admin, broker.address, wanted)
+            return f"{broker.name} does not know it"
+    for server in topology.nameservers:
+        route = await admin.route(server.address, wanted.topic)
+        for group in chosen:
+            told = route.queues.get(group.name) if route else None
+            known = told and (told.read, told.write, told.permission)
+            if known != (wanted.read_queues, wanted.write_queues, wanted.permission):
+                return f"{server.name} does not know it on {group.name}"
+    return None
 
 
 async def delete(topology: Topology, client: Client, topic: str) -> tuple[str, ...]:

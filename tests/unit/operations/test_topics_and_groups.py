@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from rmqops.errors import Unsafe, UsageError
 from rmqops.operations import groups, topics
 from rmqops.operations.topic_survey import Share, TopicStatus, differences
 from rmqops.remoting.admin import Offsets
+from rmqops.remoting.client import Client
 from rmqops.remoting.codes import Permission
 from rmqops.remoting.consumers import Queue
-from rmqops.remoting.routes import BrokerGroup, TopicQueues, TopicRoute
+from rmqops.remoting.routes import BrokerGroup, ClusterInfo, TopicConfig, TopicQueues, TopicRoute
 from tests.support.instances import topology
 
 RW = Permission.READ | Permission.WRITE
@@ -98,3 +101,45 @@ def test_a_queue_may_have_two_holders_for_a_moment() -> None:
 )
 def test_groups_of_the_system(name: str, system: bool) -> None:
     assert groups.is_system(name) is system
+
+
+class Electing:
+    """Brokers whose master changes right after it was asked to create a topic; slaves take over its list."""
+
+    def __init__(self, brokers: Sequence[str]) -> None:
+        self.order = list(brokers)
+        self.lists: dict[str, dict[str, TopicConfig]] = {broker: {} for broker in brokers}
+        self.created: list[str] = []
+
+    async def cluster_info(self, _nameserver: str) -> ClusterInfo:
+        return ClusterInfo({"broker-a": BrokerGroup("broker-a", "C", dict(enumerate(self.order)))}, {})
+
+    async def create_topic(
+        self, broker: str, topic: str, *, queues: int, read_queues: int | None, permission: Permission
+    ) -> None:
+        self.lists[broker][topic] = TopicConfig(topic, read_queues or queues, queues, permission)
+        self.created.append(broker)
+        if len(self.created) == 1:
+            self.order.reverse()
+
+    async def topic_configs(self, broker: str) -> dict[str, TopicConfig]:
+        mine = dict(self.lists[broker])
+        self.lists[broker] = dict(self.lists[self.order[0]])
+        return mine
+
+    async def route(self, _nameserver: str, topic: str) -> TopicRoute:
+        kept = self.lists[self.order[0]][topic]
+        queues = TopicQueues("broker-a", kept.read_queues, kept.write_queues, kept.permission)
+        return TopicRoute(topic, {"broker-a": queues}, {})
+
+
+async def test_a_topic_is_created_again_on_a_master_elected_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = topology()
+    brokers = [broker.address for broker in cluster.brokers]
+    admin = Electing(brokers)
+    monkeypatch.setattr(topics, "Admin", lambda _client: admin)
+
+    await topics.create(cluster, Client(), "drill", 4)
+
+    assert admin.created == [brokers[0], brokers[-1]]
+    assert all("drill" in known for known in admin.lists.values())
