@@ -6,7 +6,7 @@ The work is arranged so that its cost is the reading of the JSON, because the re
    hashes: process and queue 32 bits, key 64. Two names or two queues with one hash raise a false alarm, never a
    false pass; that a lost message hides behind another key has a chance of n/2^64, 5e-13 for ten million messages.
    Lines that are rare (all but sends, their acknowledgements and messages read) keep their fields in ``rest``.
-2. ``message`` has one row for each key that was sent.
+2. ``message`` has one row for each key that was sent; ``p`` is who had it acknowledged, if anybody had.
 3. Each queue is cut into ranges of 1,024 offsets. A range is *settled* when the acknowledgements, every
    member's read-back, and each consumer that was there hold each offset of the range exactly once, and the
    same key at each: compared as sums of hashes, at next to no cost. What is settled can be neither lost,
@@ -152,7 +152,9 @@ _SENDS = f"code in ({INVOKED}, {ACKNOWLEDGED}, {REFUSED}, {INDETERMINATE})"
 _PLAIN = f"lines = 2 and first = {INVOKED} and last <> {INVOKED}"
 MESSAGES = f"""
 create table pair as
-    select k, min(p) as p, min(t) as invoked, max(t) as ended, min(code) as first, max(code) as last,
+    select k, min(case when code <> {INVOKED} then p end) as p,
+        min(case when code = {INVOKED} then t end) as invoked,
+        max(case when code <> {INVOKED} then t end) as ended, min(code) as first, max(code) as last,
         count(*) as lines, max(case when code = {ACKNOWLEDGED} then (q::ubigint << 32) | o end) as place
     from event where {_SENDS} group by k;
 create table message as
@@ -164,7 +166,8 @@ create table message as
     from pair where {_PLAIN};
 insert into message
     with each as (
-        select k, min(p) as p, min(t) filter (code = {INVOKED}) as invoked,
+        select k, coalesce(arg_min(p, line) filter (code = {ACKNOWLEDGED}), min(p)) as p,
+            min(t) filter (code = {INVOKED}) as invoked,
             max(t) filter (code <> {INVOKED}) as ended, count(*) filter (code = {INVOKED}) as attempts,
             count(*) filter (code = {ACKNOWLEDGED}) as acks, count(*) filter (code = {INDETERMINATE}) as unknown,
             count(*) filter (code <> {INVOKED}) as outcomes,

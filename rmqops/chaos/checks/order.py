@@ -20,13 +20,15 @@ MOVED = """
         from claimed c join stored s using (k, q) where c.k in (select k from doubtful where acks = 1)
         group by k having not bool_or(s.o = c.o)
 """
-# A pair out of order needs a descent in the acknowledgements of its process and queue, or a message that moved.
+# A pair out of order needs a descent in the acknowledgements of its process and queue, or a message that moved, or
+# one that was acknowledged before it was sent, as a history that is wrong may say.
 SUSPECTS = """
     create or replace temp table suspect as
         select distinct p, q from (
             select p, q, o, lag(o) over (partition by p, q order by t, o) as earlier from acknowledged
         ) where earlier > o
         union select p, q from moved
+        union select p, q from message where acks = 1 and ended < invoked
 """
 OVERTAKEN = """
     with message_of as (

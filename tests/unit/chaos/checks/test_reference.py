@@ -135,3 +135,16 @@ def test_they_agree_on_an_acknowledgement_that_nobody_sent_and_that_is_stored_el
 
     assert results["order"].numbers["out_of_order"] == 1
     _compare(results, find(events))
+
+
+def test_they_agree_on_a_message_that_was_sent_after_its_acknowledgement(tmp_path: Path) -> None:
+    events = [event for event in good(1) if (event.type, event.key) != ("invoke", "0-00000002")]
+    late = next(
+        number for number, event in enumerate(events) if (event.type, event.key) == ("invoke", "1-0000000d")
+    )
+    events[late] = replace(events[late], key="0-00000002")
+
+    results = judge(events, tmp_path)
+
+    assert results["order"].numbers["out_of_order"] == 1
+    _compare(results, find(events))
