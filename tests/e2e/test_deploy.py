@@ -125,6 +125,7 @@ DYING = """
 import ctypes, fcntl, os, sys, threading, time
 held = open(sys.argv[1], "r+")
 fcntl.lockf(held, fcntl.LOCK_EX)
+print("held", flush=True)
 threading.Thread(target=lambda: (time.sleep(6), os._exit(0))).start()
 ctypes.CDLL(None).pthread_exit(None)
 """
@@ -134,7 +135,11 @@ def test_a_start_waits_for_the_death_of_the_process_before(cluster: Cluster) -> 
     cluster.must("stop", "broker-a-1")
     home = cluster.base / "instances" / "broker-a-1"
     (lock,) = (home / "data").rglob("lock")
-    with subprocess.Popen([sys.executable, "-c", DYING, str(lock)]) as dying:
+    with subprocess.Popen([sys.executable, "-c", DYING, str(lock)], stdout=subprocess.PIPE) as dying:
+        assert dying.stdout is not None
+        assert dying.stdout.readline() == b"held\n", (
+            "a process that has just been started has no command line, too"
+        )
         while Path(f"/proc/{dying.pid}/cmdline").read_bytes():
             time.sleep(0.01)
         (home / "run" / "pid").write_text(f"{dying.pid}\n")
