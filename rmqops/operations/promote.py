@@ -450,7 +450,7 @@ def prepare_undo(topology: Topology, name: str) -> Todo:
         OperationFailed: a host cannot be asked.
     """
     group, member = find(topology, name)
-    found, seen = _look(topology, group, ())
+    found, _ = _look(topology, group, ())
     old = next(one for one in group.members if roles.wanted(one).master)
     if old == member:
         raise Unsafe(f"{name} is the master by the inventory", remedy="name the one that was promoted")
@@ -472,7 +472,7 @@ def prepare_undo(topology: Topology, name: str) -> Todo:
             f"{name} and {old.name} both are deployed as master",
             remedy=f"rmqops stop {old.name}, then rmqops promote {name}, which makes it a slave, and start it",
         )
-    if not found[old.name].alive or old.name not in seen.runtimes:
+    if not found[old.name].alive:
         raise Unsafe(
             f"{old.name} does not run, so it has not what {name} took as master",
             remedy=f"rmqops start {old.name} --inventory {topology.inventory}: as a slave it catches up",
@@ -495,6 +495,7 @@ def undo(todo: Todo, *, log: Path, listener: Listener, say: Say) -> Done:
     play = _Play(topology, log, listener)
     if not (todo.up.before and todo.up.before.master):
         if todo.down.before and todo.down.before.master:
+            _near(topology, member, old)
             say(f"{member.name} refuses sends, and {old.name} copies the rest")
             try:
                 _fence(member, REFUSE_SENDS)
@@ -543,6 +544,28 @@ def _fence(master: Instance, seconds: float) -> None:
             )
 
     asyncio.run(tell())
+
+
+def _near(topology: Topology, master: Instance, slave: Instance) -> None:
+    """Wait until a slave lacks little, before sends are refused for the sake of it.
+
+    A broker that has just started does not say at once where its log ends (``Admin.runtime_info``).
+
+    Raises:
+        OperationFailed: it lacks much still, or does not answer.
+    """
+    end = time.monotonic() + LEVEL_WITHIN
+    while True:
+        seen = answers(topology)
+        ends = [seen.runtimes[one.name].log_max for one in (master, slave) if one.name in seen.runtimes]
+        if len(ends) == 2 and ends[0] - ends[1] <= status.MAX_LAG:
+            return
+        if time.monotonic() > end:
+            told = f"lacks {ends[0] - ends[1]} bytes" if len(ends) == 2 else f"does not answer: {seen.errors}"
+            raise OperationFailed(
+                f"{slave.name} {told}; nothing was changed", remedy="try again when it has caught up"
+            )
+        time.sleep(SETTLED)
 
 
 def _level(topology: Topology, master: Instance, slave: Instance) -> None:
