@@ -337,13 +337,19 @@ def test_a_connection_lost_in_the_middle(host: Sshd) -> None:
     assert reach(host).run(Command(("true",))).ok, "the next command connects again"
 
 
+def bastion(host: Sshd, directory: Path, more: str = "") -> Path:
+    """Write a configuration of ssh that knows a host to jump over; ``more`` is for every host."""
+    config = directory / "config"
+    config.write_text(
+        f"Host bastion\n HostName 127.0.0.1\n Port {host.port}\n IdentityFile {host.key}\n"
+        f" UserKnownHostsFile {host.known_hosts}\nHost *\n IdentitiesOnly yes\n GlobalKnownHostsFile none\n{more}"
+    )
+    return config
+
+
 def test_through_another_host(host: Sshd, tmp_path: Path) -> None:
     with sshd(tmp_path / "inner") as inner:
-        config = tmp_path / "config"
-        config.write_text(
-            f"Host bastion\n HostName 127.0.0.1\n Port {host.port}\n IdentityFile {host.key}\n"
-            f" UserKnownHostsFile {host.known_hosts}\nHost *\n IdentitiesOnly yes\n GlobalKnownHostsFile none\n"
-        )
+        config = bastion(host, tmp_path)
         arguments = f"-F {config} -o UserKnownHostsFile={inner.known_hosts} -J bastion"
         through = {"ansible_ssh_common_args": arguments}
         assert "Accepted" not in inner.log
@@ -362,12 +368,7 @@ def test_through_another_host(host: Sshd, tmp_path: Path) -> None:
 
 def test_a_host_that_is_down_behind_another_leaves_the_others_connected(host: Sshd, tmp_path: Path) -> None:
     """The way there is shared: who waits in vain for one host ends nobody's command on another."""
-    config = tmp_path / "config"
-    config.write_text(
-        f"Host bastion\n HostName 127.0.0.1\n Port {host.port}\n IdentityFile {host.key}\n"
-        f" UserKnownHostsFile {host.known_hosts}\nHost *\n IdentitiesOnly yes\n GlobalKnownHostsFile none\n"
-        " ConnectTimeout 1\n"
-    )
+    config = bastion(host, tmp_path, " ConnectTimeout 1\n")
     with sshd(tmp_path / "inner") as inner, socket.socket() as full:
         full.bind(("127.0.0.1", 0))
         full.listen(0)

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from rmqops.remoting.client import Client
-from tests.remoting.lab import Lab, healthy, start_lab
+from tests.remoting.lab import Lab, running_lab
 
 
 @pytest.fixture(scope="session")
@@ -25,23 +24,15 @@ def distribution(request: pytest.FixtureRequest) -> Path:
 @pytest.fixture(scope="module")
 def plain(distribution: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """One NameServer and one plain broker."""
-    lab = start_lab(distribution, tmp_path_factory.mktemp("plain"))
-    try:
-        asyncio.run(healthy(lab))
+    with running_lab(distribution, tmp_path_factory.mktemp("plain")) as lab:
         yield lab
-    finally:
-        lab.stop()
 
 
 @pytest.fixture(scope="module")
 def dledger(distribution: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """One NameServer and one DLedger group of three."""
-    lab = start_lab(distribution, tmp_path_factory.mktemp("dledger"), members=3)
-    try:
-        asyncio.run(healthy(lab))
+    with running_lab(distribution, tmp_path_factory.mktemp("dledger"), members=3) as lab:
         yield lab
-    finally:
-        lab.stop()
 
 
 @pytest.fixture

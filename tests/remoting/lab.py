@@ -8,9 +8,10 @@ import os
 import signal
 import subprocess
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 
@@ -188,3 +189,14 @@ def _jvm(distribution: Path, home: Path, main: str, address: str, heap: int, con
     path = home / "config.properties"
     path.write_text(config)
     return Jvm(distribution, main, path, address, heap)
+
+
+@contextmanager
+def running_lab(distribution: Path, directory: Path, **options: Any) -> Iterator[Lab]:
+    """Start a lab as :func:`start_lab` does, wait until it is healthy, and stop it when the block ends."""
+    lab = start_lab(distribution, directory, **options)
+    try:
+        asyncio.run(healthy(lab))
+        yield lab
+    finally:
+        lab.stop()

@@ -7,7 +7,6 @@ group-0 has ``slaveReadEnable`` as it is by default, false; group-1 has it true.
 
 from __future__ import annotations
 
-import asyncio
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -24,7 +23,7 @@ from rmqops.remoting.messages import Message
 from rmqops.remoting.outcomes import Acknowledged, Refused
 from rmqops.remoting.producer import Producer, by_key
 from rmqops.remoting.routes import WriteQueue
-from tests.remoting.lab import Lab, healthy, start_lab, wait_until
+from tests.remoting.lab import Lab, healthy, running_lab, wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -35,7 +34,7 @@ SLAVE = 1
 
 @pytest.fixture(scope="module")
 def pairs(distribution: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    lab = start_lab(
+    with running_lab(
         distribution,
         tmp_path_factory.mktemp("pairs"),
         members=2,
@@ -43,12 +42,8 @@ def pairs(distribution: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
         mode="master-slave",
         extra="accessMessageInMemoryMaxRatio=0\n",
         of_group={1: "slaveReadEnable=true\n"},
-    )
-    try:
-        asyncio.run(healthy(lab))
+    ) as lab:
         yield lab
-    finally:
-        lab.stop()
 
 
 @pytest.fixture

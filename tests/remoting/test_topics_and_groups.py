@@ -19,7 +19,7 @@ from rmqops.remoting.client import Client
 from rmqops.remoting.messages import Message
 from rmqops.remoting.outcomes import Acknowledged
 from rmqops.remoting.producer import Producer
-from tests.remoting.lab import Lab, healthy, start_lab
+from tests.remoting.lab import Lab, running_lab
 from tests.support.clusters import Done, rmqops
 
 pytestmark = pytest.mark.e2e
@@ -52,12 +52,8 @@ class Place:
 @pytest.fixture(scope="module")
 def place(distribution: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     directory = tmp_path_factory.mktemp("two-groups")
-    lab = start_lab(distribution, directory, groups=2)
-    try:
-        asyncio.run(healthy(lab))
+    with running_lab(distribution, directory, groups=2) as lab:
         yield Place(lab, _inventory(lab, directory))
-    finally:
-        lab.stop()
 
 
 def _inventory(lab: Lab, directory: Path) -> Path:

@@ -14,7 +14,7 @@ from rmqops.remoting.consumer import Consumer
 from rmqops.remoting.messages import Message
 from rmqops.remoting.outcomes import Indeterminate, Position, Refused
 from rmqops.remoting.producer import Producer
-from tests.remoting.lab import Lab, dispatched, healthy, start_lab
+from tests.remoting.lab import Lab, dispatched, running_lab
 
 pytestmark = pytest.mark.e2e
 
@@ -28,12 +28,8 @@ SETTINGS = (
 @pytest.fixture(scope="module")
 def short(distribution: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """A synchronous master without a slave, which drops requests that waited for a millisecond."""
-    lab = start_lab(distribution, tmp_path_factory.mktemp("short"), extra=SETTINGS)
-    try:
-        asyncio.run(healthy(lab))
+    with running_lab(distribution, tmp_path_factory.mktemp("short"), extra=SETTINGS) as lab:
         yield lab
-    finally:
-        lab.stop()
 
 
 async def test_stored_without_a_slave_is_indeterminate_and_busy_is_refused(short: Lab, client: Client) -> None:
