@@ -36,6 +36,7 @@ def crew(
             nameservers=servers,
             groups=groups,
             queues=load.queues,
+            unelecting=tuple(group.name for group in topology.groups if group.mode == "master-slave"),
         )
         for number, (topic, group) in zip(range(1, load.consumers + 1), itertools.cycle(shared), strict=False)
     ]

@@ -18,7 +18,7 @@ from rmqops.chaos.workload.settings import Choice
 from rmqops.errors import UsageError
 
 Allowance = Literal["majority", "last-nameserver", "several-groups"]
-Expectation = Literal["service", "standstill", "anything"]
+Expectation = Literal["service", "standstill", "reads", "anything"]
 Order = Literal["given", "shuffled", "random"]
 DriverName = Literal["native", "java"]
 Whereabouts = Literal["controller", "clients"]
@@ -144,7 +144,8 @@ class Phase(_Part):
     strikes: tuple[Strike, ...] = Field(min_length=1, description="Put in force side by side.")
     expects: Expectation = Field(
         default="service",
-        description="Before the heal: service must come back, nothing may be acknowledged, or either is well.",
+        description="Before the heal: service must come back, nothing may be acknowledged, the struck group is "
+        "only read while the others serve, or either is well.",
     )
     hold: Seconds | None = Field(default=None, description="Instead of the drill's.")
     fail_over: Seconds | None = Field(default=None, description="Instead of the drill's.")

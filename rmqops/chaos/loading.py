@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rmqops.chaos import tables
-from rmqops.model.history import Event
+from rmqops.model.history import DRAIN, Event
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -75,7 +75,7 @@ def _name(connection: DuckDBPyConnection, singles: Sequence[tuple[int, int, Even
     names = {p: event.process for p, _, event in singles}
     drains: dict[tuple[int, int], list[object]] = {}
     for p, q, event in singles:
-        if event.op != "receive" or event.queue is None:
+        if event.op != "receive" or event.queue is None or not event.process.startswith(DRAIN):
             continue
         if event.type == "invoke":
             at = round(event.t * 1e6)

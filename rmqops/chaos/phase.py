@@ -15,15 +15,16 @@ from rmqops.chaos.journal import Journal
 from rmqops.chaos.load import Load
 from rmqops.chaos.nemesis import RECOVERED
 from rmqops.chaos.outage import GAP
+from rmqops.chaos.readback import Reader
 from rmqops.chaos.recorder import Recorder
 from rmqops.chaos.sampler import RouteSampler
 from rmqops.chaos.settings import Settings
 from rmqops.chaos.strikes import PROCESS, Nemesis, Wanted
 from rmqops.chaos.watch import Watch
 from rmqops.errors import HealFailed, Inconclusive, OperationFailed
-from rmqops.model.history import Event, Type
+from rmqops.model.history import READER, Event, Type
 from rmqops.model.topology import Instance, Topology
-from rmqops.operations import status, waiting
+from rmqops.operations import status, topics, waiting
 from rmqops.remoting.client import Client
 from rmqops.transport.base import Transport
 
@@ -90,7 +91,12 @@ class PhaseRun:
             OperationFailed, RemotingError: something else went wrong on the way.
         """
         await self._strike(client)
-        watching = {"service": self._fail_over, "standstill": self._stand_still, "anything": self._settle}
+        watching = {
+            "service": self._fail_over,
+            "standstill": self._stand_still,
+            "reads": lambda: self._read_on(client),
+            "anything": self._settle,
+        }
         await watching[self._step.phase.expects]()
         await self._scene.watch.rest(self._hold)
         await self._heal()
@@ -184,7 +190,11 @@ class PhaseRun:
     async def _fail_over(self) -> None:
         """Watch until every group has a master on which all agree and sends are sustained, or the bound passes."""
         scene, deaf = self._scene, {victim.name for victim in self._nemesis.victims}
-        groups = [] if deaf.issuperset(scene.sampler.masters) else list(self._masters)
+        # Without DLedger nobody is elected: a group that was struck waits for its heal.
+        stuck = {victim.group for victim in self._nemesis.victims} & self._unelecting
+        groups = (
+            [] if deaf.issuperset(scene.sampler.masters) else [one for one in self._masters if one not in stuck]
+        )
 
         async def waiting_for() -> str | None:
             scene.watch.look()
@@ -201,6 +211,35 @@ class PhaseRun:
             scene.say(
                 f"sends are sustained, {self._since_strike()} on: none failed for {scene.settings.sustained:g} s"
             )
+
+    @property
+    def _unelecting(self) -> set[str]:
+        """The groups whose master a person must replace."""
+        return {group.name for group in self._scene.topology.groups if group.mode != "dledger"}
+
+    async def _read_on(self, client: Client) -> None:
+        """Watch until the other groups serve; then read what the living members of the struck group hold."""
+        await self._fail_over()
+        scene, struck = self._scene, {victim.name: victim for victim in self._nemesis.victims}
+        for group in scene.topology.groups:
+            dead = [member for member in group.members if member.name in struck]
+            living = [member for member in group.members if member.name not in struck]
+            for topic in topics.of_drill(scene.run, scene.drill.load.topics) if dead else ():
+                reader = Reader(
+                    scene.topology,
+                    client,
+                    topic,
+                    scene.drill.load.queues,
+                    emit=scene.recorder.event,
+                    now=scene.recorder.now,
+                    prefix=f"{READER}{self._step.number}-",
+                    told={"role": dead[0].text("rocketmq_broker_role")},
+                )
+                told = await reader.read_each(group, living)
+                for failure in told.failures:
+                    scene.say(failure)
+                names = ", ".join(member.name for member in living)
+                scene.say(f"read {told.messages} messages from {names}, while {dead[0].name} is dead")
 
     async def _stand_still(self) -> None:
         """Watch until nothing is acknowledged any more, or the bound passes."""

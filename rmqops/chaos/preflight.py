@@ -102,6 +102,7 @@ def possible(
         PreflightFailed: one is not, somewhere; says where and why.
         UsageError: a target or an option names nobody.
     """
+    _readable(topology, drill)
     asked = {
         (strike.fault, str(strike.options), instance.name): (
             strike,
@@ -128,6 +129,18 @@ def possible(
             detail="\n".join(problems),
         )
     return tuple(probed for probed, _ in answers)
+
+
+def _readable(topology: Topology, drill: Drill) -> None:
+    """Make sure that a phase that expects ``reads`` strikes where nobody is elected and others serve."""
+    if all(phase.expects != "reads" for phase in drill.phases):
+        return
+    modes = {group.mode for group in topology.groups}
+    if modes != {"master-slave"} or len(topology.groups) < 2:
+        raise PreflightFailed(
+            f"drill {drill.name} needs two groups of mode master-slave, and nothing else; nothing was touched",
+            remedy="run it against such a cluster, of RocketMQ 4.4.0, for instance",
+        )
 
 
 def driver(topology: Topology, load: Load) -> Driver:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rmqops.chaos.workload.settings import key_of
@@ -38,6 +38,8 @@ class Reader:
         queues: Its queues on each group.
         emit: Takes the events of the history, what one answer brought together.
         now: Seconds since the run's start.
+        prefix: Begins the names of its processes in the history.
+        told: What stands beside the end that is to be reached.
     """
 
     def __init__(
@@ -49,6 +51,8 @@ class Reader:
         *,
         emit: Callable[[Event | Batch], None],
         now: Callable[[], float],
+        prefix: str = DRAIN,
+        told: Mapping[str, str] | None = None,
     ) -> None:
         self._topology = topology
         self._admin = Admin(client)
@@ -57,6 +61,8 @@ class Reader:
         self._queues = range(queues)
         self._emit = emit
         self._now = now
+        self._prefix = prefix
+        self._told = told
 
     async def ends(self, member: Instance) -> dict[int, int]:
         """Return the end offset of each queue on one member.
@@ -111,6 +117,23 @@ class Reader:
             failures=tuple(failures + [text for _, found in drains for text in found]),
         )
 
+    async def read_each(self, group: Group, members: Sequence[Instance]) -> ReadBack:
+        """Drain members as they are, each to its own end."""
+        told: list[tuple[int, list[str]]] = []
+        failures = []
+        for member in members:
+            try:
+                ends = await self.ends(member)
+            except RemotingError as error:
+                failures.append(f"{member.name} does not say where its queues end: {error}")
+                continue
+            told += await self._members(group, [member], {group.name: ends})
+        return ReadBack(
+            messages=sum(count for count, _ in told),
+            members=len(told),
+            failures=tuple(failures + [text for _, found in told for text in found]),
+        )
+
     async def _members(
         self, group: Group, members: list[Instance], ends: Mapping[str, Mapping[int, int]]
     ) -> list[tuple[int, list[str]]]:
@@ -152,7 +175,7 @@ class Reader:
     ) -> Event:
         return Event(
             t,
-            f"{DRAIN}{member.name}",
+            f"{self._prefix}{member.name}",
             "receive",
             kind,
             topic=self._topic,
@@ -162,4 +185,5 @@ class Reader:
             key=key,
             error=error,
             address=member.address,
+            value=self._told if kind == "invoke" else None,
         )

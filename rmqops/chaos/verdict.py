@@ -86,7 +86,7 @@ class FaultRecord:
     phase: int = 1
     """The phase of the drill in which it was in force, from 1 on."""
     expects: str = "service"
-    """What that phase expects: ``service``, ``standstill`` or ``anything``."""
+    """What that phase expects: ``service``, ``standstill``, ``reads`` or ``anything``."""
 
     @property
     def injected(self) -> bool:

@@ -22,7 +22,8 @@ A drill has a topic of its own, made fresh for it, so that nothing older is in i
     one, because it may read again what it had not committed. A process named ``drain-<instance>`` reads
     everything back afterwards from one member: for each queue an ``invoke`` whose ``offset`` is the end offset
     to be reached (exclusive), asked for after the last send had ended, the messages from offset 0 on, and a
-    ``fail`` if the end could not be reached.
+    ``fail`` if the end could not be reached. A process named ``reader-<phase>-<instance>`` does the same with a
+    living member while its master is dead; its ``invoke`` says in ``value`` what ``role`` that master had.
 ``route``
     What one NameServer answers, the process being that NameServer's instance name: ``ok`` with ``broker`` (the
     group) and ``value``, a map of broker id to address (``{"0": "127.0.0.1:10911", …}``; empty when the group is
@@ -54,6 +55,9 @@ CONTRACT = ("t", "process", "op", "type", "topic", "broker", "queue", "offset", 
 
 DRAIN = "drain-"
 """Begins the name of a process that reads back."""
+
+READER = "reader-"
+"""Begins the name of a process that reads what a group's living members hold while its master is dead."""
 
 BATCH = 32
 """Messages in one line at most: as many as a broker gives in one answer."""

@@ -102,6 +102,7 @@ class HostVariables(Mapping[str, Value]):
     def __init__(self, raw: Mapping[str, Value], magic: Mapping[str, object], lookup: Lookup) -> None:
         self._raw = raw
         self._magic = magic
+        self._lookup = lookup
         self._globals = {_SCOPE: self, "lookup": lookup}
         self._resolved: dict[str, Value] = {}
         self._resolving: list[str] = []
@@ -118,6 +119,10 @@ class HostVariables(Mapping[str, Value]):
             finally:
                 self._resolving.remove(key)
         return self._resolved[key]
+
+    def overlaid(self, values: Mapping[str, Value]) -> HostVariables:
+        """Return the variables as they would be if the inventory said these values for this host."""
+        return HostVariables({**self._raw, **values}, self._magic, self._lookup)
 
     def __contains__(self, key: object) -> bool:
         return key in self._raw or key in self._magic

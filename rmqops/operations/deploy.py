@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rmqops.errors import Unsafe
 from rmqops.model.topology import Instance, Topology, Value
-from rmqops.operations import canary, health, lifecycle, playbook, trees
+from rmqops.operations import canary, health, lifecycle, playbook, roles, trees
 from rmqops.operations.inventories import Loaded
 from rmqops.operations.plan import Plan, plan
 from rmqops.operations.playbook import Listener
@@ -46,7 +46,10 @@ def prepare(topology: Topology, instances: Sequence[Instance], artifact: Artifac
 
     Raises:
         PreflightFailed: something is in the way.
+        Unsafe: it would change who is master in a group without elections, or make a second one.
     """
+    roles.refuse_swap(topology, instances)
+    roles.refuse_second_master(topology, instances, health.masters_by_group(topology))
     return plan(topology, instances, artifact.name, artifact.runtime.name if artifact.runtime else None)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
 from rmqops.model.topology import Instance
-from rmqops.operations import inventories
+from rmqops.operations import inventories, roles
 from rmqops.operations.facts import Facts
 from rmqops.render import files
 
@@ -58,6 +58,12 @@ def on_host(found: Facts, wanted: Mapping[str, tuple[str, str]] | None = None) -
         yield "its systemd unit was edited on the host"
     for override in found.overrides:
         yield f"its systemd unit is overridden by {override}"
+
+
+def role(instance: Instance, found: Facts) -> Iterator[str]:
+    """Say that a member without elections has another role than the inventory says, as a promotion leaves it."""
+    if text := roles.difference(instance, found):
+        yield text
 
 
 def in_force(instance: Instance, found: Facts, live: Mapping[str, str]) -> Iterator[str]:

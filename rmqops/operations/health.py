@@ -54,6 +54,11 @@ def wait(
         pause(INTERVAL)
 
 
+def masters_by_group(topology: Topology) -> dict[str, str | None]:
+    """Return the address of each group's master on which all NameServers agree; None where they do not."""
+    return {group.name: group.master for group in observe(topology).groups}
+
+
 def masters(topology: Topology) -> frozenset[str]:
     """Return the address of every group's master that all NameServers agree on."""
     return frozenset(group.master for group in observe(topology).groups if group.master)

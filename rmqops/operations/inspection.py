@@ -57,5 +57,10 @@ def _drift(
         host = found[instance.name]
         if host.mark is None:
             continue
-        told = [*drift.on_host(host), *drift.in_force(instance, host, live.get(instance.name, {}))]
+        live_now = live.get(instance.name, {})
+        told = [
+            *drift.on_host(host),
+            *drift.role(instance, host),
+            *drift.in_force(instance, host, live_now),
+        ]
         yield from (f"{instance.name}: {text}" for text in told)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rmqops.errors import OperationFailed, UsageError
 from rmqops.model.topology import Instance, Topology
-from rmqops.operations import facts, health, playbook
+from rmqops.operations import facts, health, playbook, roles
 from rmqops.operations.playbook import Listener
 
 Say = Callable[[str], None]
@@ -47,8 +47,14 @@ def require_deployed(topology: Topology, instances: Sequence[Instance]) -> None:
 
 
 def start(topology: Topology, instances: Sequence[Instance], log: Path, listener: Listener) -> None:
-    """Start instances, NameServers first, and wait for health if that is the whole cluster."""
+    """Start instances, NameServers first, and wait for health if that is the whole cluster.
+
+    Raises:
+        OperationFailed: some are not deployed, or do not start.
+        Unsafe: a group without elections would have two masters.
+    """
     require_deployed(topology, instances)
+    roles.refuse_second_master(topology, instances, health.masters_by_group(topology))
     _play("start", topology, instances, log, listener)
     if len(instances) == len(topology.instances):
         health.wait(topology)
@@ -65,8 +71,10 @@ def restart(topology: Topology, instances: Sequence[Instance], log: Path, listen
 
     Raises:
         OperationFailed: the cluster did not become healthy again; the rest was left as it was.
+        Unsafe: a group without elections would have two masters.
     """
     require_deployed(topology, instances)
+    roles.refuse_second_master(topology, instances, health.masters_by_group(topology))
     roll(topology, instances, log, listener, say)
 
 

@@ -165,7 +165,7 @@ def assess(topology: Topology, answers: Answers) -> Status:
     )
 
 
-def _ids(instance: Instance, answers: Answers) -> dict[str, int]:
+def ids(instance: Instance, answers: Answers) -> dict[str, int]:
     """Return the broker id under which each NameServer has a broker; found by address, which is unique."""
     return {
         server: number
@@ -187,11 +187,11 @@ def _group(group: Group, answers: Answers) -> GroupStatus:
 
 
 def _master(group: Group, server: str, answers: Answers) -> str | None:
-    return next((item.address for item in group.members if _ids(item, answers).get(server) == MASTER_ID), None)
+    return next((item.address for item in group.members if ids(item, answers).get(server) == MASTER_ID), None)
 
 
 def _member(member: Instance, answers: Answers) -> Member:
-    roles: set[Role] = {"master" if number == MASTER_ID else "slave" for number in _ids(member, answers).values()}
+    roles: set[Role] = {"master" if number == MASTER_ID else "slave" for number in ids(member, answers).values()}
     return Member(
         member.name, member.address, roles.pop() if len(roles) == 1 else None, member.name in answers.runtimes
     )
@@ -218,7 +218,7 @@ def _group_problems(group: Group, answers: Answers) -> Iterator[tuple[Sequence[s
     for member in group.members:
         if member.name in answers.errors:
             yield [member.name], f"broker {member.name} does not answer: {answers.errors[member.name]}"
-        missing = sorted(set(answers.routes) - set(_ids(member, answers)))
+        missing = sorted(set(answers.routes) - set(ids(member, answers)))
         if missing:
             yield [member.name], f"broker {member.name} is not registered with {', '.join(missing)}"
     yield from _lags(group, known, answers)

@@ -124,6 +124,13 @@ class Admin:
         answer = await self._call(broker, RequestCode.GET_BROKER_CONFIG)
         return routes.parse_properties(answer.body)
 
+    async def update_broker_config(self, broker: str, settings: Mapping[str, str]) -> None:
+        """Change keys that a broker runs with; it writes its whole file anew, if it may (``Configuration``)."""
+        body = "".join(f"{key}={value}\n" for key, value in settings.items())
+        await self._client.call(
+            broker, RequestCode.UPDATE_BROKER_CONFIG, body=body.encode(), timeout=self._timeout
+        )
+
     async def nameserver_config(self, nameserver: str) -> Mapping[str, str]:
         """Return every key that a NameServer runs with."""
         answer = await self._call(nameserver, RequestCode.GET_NAMESRV_CONFIG)

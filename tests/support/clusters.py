@@ -65,7 +65,7 @@ def free_port_base() -> int:
     """Return the first of a hundred ports of which the ones a cluster uses are free."""
     start = os.getpid() % len(PORTS)
     for base in chain(PORTS[start:], PORTS[:start]):
-        if all(_free(base + offset) for offset in (*range(3), *range(8, 40), *range(60, 63))):
+        if all(_free(base + offset) for offset in (*range(3), *range(8, 52), *range(60, 63))):
             return base
     raise AssertionError("no free ports")
 
@@ -189,3 +189,22 @@ def dledger_inventory(base: Path, port: int, version: str = "4.5.2", heartbeat: 
             },
         }
     }
+
+
+def classic_inventory(base: Path, port: int, version: str = "4.4.0") -> dict[str, Any]:
+    """Describe two NameServers and two groups of master and slave on this machine, the second one synchronous."""
+    found = dledger_inventory(base, port, version)
+    children = found["all"]["children"]
+    del children["namesrv"]["hosts"]["namesrv-3"]
+    children["brokers"]["vars"] |= {"rocketmq_mode": "master-slave", "rocketmq_heap": "256m"}
+    roles = ("ASYNC_MASTER", "SYNC_MASTER")
+    children["brokers"]["children"] = {
+        f"broker-{name}": {
+            "hosts": {
+                f"broker-{name}-0": {"rocketmq_broker_role": role, "rocketmq_listen_port": port + 10 + 20 * place},
+                f"broker-{name}-1": {"rocketmq_broker_id": 1, "rocketmq_listen_port": port + 20 + 20 * place},
+            }
+        }
+        for place, (name, role) in enumerate(zip("ab", roles, strict=True))
+    }
+    return found

@@ -3,7 +3,9 @@
 A cluster that survives serves again *before* anybody mends it: the first sustained success must come between the
 fault and the heal. A phase that takes a group's majority expects the opposite: from ``settings.standstill``
 seconds after the last fault until the first heal, no send to that group may be acknowledged, because nobody could
-have agreed to it. A phase that allows ``anything`` is not judged here.
+have agreed to it. A phase that expects ``reads`` expects three things: the other groups serve again, no send to
+the struck group is acknowledged, and its messages are read from a slave. A phase that allows ``anything`` is not
+judged here.
 
 A drill that was ended before it waited for recovery has not given service the time to come back.
 """
@@ -19,11 +21,16 @@ from rmqops.chaos.nemesis import RECOVERED, faults
 from rmqops.chaos.outage import bins, first_sustained
 from rmqops.chaos.settings import Settings
 from rmqops.chaos.verdict import EVIDENCE_LIMIT, CheckResult, Evidence, FaultRecord, Number, Verdict
+from rmqops.model.history import READER
 
 MOST = 3
 """So many phases are told in the summary."""
 
 SENT = "select count(*) from message where invoked >= $1::double * 1e6 and invoked < $2::double * 1e6"
+READ = """
+    select count(*) from raw
+    where op = 'receive' and type = 'ok' and starts_with(process, $1::varchar)
+"""
 SERVED = """
     select k from message
     where acks > 0 and invoked >= $1::double * 1e6 and ended < $2::double * 1e6
@@ -78,7 +85,31 @@ def _judge(history: History, settings: Settings, found: Sequence[FaultRecord]) -
         return _stands_still(history, settings, found, begin, end)
     if found[0].expects == "anything":
         return _Phase(Verdict.PASS, "either was allowed")
+    if found[0].expects == "reads":
+        return _is_read(history, settings, found, begin, end)
     return _goes_on(history, settings, found, begin, end)
+
+
+def _is_read(
+    history: History, settings: Settings, found: Sequence[FaultRecord], begin: float, end: float
+) -> _Phase:
+    goes_on = _goes_on(history, settings, found, begin, end)
+    stands_still = _stands_still(history, settings, found, begin, end)
+    read = history.number(READ, [f"{READER}{found[0].phase}-"])
+    text = f"{count(read, 'message')} read from a slave while the master was dead"
+    reads = _Phase(Verdict.PASS if read else Verdict.FAIL, text)
+    parts = (goes_on, stands_still, reads)
+    worst = next(
+        (word for word in (Verdict.FAIL, Verdict.INCONCLUSIVE) if word in {one.verdict for one in parts}), None
+    )
+    told = [part for part in parts if worst is None or part.verdict is worst]
+    return _Phase(
+        worst or Verdict.PASS,
+        "; ".join(part.text for part in told),
+        goes_on.again_ms,
+        stands_still.served,
+        tuple(item for part in parts for item in part.evidence),
+    )
 
 
 def _goes_on(

@@ -1,4 +1,8 @@
-"""Read every queue from the current master, from its beginning on, and go on by offset after a failover."""
+"""Read every queue from the current master, from its beginning on, and go on by offset after a failover.
+
+A group that elects nobody is read from a slave while the NameServers name no master, and from its master again as
+soon as they do; so does the official client (``MQClientInstance.findBrokerAddressInSubscribe``).
+"""
 
 from __future__ import annotations
 
@@ -38,6 +42,8 @@ class _Reader:
         self._admin = Admin(client)
         self._consumer = Consumer(client)
         self._masters: dict[str, str] = {}
+        self._slaves: dict[str, str] = {}
+        """Who is read in the place of a master."""
         self._asked = -RETRY
         self._asking = asyncio.Lock()
         self._offsets = {(group, queue): 0 for group in settings.groups for queue in range(settings.queues)}
@@ -58,18 +64,23 @@ class _Reader:
     async def _follow(self, group: str, queue: int) -> None:
         while True:
             master = await self._master(group)
-            if master is None:
+            source = master or self._slaves.get(group)
+            if source is None:
                 await asyncio.sleep(RETRY)
                 continue
             offset = self._offsets[group, queue]
             try:
-                pulled = await self._consumer.pull(master, self._settings.topic, queue, offset, suspend=SUSPEND)
+                # A slave answers a pull that waits only when it looks again, every 5 s.
+                suspend = SUSPEND if master else 0.0
+                pulled = await self._consumer.pull(source, self._settings.topic, queue, offset, suspend=suspend)
             except RemotingError:
                 # An outage is what the drill is about; the producers' outcomes and the routes tell of it.
                 self._masters.pop(group, None)
                 await asyncio.sleep(RETRY)
                 continue
             await self._take(group, queue, pulled)
+            if master is None and pulled.status is not PullStatus.FOUND:
+                await asyncio.sleep(RETRY)
 
     async def _take(self, group: str, queue: int, pulled: Pulled) -> None:
         for message in pulled.messages:
@@ -128,5 +139,10 @@ class _Reader:
                 continue
             found = {name: known.master for name, known in info.groups.items() if known.master}
             self._masters = {name: address for name, address in found.items() if name in self._settings.groups}
+            self._slaves = {
+                name: known.slaves[min(known.slaves)]
+                for name, known in info.groups.items()
+                if name in self._settings.unelecting and known.slaves
+            }
             if self._masters:
                 return

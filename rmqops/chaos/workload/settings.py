@@ -60,6 +60,8 @@ class ConsumerSettings:
     """The broker groups."""
     queues: int
     """Queues of the topic on each group."""
+    unelecting: tuple[str, ...] = ()
+    """Those of the groups whose slaves are read while they have no master, as the official client reads them."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ def read(argument: str) -> ProducerSettings | ConsumerSettings:
     """
     found = json.loads(argument)
     role = found.pop("role")
-    for name in ("nameservers", "groups"):
+    for name in ("nameservers", "groups", "unelecting"):
         if name in found:
             found[name] = tuple(found[name])
     return ProducerSettings(**found) if role == "producer" else ConsumerSettings(**found)

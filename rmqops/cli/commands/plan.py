@@ -48,6 +48,7 @@ def command(
     drifts = {
         change.instance.name: [
             *change.drift,
+            *drift.role(change.instance, change.found),
             *drift.in_force(change.instance, change.found, live.get(change.instance.name, {})),
         ]
         for change in found.changes

@@ -20,12 +20,15 @@ from rmqops.chaos.load import Count, Load, Worker
 from rmqops.chaos.places import Here
 from rmqops.chaos.recorder import FILE, Recorder
 from rmqops.chaos.workload import settings
+from rmqops.chaos.workload.consumer import _Reader
 from rmqops.chaos.workload.drivers import Native
+from rmqops.chaos.workload.outlet import Outlet
 from rmqops.chaos.workload.producer import _event, _quantile
 from rmqops.chaos.workload.settings import ConsumerSettings, ProducerSettings, Summary
 from rmqops.errors import Inconclusive
 from rmqops.model.history import Event
 from rmqops.operations import topics
+from rmqops.remoting.client import Client
 from rmqops.remoting.codec import Frame
 from rmqops.remoting.codes import RequestCode
 from rmqops.remoting.outcomes import Acknowledged, Indeterminate, Outcome, Position, Refused
@@ -310,3 +313,18 @@ async def test_closing_ends_whatever_is_left(tmp_path: Path) -> None:
         worker = await flowing(load)
         await load.close()
         assert worker.process.returncode == -9
+
+
+@pytest.mark.parametrize(("unelecting", "slaves"), [((), set()), (("broker-a",), {"broker-a"})])
+async def test_a_slave_is_read_where_nobody_is_elected(unelecting: tuple[str, ...], slaves: set[str]) -> None:
+    body = (
+        b'{"brokerAddrTable":{"broker-a":{"brokerAddrs":{2:"10.0.0.2:1",1:"10.0.0.1:1"},"brokerName":"broker-a",'
+        b'"cluster":"c"}},"clusterAddrTable":{"c":["broker-a"]}}'
+    )
+
+    async with peer(lambda request: reply(request, body=body)) as server, Client() as client:
+        told = replace(CONSUMER, nameservers=(server.address,), unelecting=unelecting)
+        reader = _Reader(told, Outlet(0.0), client)
+        assert await reader._master("broker-a") is None
+        assert set(reader._slaves) == slaves
+        assert set(reader._slaves.values()) <= {"10.0.0.1:1"}

@@ -1,0 +1,158 @@
+"""What a broker's commit log holds beyond a place: counted, and set aside.
+
+A master that died may have taken messages that no slave has copied. Its log and the new master's are the same up
+to the place that the slave had reached, and different from there on. A broker of 4.x does not notice: as a slave
+it asks its master for what follows its own end, and appends that to whatever it has (``HAService.HAClient``). So
+what lies beyond that place is moved to files of its own, and set to zero in the log, which the broker's own
+recovery takes for the end (``CommitLog.recoverAbnormally``); the queues are cut there, too. A message that was
+copied in part goes whole: that recovery would take it for a message by its length alone, and the new master's,
+after a stop in order, does not (``recoverNormally``), so that one would go on in the middle of the other's.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from rmqops.errors import OperationFailed
+from rmqops.model.commands import Command
+from rmqops.model.topology import Instance
+from rmqops.transport.base import Transport, check
+
+TIMEOUT = 600.0
+"""Seconds: a file of the log has 1 GiB by default, and is read once."""
+
+# argv: the broker's home, its log's directory, its store's root, the place, where it is set aside or nothing.
+# The log's files are named by the place at which they begin and end in zeros. A message begins with its length and
+# its magic number; one that does not fit into the rest of a file is preceded by a blank with a length and a number
+# of its own.
+_PROGRAM = r"""
+import hashlib, json, os, struct, subprocess, sys
+home, log, root, start, aside = *sys.argv[1:4], int(sys.argv[4]), sys.argv[5]
+if subprocess.run([home + "/current/bin/pid.sh"], stdout=subprocess.DEVNULL).returncode == 0:
+    sys.exit("it runs")
+MESSAGE, BLANK = 0xDAA320A7, 0xCBD43194
+there = os.listdir(log) if os.path.isdir(log) else []
+names = sorted(name for name in there if name.isdigit() and len(name) == 20)
+files = [(int(name), os.path.join(log, name), os.path.getsize(os.path.join(log, name))) for name in names]
+files = [file for file in files if file[0] + file[2] > start]
+messages, first, end, whole = 0, start, start, True
+
+def blocks(stream, at, size):
+    stream.seek(at)
+    while at < size:
+        block = stream.read(min(size - at, 1 << 20))
+        at += len(block)
+        yield block
+
+def written(path, at, size):
+    with open(path, "rb") as stream:
+        return any(block.count(0) != len(block) for block in blocks(stream, at, size))
+
+begun = [file for file in files if written(file[1], max(0, start - file[0]), file[2])]
+before = hashlib.sha256()
+for base, path, size in files:
+    if not whole:
+        break
+    whole = False
+    with open(path, "rb") as stream:
+        at = 0
+        if base < start:
+            low = max(0, start - base - 65536)
+            stream.seek(low)
+            before.update(stream.read(start - base - low))
+        while at + 8 <= size:
+            stream.seek(at)
+            length, magic = struct.unpack(">II", stream.read(8))
+            if magic == BLANK:
+                whole = True
+                break
+            if magic != MESSAGE or length < 8 or at + length > size:
+                break
+            if base + at + length > start and begun:
+                first = first if messages else min(start, base + at)
+                messages += 1
+                end = base + at + length
+            at += length
+found = {"messages": messages, "bytes": end - start, "before": before.hexdigest(), "aside": ""}
+if aside and begun:
+    # All that is not zero is kept: a message of which the beginning was copied whole, one that was being written
+    # as well. Nothing is taken out of the log before all of it is on disk elsewhere.
+    owner = os.stat(log)
+    found["aside"] = aside
+    for directory in (os.path.dirname(aside), aside):
+        os.makedirs(directory, exist_ok=directory != aside)
+        os.chown(directory, owner.st_uid, owner.st_gid)
+    for base, path, size in begun:
+        skip = max(0, first - base)
+        kept = os.path.join(aside, "%020d" % (base + skip))
+        with open(path, "rb") as stream, open(kept + ".part", "wb") as copy:
+            for block in blocks(stream, skip, size):
+                if block.count(0) == len(block):
+                    copy.seek(len(block), 1)
+                else:
+                    copy.write(block)
+            copy.truncate(size - skip)
+            copy.flush()
+            os.fsync(copy.fileno())
+        os.chown(kept + ".part", owner.st_uid, owner.st_gid)
+        os.rename(kept + ".part", kept)
+    # Without it the broker would believe that it ended in order, and trust its queues.
+    mark = os.path.join(root, "abort")
+    with open(mark, "a"):
+        os.chown(mark, owner.st_uid, owner.st_gid)
+    for base, path, size in reversed(begun):
+        with open(path, "r+b") as stream:
+            stream.truncate(max(0, first - base))
+            stream.truncate(size)
+            os.fsync(stream.fileno())
+print(json.dumps(found))
+"""
+
+
+@dataclass(frozen=True)
+class Tail:
+    """What lies in a log beyond a place."""
+
+    messages: int
+    """Whole messages that end beyond it."""
+    bytes: int
+    """Up to the end of the last of them."""
+    before: str
+    """A digest of the last bytes before it, to be held against another log's."""
+    aside: str
+    """The directory that it has been moved to; empty when there was nothing, or it was only counted."""
+
+
+def count(instance: Instance, start: int, transport: Transport) -> Tail:
+    """Count what a stopped broker's log holds beyond a place, touching nothing.
+
+    Raises:
+        OperationFailed: it runs, or its log cannot be read.
+    """
+    return _run(instance, start, "", transport)
+
+
+def set_aside(instance: Instance, start: int, transport: Transport) -> Tail:
+    """Move what a stopped broker's log holds beyond a place to files of its own; once more, it finds nothing.
+
+    They lie in ``not-copied/<UTC time>`` below its store, each named by the place in the log at which it begins.
+
+    Raises:
+        OperationFailed: it runs, or there is no room; what is in the log is there until its copy is on disk.
+    """
+    aside = f"{instance.text('rocketmq_data_dir')}/not-copied/{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}"
+    return _run(instance, start, aside, transport)
+
+
+def _run(instance: Instance, start: int, aside: str, transport: Transport) -> Tail:
+    root = instance.text("rocketmq_data_dir")
+    said = str(instance.variables.get("ansible_python_interpreter") or "")
+    python = said if said.startswith("/") else "python3"
+    argv = (python, "-I", "-c", _PROGRAM, instance.home, f"{root}/commitlog", root, str(start), aside)
+    answer = check(transport.run(Command(argv, timeout=TIMEOUT)), transport.host).stdout
+    try:
+        return Tail(**json.loads(answer))
+    except (ValueError, TypeError) as error:
+        raise OperationFailed(f"{transport.host} did not say what is in {root}/commitlog: {answer!r}") from error
