@@ -4,9 +4,11 @@ A master that died may have taken messages that no slave has copied. Its log and
 to the place that the slave had reached, and different from there on. A broker of 4.x does not notice: as a slave
 it asks its master for what follows its own end, and appends that to whatever it has (``HAService.HAClient``). So
 what lies beyond that place is moved to files of its own, and set to zero in the log, which the broker's own
-recovery takes for the end (``CommitLog.recoverAbnormally``); the queues are cut there, too. A message that was
-copied in part goes whole: that recovery would take it for a message by its length alone, and the new master's,
-after a stop in order, does not (``recoverNormally``), so that one would go on in the middle of the other's.
+recovery takes for the end (``CommitLog.recoverAbnormally``). A message that was copied in part goes whole.
+
+So do the queues' entries. The recovery only moves a queue's end back (``ConsumeQueue.truncateDirtyLogicFiles``);
+the next start reads on over what it finds (``recover``), and once the log has grown past those places again the
+old entries point into other messages: seen with 4.4.0, in the second of several changes there and back.
 """
 
 from __future__ import annotations
@@ -102,6 +104,20 @@ if aside and begun:
     mark = os.path.join(root, "abort")
     with open(mark, "a"):
         os.chown(mark, owner.st_uid, owner.st_gid)
+    # Entries of 20 bytes, place and length first, in the order of the log.
+    for directory, _, entries in os.walk(os.path.join(root, "consumequeue")):
+        for name in sorted((entry for entry in entries if entry.isdigit()), reverse=True):
+            path = os.path.join(directory, name)
+            with open(path, "r+b") as stream:
+                content = stream.read()
+                used = [at for at in range(0, len(content) - 19, 20) if content[at + 8:at + 12] != b"\0\0\0\0"]
+                late = [at for at in used if struct.unpack_from(">q", content, at)[0] >= first]
+                if late:
+                    stream.truncate(late[0])
+                    stream.truncate(len(content))
+                    os.fsync(stream.fileno())
+            if len(late) < len(used):
+                break
     for base, path, size in reversed(begun):
         with open(path, "r+b") as stream:
             stream.truncate(max(0, first - base))

@@ -73,6 +73,19 @@ def test_what_is_set_aside_is_kept_whole_and_gone_from_the_log(broker: Instance,
     assert (again.messages, again.aside) == (0, "")
 
 
+def test_the_queues_lose_what_the_log_loses(broker: Instance) -> None:
+    queue = Path(broker.home, "data", "consumequeue", "topic", "0")
+    queue.mkdir(parents=True)
+    entries = [struct.pack(">qiq", place, 300, 7) for place in (0, 2400, 2700, SIZE, SIZE + 300)]
+    full, last, free = b"".join(entries[:3]), b"".join(entries[3:]).ljust(60, b"\0"), bytes(60)
+    for number, content in enumerate((full, last, free)):
+        (queue / f"{60 * number:020d}").write_bytes(content)
+    uncopied.count(broker, 2700, HERE)
+    assert [path.read_bytes() for path in sorted(queue.iterdir())] == [full, last, free]
+    uncopied.set_aside(broker, 2700, HERE)
+    assert [path.read_bytes() for path in sorted(queue.iterdir())] == [full[:40] + bytes(20), bytes(60), bytes(60)]
+
+
 def test_nothing_is_touched_where_nothing_is(broker: Instance) -> None:
     found = uncopied.set_aside(broker, SIZE + 900, HERE)
     assert (found.messages, found.aside) == (0, "")
