@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from rmqops.errors import BrokerError, OperationFailed, RemotingError, Unsafe, UsageError
 from rmqops.model.topology import Group, Topology
@@ -76,11 +76,7 @@ async def create(
     read_queues: int | None = None,
     permission: Permission = READ_WRITE,
 ) -> None:
-    """Create a topic, or change it, and return when every member and every NameServer knows it so.
-
-    A slave learns of a topic up to 10 s after its master. One that is elected before that does not know the topic,
-    and refuses what is sent to it; a drill must not mistake that for the cluster's fault. So it is created again
-    on a master that was elected meanwhile, whose list all others take over.
+    """Create a topic, or change it, and return when every member and every NameServer knows it so (:func:`put`).
 
     Args:
         topology: The cluster.
@@ -103,17 +99,32 @@ async def create(
             f"{topic!r} is no name for a topic: clients refuse to use it",
             remedy="take letters, digits, -, _, % and |",
         )
-    chosen = choose(topology, groups)
+    wanted = TopicConfig(topic, queues if read_queues is None else read_queues, queues, permission)
+    await put(topology, client, [wanted], choose(topology, groups))
+
+
+async def put(topology: Topology, client: Client, wanted: Sequence[TopicConfig], groups: Sequence[Group]) -> None:
+    """Put topics on some groups, and return when every member of those and every NameServer knows them so.
+
+    A slave learns of a topic up to 10 s after its master. One that is elected before that does not know the topic,
+    and refuses what is sent to it; a drill must not mistake that for the cluster's fault. So it is created again
+    on a master that was elected meanwhile, whose list all others take over.
+
+    Raises:
+        OperationFailed: a group has no master, or not everyone knew them in time.
+        RemotingError: a master did not create one.
+    """
     admin = Admin(client)
     info = await cluster(topology, admin)
-    wanted = TopicConfig(topic, queues if read_queues is None else read_queues, queues, permission)
-    for group in chosen:
+    names = ", ".join(one.topic for one in wanted)
+    for group in groups:
         known = info.groups.get(group.name)
         if known is None or known.master is None:
-            raise OperationFailed(f"group {group.name} has no master to create the topic {topic} on")
-        await _put(admin, known.master, wanted)
+            raise OperationFailed(f"group {group.name} has no master to create the topic {names} on")
+        for one in wanted:
+            await _put(admin, known.master, one)
     await waiting.until(
-        f"the topic {topic} known everywhere", lambda: _missing(topology, admin, chosen, wanted), KNOWN_WITHIN
+        f"the topic {names} known everywhere", lambda: _missing(topology, admin, groups, wanted), KNOWN_WITHIN
     )
 
 
@@ -127,22 +138,30 @@ async def _put(admin: Admin, master: str, wanted: TopicConfig) -> None:
     )
 
 
-async def _missing(topology: Topology, admin: Admin, chosen: Collection[Group], wanted: TopicConfig) -> str | None:
+async def _missing(
+    topology: Topology, admin: Admin, groups: Sequence[Group], wanted: Sequence[TopicConfig]
+) -> str | None:
     """Say who does not know a topic, masters first; one that was elected since is told."""
     masters = {group.master for group in (await cluster(topology, admin)).groups.values()}
-    brokers = [member for group in chosen for member in group.members]
+    brokers = [member for group in groups for member in group.members]
     for broker in sorted(brokers, key=lambda broker: broker.address not in masters):
-        if (await admin.topic_configs(broker.address)).get(wanted.topic) != wanted:
+        known = await admin.topic_configs(broker.address)
+        if lacking := [one for one in wanted if known.get(one.topic) != one]:
             if broker.address in masters:
-                await _put(admin, broker.address, wanted)
-            return f"{broker.name} does not know it"
+                for one in lacking:
+                    await _put(admin, broker.address, one)
+            return f"{broker.name} does not know {lacking[0].topic}"
     for server in topology.nameservers:
-        route = await admin.route(server.address, wanted.topic)
-        for group in chosen:
-            told = route.queues.get(group.name) if route else None
-            known = told and (told.read, told.write, told.permission)
-            if known != (wanted.read_queues, wanted.write_queues, wanted.permission):
-                return f"{server.name} does not know it on {group.name}"
+        for one in wanted:
+            route = await admin.route(server.address, one.topic)
+            for group in groups:
+                told = route.queues.get(group.name) if route else None
+                if (told and (told.read, told.write, told.permission)) != (
+                    one.read_queues,
+                    one.write_queues,
+                    one.permission,
+                ):
+                    return f"{server.name} does not know {one.topic} on {group.name}"
     return None
 
 
