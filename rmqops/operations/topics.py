@@ -16,10 +16,9 @@ from rmqops.remoting.routes import ClusterInfo, TopicConfig
 DRILL_PREFIX = "rmqops-drill-"
 """Begins the name of a drill's own topic."""
 
-KNOWN_WITHIN = 80.0
-"""Seconds. A slave learns who its master is as it registers (``registerNameServerPeriod``, 30 s by default,
-60 s at most), so up to that long after an election, and takes over its topics every 10 s from then on
-(``BrokerController.handleSlaveSynchronize``)."""
+KNOWN_WITHIN = 60.0
+"""Seconds. A master may be on its way out: its successor is elected within some 12 s, and is in every NameServer's
+route after up to 30 s more (``registerNameServerPeriod``)."""
 
 GONE_WITHIN = 30.0
 
@@ -106,9 +105,9 @@ async def create(
 async def put(topology: Topology, client: Client, wanted: Sequence[TopicConfig], groups: Sequence[Group]) -> None:
     """Put topics on some groups, and return when every member of those and every NameServer knows them so.
 
-    A slave learns of a topic up to 10 s after its master. One that is elected before that does not know the topic,
-    and refuses what is sent to it; a drill must not mistake that for the cluster's fault. So it is created again
-    on a master that was elected meanwhile, whose list all others take over.
+    A slave takes over its master's list every 10 s, once it knows who that is; one that is elected before does not
+    know the topic, and refuses what is sent to it. So it is put on slaves as well, once their masters have it, for
+    those lists would replace theirs; and again on a master that was elected meanwhile.
 
     Raises:
         OperationFailed: a group has no master, or not everyone knew them in time.
@@ -141,26 +140,26 @@ async def _put(admin: Admin, master: str, wanted: TopicConfig) -> None:
 async def _missing(
     topology: Topology, admin: Admin, groups: Sequence[Group], wanted: Sequence[TopicConfig]
 ) -> str | None:
-    """Say who does not know a topic, masters first; one that was elected since is told."""
+    """Say who does not know a topic, and tell all of those; slaves only once their masters know."""
     masters = {group.master for group in (await cluster(topology, admin)).groups.values()}
     brokers = [member for group in groups for member in group.members]
-    for broker in sorted(brokers, key=lambda broker: broker.address not in masters):
-        known = await admin.topic_configs(broker.address)
-        if lacking := [one for one in wanted if known.get(one.topic) != one]:
-            if broker.address in masters:
-                for one in lacking:
+    for stage in (True, False):
+        ignorant = []
+        for broker in brokers:
+            if (broker.address in masters) is stage:
+                known = await admin.topic_configs(broker.address)
+                for one in [one for one in wanted if known.get(one.topic) != one]:
                     await _put(admin, broker.address, one)
-            return f"{broker.name} does not know {lacking[0].topic}"
+                    ignorant.append(f"{broker.name} does not know {one.topic}")
+        if ignorant:
+            return ignorant[0]
     for server in topology.nameservers:
         for one in wanted:
             route = await admin.route(server.address, one.topic)
+            shape = (one.read_queues, one.write_queues, one.permission)
             for group in groups:
                 told = route.queues.get(group.name) if route else None
-                if (told and (told.read, told.write, told.permission)) != (
-                    one.read_queues,
-                    one.write_queues,
-                    one.permission,
-                ):
+                if told is None or (told.read, told.write, told.permission) != shape:
                     return f"{server.name} does not know {one.topic} on {group.name}"
     return None
 
