@@ -29,6 +29,7 @@ ConfirmDrill = Annotated[
     str | None,
     typer.Option("--confirm", help="The cluster's name, to drill one that is not marked as drillable."),
 ]
+Forks = Annotated[int, typer.Option(min=1, help="Hosts that are worked on at once.")]
 Limit = Annotated[
     list[str] | None,
     typer.Option("--limit", metavar="NAME", help="Only this instance or group; may be given again."),

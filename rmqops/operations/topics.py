@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from rmqops.errors import BrokerError, OperationFailed, RemotingError, Unsafe, UsageError
 from rmqops.model.topology import Group, Topology
@@ -16,10 +16,9 @@ from rmqops.remoting.routes import ClusterInfo, TopicConfig
 DRILL_PREFIX = "rmqops-drill-"
 """Begins the name of a drill's own topic."""
 
-KNOWN_WITHIN = 80.0
-"""Seconds. A slave learns who its master is as it registers (``registerNameServerPeriod``, 30 s by default,
-60 s at most), so up to that long after an election, and takes over its topics every 10 s from then on
-(``BrokerController.handleSlaveSynchronize``)."""
+KNOWN_WITHIN = 60.0
+"""Seconds. A master may be on its way out: its successor is elected within some 12 s, and is in every NameServer's
+route after up to 30 s more (``registerNameServerPeriod``)."""
 
 GONE_WITHIN = 30.0
 
@@ -76,11 +75,7 @@ async def create(
     read_queues: int | None = None,
     permission: Permission = READ_WRITE,
 ) -> None:
-    """Create a topic, or change it, and return when every member and every NameServer knows it so.
-
-    A slave learns of a topic up to 10 s after its master. One that is elected before that does not know the topic,
-    and refuses what is sent to it; a drill must not mistake that for the cluster's fault. So it is created again
-    on a master that was elected meanwhile, whose list all others take over.
+    """Create a topic, or change it, and return when every member and every NameServer knows it so (:func:`put`).
 
     Args:
         topology: The cluster.
@@ -103,17 +98,32 @@ async def create(
             f"{topic!r} is no name for a topic: clients refuse to use it",
             remedy="take letters, digits, -, _, % and |",
         )
-    chosen = choose(topology, groups)
+    wanted = TopicConfig(topic, queues if read_queues is None else read_queues, queues, permission)
+    await put(topology, client, [wanted], choose(topology, groups))
+
+
+async def put(topology: Topology, client: Client, wanted: Sequence[TopicConfig], groups: Sequence[Group]) -> None:
+    """Put topics on some groups, and return when every member of those and every NameServer knows them so.
+
+    A slave takes over its master's list every 10 s, once it knows who that is; one that is elected before does not
+    know the topic, and refuses what is sent to it. So it is put on slaves as well, once their masters have it, for
+    those lists would replace theirs; and again on a master that was elected meanwhile.
+
+    Raises:
+        OperationFailed: a group has no master, or not everyone knew them in time.
+        RemotingError: a master did not create one.
+    """
     admin = Admin(client)
     info = await cluster(topology, admin)
-    wanted = TopicConfig(topic, queues if read_queues is None else read_queues, queues, permission)
-    for group in chosen:
+    names = ", ".join(one.topic for one in wanted)
+    for group in groups:
         known = info.groups.get(group.name)
         if known is None or known.master is None:
-            raise OperationFailed(f"group {group.name} has no master to create the topic {topic} on")
-        await _put(admin, known.master, wanted)
+            raise OperationFailed(f"group {group.name} has no master to create the topic {names} on")
+        for one in wanted:
+            await _put(admin, known.master, one)
     await waiting.until(
-        f"the topic {topic} known everywhere", lambda: _missing(topology, admin, chosen, wanted), KNOWN_WITHIN
+        f"the topic {names} known everywhere", lambda: _missing(topology, admin, groups, wanted), KNOWN_WITHIN
     )
 
 
@@ -127,22 +137,30 @@ async def _put(admin: Admin, master: str, wanted: TopicConfig) -> None:
     )
 
 
-async def _missing(topology: Topology, admin: Admin, chosen: Collection[Group], wanted: TopicConfig) -> str | None:
-    """Say who does not know a topic, masters first; one that was elected since is told."""
+async def _missing(
+    topology: Topology, admin: Admin, groups: Sequence[Group], wanted: Sequence[TopicConfig]
+) -> str | None:
+    """Say who does not know a topic, and tell all of those; slaves only once their masters know."""
     masters = {group.master for group in (await cluster(topology, admin)).groups.values()}
-    brokers = [member for group in chosen for member in group.members]
-    for broker in sorted(brokers, key=lambda broker: broker.address not in masters):
-        if (await admin.topic_configs(broker.address)).get(wanted.topic) != wanted:
-            if broker.address in masters:
-                await _put(admin, broker.address, wanted)
-            return f"{broker.name} does not know it"
+    brokers = [member for group in groups for member in group.members]
+    for stage in (True, False):
+        ignorant = []
+        for broker in brokers:
+            if (broker.address in masters) is stage:
+                known = await admin.topic_configs(broker.address)
+                for one in [one for one in wanted if known.get(one.topic) != one]:
+                    await _put(admin, broker.address, one)
+                    ignorant.append(f"{broker.name} does not know {one.topic}")
+        if ignorant:
+            return ignorant[0]
     for server in topology.nameservers:
-        route = await admin.route(server.address, wanted.topic)
-        for group in chosen:
-            told = route.queues.get(group.name) if route else None
-            known = told and (told.read, told.write, told.permission)
-            if known != (wanted.read_queues, wanted.write_queues, wanted.permission):
-                return f"{server.name} does not know it on {group.name}"
+        for one in wanted:
+            route = await admin.route(server.address, one.topic)
+            shape = (one.read_queues, one.write_queues, one.permission)
+            for group in groups:
+                told = route.queues.get(group.name) if route else None
+                if told is None or (told.read, told.write, told.permission) != shape:
+                    return f"{server.name} does not know {one.topic} on {group.name}"
     return None
 
 

@@ -64,14 +64,15 @@ class Progress:
         return max(0, self.end - self.consumed)
 
 
-def parse_groups(body: bytes) -> frozenset[str]:
-    """Return the answer to GET_ALL_SUBSCRIPTION_GROUPS.
+def parse_groups(body: bytes) -> Mapping[str, Mapping[str, object]]:
+    """Return the answer to GET_ALL_SUBSCRIPTION_GROUPS: each group's ``SubscriptionGroupConfig``, by its name.
 
     Raises:
         ProtocolError: it is something else.
     """
     answer = mapping(fastjson.loads(body), "subscription groups")
-    return frozenset(mapping(answer.get("subscriptionGroupTable") or {}, "subscriptionGroupTable"))
+    table = mapping(answer.get("subscriptionGroupTable") or {}, "subscriptionGroupTable")
+    return {name: mapping(value, "a subscription group") for name, value in table.items()}
 
 
 def parse_connected(body: bytes) -> ConnectedConsumers:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rmqops.errors import BrokerError
 from rmqops.remoting import consumers
@@ -15,17 +15,22 @@ from rmqops.remoting.consumers import ConnectedConsumers, Progress, Queue
 class GroupAdmin(Admin):
     """An :class:`~rmqops.remoting.admin.Admin` that asks about consumer groups as well."""
 
-    async def subscription_groups(self, broker: str) -> frozenset[str]:
-        """Return every consumer group that a broker keeps a configuration of, those of the system among them."""
+    async def subscription_groups(self, broker: str) -> Mapping[str, Mapping[str, object]]:
+        """Return the configuration of every consumer group that a broker keeps, those of the system among them."""
         answer = await self._call(broker, RequestCode.GET_ALL_SUBSCRIPTION_GROUPS)
         return consumers.parse_groups(answer.body)
 
-    async def create_group(self, broker: str, group: str) -> None:
-        """Make a consumer group with the broker's defaults (``SubscriptionGroupConfig``), or reset it to them."""
+    async def create_group(self, broker: str, group: str, config: Mapping[str, object] | None = None) -> None:
+        """Make a consumer group, or change it.
+
+        Args:
+            broker: The broker's address.
+            group: The group's name.
+            config: As another broker keeps it; what is left out is as ``SubscriptionGroupConfig`` has it.
+        """
         code = RequestCode.UPDATE_AND_CREATE_SUBSCRIPTION_GROUP
-        await self._client.call(
-            broker, code, body=json.dumps({"groupName": group}).encode(), timeout=self._timeout
-        )
+        body = json.dumps({**(config or {}), "groupName": group}).encode()
+        await self._client.call(broker, code, body=body, timeout=self._timeout)
 
     async def delete_group(self, broker: str, group: str) -> None:
         """Remove a consumer group's configuration; one that the broker does not know is no error."""

@@ -141,5 +141,5 @@ async def test_a_topic_is_created_again_on_a_master_elected_meanwhile(monkeypatc
 
     await topics.create(cluster, Client(), "drill", 4)
 
-    assert admin.created == [brokers[0], brokers[-1]]
+    assert admin.created[:2] == [brokers[0], brokers[-1]]
     assert all("drill" in known for known in admin.lists.values())

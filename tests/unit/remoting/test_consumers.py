@@ -55,8 +55,8 @@ def test_the_queues_that_a_member_holds() -> None:
 
 
 def test_groups() -> None:
-    assert consumers.parse_groups(b'{"subscriptionGroupTable":{"g":{"brokerId":0}}}') == {"g"}
-    assert consumers.parse_groups(b"{}") == frozenset()
+    assert consumers.parse_groups(b'{"subscriptionGroupTable":{"g":{"brokerId":0}}}') == {"g": {"brokerId": 0}}
+    assert consumers.parse_groups(b"{}") == {}
 
 
 @pytest.mark.parametrize("parse", PARSERS)
