@@ -173,6 +173,16 @@ class Abort(_Part):
     other_groups: bool = Field(default=True, description="A group that was not struck loses its master.")
 
 
+class Limits(_Part):
+    """What the verdict must not let pass, besides what no drill may; 0 is measured and not judged."""
+
+    rto: Seconds = Field(default=0, description="More seconds from a fault to the first sustained success.")
+    uneven: float = Field(
+        default=0, ge=0, le=100,
+        description="More percent by which a group's share of the messages differs from an equal one.",
+    )  # fmt: skip
+
+
 class Drill(_Part):
     """A named chaos scenario, as data."""
 
@@ -185,6 +195,7 @@ class Drill(_Part):
     times: Times = Times()
     schedule: Schedule = Schedule()
     abort: Abort = Abort()
+    limits: Limits = Limits()
     allows: tuple[Allowance, ...] = Field(default=(), description="What the guard lets pass.")
 
     @model_validator(mode="after")

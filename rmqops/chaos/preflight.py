@@ -102,7 +102,7 @@ def possible(
         PreflightFailed: one is not, somewhere; says where and why.
         UsageError: a target or an option names nobody.
     """
-    _readable(topology, drill)
+    _fits(topology, drill)
     asked = {
         (strike.fault, str(strike.options), instance.name): (
             strike,
@@ -131,8 +131,16 @@ def possible(
     return tuple(probed for probed, _ in answers)
 
 
-def _readable(topology: Topology, drill: Drill) -> None:
-    """Make sure that a phase that expects ``reads`` strikes where nobody is elected and others serve."""
+def _fits(topology: Topology, drill: Drill) -> None:
+    """Make sure that the cluster has what the drill is about.
+
+    A phase that expects ``reads`` strikes where nobody is elected and others serve; shares take two groups.
+    """
+    if drill.limits.uneven and len(topology.groups) < 2:
+        raise PreflightFailed(
+            f"drill {drill.name} needs two groups that share the messages; nothing was touched",
+            remedy="run it against a cluster of several groups",
+        )
     if all(phase.expects != "reads" for phase in drill.phases):
         return
     modes = {group.mode for group in topology.groups}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -46,8 +46,11 @@ class Request:
     typed: str | None = None
     """The cluster's name, if it was typed."""
     keep_topic: bool = False
-    settings: Settings = field(default_factory=Settings)
-    """The checks' own."""
+
+    @property
+    def settings(self) -> Settings:
+        """The checks' own."""
+        return Settings(rto_limit=self.drill.limits.rto, uneven_limit=self.drill.limits.uneven)
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,8 @@ class Settings:
         standstill: Where a standstill is expected, from so long after the fault until its heal nothing may be
             acknowledged; an answer that was under way may still come before.
         rto_limit: An RTO beyond this fails ``availability``; 0 means that it is measured and not judged.
+        uneven_limit: Percent; a group whose share of the messages is further from an equal one fails ``shares``; 0
+            means the same.
     """
 
     sustained: float = 5.0
@@ -28,6 +30,7 @@ class Settings:
     heartbeat: float = 35.0
     standstill: float = 3.0
     rto_limit: float = 0.0
+    uneven_limit: float = 0.0
 
     def document(self) -> dict[str, float]:
         """Return the settings as ``result.json`` keeps them."""

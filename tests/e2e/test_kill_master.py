@@ -16,7 +16,6 @@ import pytest
 
 from rmqops.chaos import drill as drills
 from rmqops.chaos import healing, journal, runner
-from rmqops.chaos.settings import Settings
 from rmqops.chaos.verdict import Verdict
 from rmqops.errors import HealFailed
 from rmqops.model.commands import Command, Result
@@ -195,7 +194,7 @@ def attempt(
     short = drills.find("kill-master").changed(
         load=drills.Load(rate=30), times=drills.Times(before=1, hold=1, after=1, fail_over=20)
     )
-    request = runner.Request(cluster.topology, short, runs, seed=7, settings=Settings())
+    request = runner.Request(cluster.topology, short, runs, seed=7)
 
     def transports(_: Reachable) -> LocalTransport:
         return Impaired(impaired, code)

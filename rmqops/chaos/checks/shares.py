@@ -1,9 +1,8 @@
 """What share of the acknowledged messages lies on each broker group, and on each of its queues.
 
-It is measured and not judged: a group without a master takes nothing meanwhile, so a drill that strikes brokers
-moves the shares, and by key they are what the keys make of them. That the choice itself is even is tested where
-nothing fails (``tests/remoting/test_members.py``). Left out where one group was
-read back.
+It is measured, and judged only where the drill says how far a share may be from an equal one (``limits.uneven``):
+a group without a master takes nothing meanwhile, so a drill that strikes brokers moves the shares, and by key they
+are what the keys make of them. Left out where one group was read back.
 """
 
 from __future__ import annotations
@@ -24,16 +23,18 @@ TAKEN = """
 """
 
 
-def check(history: History, _settings: Settings) -> CheckResult | None:
-    """Measure the share of each group."""
+def check(history: History, settings: Settings) -> CheckResult | None:
+    """Measure the share of each group, and judge that they are even where they must be."""
     rows = [cast(tuple[str | None, int, int, int, int], row) for row in history.query(TAKEN)]
     groups = [row for row in rows if row[0] is not None]
-    if len(groups) < 2:
+    if len(groups) < 2 and not settings.uneven_limit:
         return None
     total = sum(row[1] for row in rows)
     numbers: dict[str, Number] = {"groups": len(groups), "acknowledged": total}
-    if not total:
+    if not total or not groups:
         return CheckResult("shares", Verdict.INCONCLUSIVE, "no message was acknowledged", numbers)
+    uneven = max(abs(100 * len(groups) * taken / total - 100) for _, taken, *_ in groups)
+    numbers["uneven_percent"] = round(uneven, 3)
     for broker, taken, queues, least, most in groups:
         numbers |= {
             f"{broker}.acknowledged": taken,
@@ -47,4 +48,10 @@ def check(history: History, _settings: Settings) -> CheckResult | None:
     if unnamed:
         text = f"{count(unnamed, 'message')} of {total:,} in queues that nobody read back; {shares}"
         return CheckResult("shares", Verdict.INCONCLUSIVE, text, numbers)
-    return CheckResult("shares", Verdict.PASS, f"of {count(total, 'acknowledged message')}: {shares}", numbers)
+    text = f"of {count(total, 'acknowledged message')}: {shares}"
+    if len(groups) < 2:
+        return CheckResult("shares", Verdict.INCONCLUSIVE, f"{text}; there is nobody to share with", numbers)
+    if settings.uneven_limit and uneven > settings.uneven_limit:
+        text = f"{text}; {uneven:.1f} % beside an equal share, where {settings.uneven_limit:g} % are allowed"
+        return CheckResult("shares", Verdict.FAIL, text, numbers)
+    return CheckResult("shares", Verdict.PASS, text, numbers)

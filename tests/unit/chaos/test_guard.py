@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from rmqops.chaos import drill as drills
-from rmqops.chaos import guard, runner
+from rmqops.chaos import guard, preflight, runner
 from rmqops.chaos.drill import Drill
-from rmqops.errors import Unsafe, UsageError
+from rmqops.chaos.settings import Settings
+from rmqops.errors import PreflightFailed, Unsafe, UsageError
 from rmqops.model.topology import Mode, Topology
 from rmqops.transport.fake import FakeTransport
 from tests.support.instances import topology
@@ -99,3 +100,15 @@ def test_a_refused_drill_sends_no_command(
         runner.run(request, print, lambda _: transport)
     assert transport.commands == []
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_drill_about_shares_needs_two_groups() -> None:
+    one = drills.find("even-shares")
+    with pytest.raises(PreflightFailed, match="needs two groups"):
+        preflight.possible(topology(), one, lambda _: FakeTransport(lambda _: (0, "")), ())
+    assert preflight.possible(topology(groups=2), one, lambda _: FakeTransport(lambda _: (0, "")), ()) == ()
+
+
+def test_the_limits_of_a_drill_are_what_its_checks_go_by(tmp_path: Path) -> None:
+    wanted = runner.Request(topology(), drill(limits={"rto": 12.5, "uneven": 2}), tmp_path, seed=1)
+    assert wanted.settings == Settings(rto_limit=12.5, uneven_limit=2)

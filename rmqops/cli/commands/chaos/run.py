@@ -46,6 +46,9 @@ def command(
     deadline: Annotated[
         float | None, typer.Option(help="Seconds after which the host heals itself, should rmqops die.")
     ] = None,
+    max_rto: Annotated[
+        float | None, typer.Option("--max-rto", help="Seconds; a longer RTO fails the drill. 0 is never.")
+    ] = None,
     confirm: ConfirmDrill = None,
     runs: Annotated[Path, typer.Option(help="Where the run's directory is made.")] = RUNS,
     keep_topic: Annotated[
@@ -71,7 +74,7 @@ def command(
     topology = loaded.topology
     chosen = _adjusted(
         find(drill), driver=driver, where=where, rate=rate, producers=producers, consumers=consumers, size=size,
-        duration=duration, target=target, deadline=deadline,
+        duration=duration, target=target, deadline=deadline, max_rto=max_rto,
     )  # fmt: skip
     if dry_run:
         drilling.prepare(topology, chosen, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
@@ -101,6 +104,7 @@ def _adjusted(
     duration: float | None,
     target: str | None,
     deadline: float | None,
+    max_rto: float | None,
 ) -> Drill:
     """Return the drill with what the command line says differently."""
     from rmqops.errors import UsageError
@@ -125,5 +129,8 @@ def _adjusted(
             )
         phases = (phases[0].model_copy(update={"strikes": (strikes[0].model_copy(update={"target": target}),)}),)
     return drill.changed(
-        load=drill.load.model_copy(update=load), times=drill.times.model_copy(update=times), phases=phases
+        load=drill.load.model_copy(update=load),
+        times=drill.times.model_copy(update=times),
+        limits=drill.limits if max_rto is None else drill.limits.model_copy(update={"rto": max_rto}),
+        phases=phases,
     )

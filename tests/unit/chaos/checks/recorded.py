@@ -35,10 +35,10 @@ def write(events: Iterable[Event], directory: Path) -> Path:
     return path
 
 
-def judge(events: Iterable[Event], directory: Path) -> dict[str, CheckResult]:
+def judge(events: Iterable[Event], directory: Path, settings: Settings | None = None) -> dict[str, CheckResult]:
     """Run every check, with small ranges."""
     with open_history(write(events, directory), SMALL_RANGES) as history:
-        results = {name: check(history, Settings()) for name, check in discover().items()}
+        results = {name: check(history, settings or Settings()) for name, check in discover().items()}
     return {name: result for name, result in results.items() if result is not None}
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
+
+from rmqops.chaos.settings import Settings
 from rmqops.chaos.verdict import CheckResult, Verdict
 from rmqops.model.history import DRAIN, Event
 from tests.unit.chaos.checks.recorded import judge
@@ -12,7 +15,9 @@ from tests.unit.chaos.checks.recorded import judge
 Place = tuple[str, int]
 
 
-def judged(directory: Path, taken: Mapping[Place, int], drained: list[Place] | None = None) -> CheckResult | None:
+def judged(
+    directory: Path, taken: Mapping[Place, int], drained: list[Place] | None = None, *, limit: float = 0
+) -> CheckResult | None:
     """Judge a history in which each queue took so many messages and each of ``drained`` was read back."""
     events: list[Event] = []
     for (broker, queue), number in taken.items():
@@ -27,7 +32,7 @@ def judged(directory: Path, taken: Mapping[Place, int], drained: list[Place] | N
     for broker, queue in list(taken) if drained is None else drained:
         end = taken.get((broker, queue), 0)
         events.append(Event(100.0, f"{DRAIN}{broker}-0", "receive", "invoke", "drill", broker, queue, end))
-    return judge(events, directory).get("shares")
+    return judge(events, directory, Settings(uneven_limit=limit)).get("shares")
 
 
 def test_the_shares_of_groups_and_the_extremes_of_their_queues(tmp_path: Path) -> None:
@@ -36,7 +41,7 @@ def test_the_shares_of_groups_and_the_extremes_of_their_queues(tmp_path: Path) -
     assert found.verdict is Verdict.PASS
     assert found.summary == "of 8 acknowledged messages: a 75.0 %, b 25.0 %"
     assert found.numbers == {
-        "groups": 2, "acknowledged": 8,
+        "groups": 2, "acknowledged": 8, "uneven_percent": 50.0,
         "a.acknowledged": 6, "a.percent": 75.0, "a.queues": 2, "a.least_in_a_queue": 2, "a.most_in_a_queue": 4,
         "b.acknowledged": 2, "b.percent": 25.0, "b.queues": 2, "b.least_in_a_queue": 1, "b.most_in_a_queue": 1,
     }  # fmt: skip
@@ -63,3 +68,20 @@ def test_nothing_acknowledged_proves_nothing(tmp_path: Path) -> None:
 
 def test_one_group_has_everything_and_is_not_judged(tmp_path: Path) -> None:
     assert judged(tmp_path, {("a", 0): 3, ("a", 1): 2}) is None
+
+
+@pytest.mark.parametrize(("limit", "verdict"), [(33.3, Verdict.FAIL), (33.4, Verdict.PASS), (0, Verdict.PASS)])
+def test_a_limit_fails_a_share_that_is_too_far_from_an_equal_one(
+    tmp_path: Path, limit: float, verdict: Verdict
+) -> None:
+    found = judged(tmp_path, {("a", 0): 4, ("b", 0): 2}, limit=limit)
+    assert found is not None
+    assert found.verdict is verdict
+    assert found.numbers["uneven_percent"] == 33.333
+    assert ("33.3 % beside an equal share" in found.summary) is (verdict is Verdict.FAIL)
+
+
+def test_one_group_cannot_be_even(tmp_path: Path) -> None:
+    found = judged(tmp_path, {("a", 0): 3}, limit=2)
+    assert found is not None
+    assert found.verdict is Verdict.INCONCLUSIVE
