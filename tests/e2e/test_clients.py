@@ -71,10 +71,10 @@ def hosts(lab: Callable[..., LabUp], tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.mark.parametrize("driver", ["java", "native"])
 def test_the_load_runs_and_dies_on_the_clients_hosts(driver: str, hosts: Hosts, tmp_path: Path) -> None:
-    load = (*LOAD, "--driver", driver, "--duration", "24")
+    load = (*LOAD, "--driver", driver, "--duration", "36")
     with drill(hosts.cluster, tmp_path, *load, name="kill-clients") as under_way:
         under_way.wait_for(TOPIC)
-        # Consumers first, then producers, by turns; all of them live until the load has been steady for 8 s.
+        # Consumers first, then producers, by turns; all of them live until the load has been steady for 12 s.
         wanted = {client: [f"consumer-{n}", f"producer-{n}"] for n, client in enumerate(CLIENTS, 1)}
         until(lambda: hosts.workers() == wanted, hosts.workers, 60)
         addresses = {hosts.lab.lab.access.addresses[hosts.lab.lab.find(client)] for client in CLIENTS}

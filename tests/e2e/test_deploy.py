@@ -115,6 +115,7 @@ def test_a_pid_file_of_another_process_is_not_trusted(cluster: Cluster) -> None:
         pid_file.unlink()
         assert "already" in cluster.script("namesrv-3", "start.sh").stdout
         assert cluster.pid("namesrv-3") is not None
+        cluster.must("status", "--wait", "120")
     finally:
         bystander.kill()
         bystander.wait()
@@ -147,6 +148,7 @@ def test_a_start_waits_for_the_death_of_the_process_before(cluster: Cluster) -> 
         done = cluster.script("broker-a-1", "start.sh")
     assert done.code == 0, done
     assert cluster.pid("broker-a-1") is not None
+    cluster.must("status", "--wait", "120")
 
 
 def test_a_taken_port_is_named_with_its_owner(cluster: Cluster) -> None:

@@ -143,13 +143,11 @@ def test_a_killed_drill_is_healed_by_the_host_itself(cluster: Cluster, tmp_path:
     with drill(cluster, tmp_path / "runs", "--deadline", str(DEADLINE)) as under_way:
         under_way.wait_for(STRUCK)
         under_way.process.kill()
-        started = time.monotonic()
         run = the_run(tmp_path / "runs")
         struck = victim(run)
         assert cluster.pid(struck) is None
         until(lambda: cluster.pid(struck), f"{struck} alive again", DEADLINE + 5)
-        assert time.monotonic() - started > DEADLINE / 2, "not before its time"
-    until(lambda: not traces(cluster), "no traces", 30)
+    until(lambda: not traces(cluster), "no traces", 90)
     assert len(drill_topics(cluster)) == 1, "nobody was left to delete it"
     health.wait(cluster.topology)
     assert "rmqops-drill" in cluster.must("chaos", "heal", str(run)).stdout

@@ -126,7 +126,7 @@ def test_open_is_read_as_it_comes_and_closed_at_both_ends(host: Sshd, nap: str) 
         code = process.returncode
         assert code is None
     assert process.returncode == 143
-    assert not sleeping(nap)
+    wait_until(lambda: not sleeping(nap), "a process of it lives on")
 
 
 def test_open_to_its_own_end(host: Sshd) -> None:
@@ -368,7 +368,7 @@ def test_through_another_host(host: Sshd, tmp_path: Path) -> None:
 
 def test_a_host_that_is_down_behind_another_leaves_the_others_connected(host: Sshd, tmp_path: Path) -> None:
     """The way there is shared: who waits in vain for one host ends nobody's command on another."""
-    config = bastion(host, tmp_path, " ConnectTimeout 1\n")
+    config = bastion(host, tmp_path, " ConnectTimeout 3\n")
     with sshd(tmp_path / "inner") as inner, socket.socket() as full:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
@@ -377,7 +377,7 @@ def test_a_host_that_is_down_behind_another_leaves_the_others_connected(host: Ss
             arguments = f"-F {config} -o UserKnownHostsFile={inner.known_hosts} -J bastion"
             well = reach(inner, ansible_ssh_common_args=arguments)
             down = reach(inner, ansible_ssh_common_args=arguments, ansible_port=address[1])
-            with well.open(Command.shell("echo up; sleep 3; echo still up")) as session:
+            with well.open(Command.shell("echo up; sleep 9; echo still up")) as session:
                 lines = iter(session)
                 assert next(lines) == "up"
                 with pytest.raises(HostUnreachable, match="does not lead to 127"):

@@ -80,13 +80,13 @@ def wait_until(condition: Callable[[], bool], what: Callable[[], str], seconds: 
         time.sleep(0.05)
 
 
-def commands(mark: str) -> list[int]:
-    """Return the processes with that text on their command line."""
-    found = []
+def commands(mark: str) -> dict[int, bytes]:
+    """Return the processes with that text on their command line, and the line."""
+    found = {}
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            if mark.encode() in path.read_bytes():
-                found.append(int(path.parent.name))
+            if mark.encode() in (line := path.read_bytes()):
+                found[int(path.parent.name)] = line
         except OSError:
             continue
     return found
@@ -105,7 +105,7 @@ def started(argv: Sequence[str], **options: Any) -> Iterator[subprocess.Popen[st
 def sleeps(nap: str) -> bool:
     """Tell whether a process sleeps for so long; those that only speak of it do not count."""
     whole = f"sleep\0{nap}\0".encode()
-    return any(Path(f"/proc/{pid}/cmdline").read_bytes() == whole for pid in commands(f"sleep\0{nap}"))
+    return whole in commands(f"sleep\0{nap}").values()
 
 
 def test_exec_on_each_machine(inventory: Path, host: Sshd) -> None:

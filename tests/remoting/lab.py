@@ -79,23 +79,23 @@ class Lab:
         self.namesrv.stop()
 
     async def topic(self, client: Client, name: str = "", queues: int = 4) -> str:
-        """Create a topic of this test's own on every master; wait until the route and every member have it.
+        """Create a topic of this test's own on every member; wait until the route and every member have it.
 
-        A slave takes over its master's topics every 10 s (``BrokerController.handleSlaveSynchronize``), and
-        learns who its master is when it registers (``registerNameServerPeriod``). One that becomes master before
-        that does not know the topic: it answers sends and pulls with 17.
+        A slave takes over its master's topics every 10 s (``BrokerController.handleSlaveSynchronize``). One that
+        becomes master before that does not know the topic: it answers sends and pulls with 17. So slaves are told
+        as well, once their masters have it, and so is a master that was elected meanwhile.
         """
         topic = name or f"topic-{next(self._topics)}"
         admin = Admin(client)
-        groups = (await admin.cluster_info(self.nameserver)).groups
-        for group in groups.values():
-            assert group.master is not None
-            await admin.create_topic(group.master, topic, queues=queues)
 
         async def routed() -> bool:
+            groups = (await admin.cluster_info(self.nameserver)).groups
+            masters = {group.master for group in groups.values()}
+            lacking = [broker for broker in self.brokers if topic not in await admin.topic_configs(broker)]
+            for broker in [broker for broker in lacking if broker in masters] or lacking:
+                await admin.create_topic(broker, topic, queues=queues)
             route = await admin.route(self.nameserver, topic)
-            known = [topic in await admin.topic_configs(broker) for broker in self.brokers]
-            return route is not None and len(route.queues) == len(groups) and all(known)
+            return not lacking and None not in masters and route is not None and len(route.queues) == len(groups)
 
         await wait_until(routed, 90, f"{topic} in the route and on every member")
         return topic

@@ -185,3 +185,4 @@ async def test_a_master_without_a_majority_leaves_a_send_indeterminate(dledger: 
     assert isinstance(outcome, Indeterminate)
     assert (outcome.code, outcome.address) == (1, master)
     assert outcome.reason.startswith(("[PC_SYNCHRONIZED]", "UNKNOWN_ERROR"))
+    await healthy(dledger)  # slaves that stood still for long elect anew

@@ -16,7 +16,7 @@ import yaml
 
 from rmqops.operations import canary, health
 from tests.support.clusters import Cluster
-from tests.support.drilling import drill, the_run
+from tests.support.drilling import SETTLE, drill, the_run
 from tests.support.lab import LabUp
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
@@ -25,8 +25,6 @@ DEADLINES = {"crash-loop": 30, "slow-disk": 20}
 """Seconds until the host heals itself; 12, the least that a drill takes, are enough for what bites at once."""
 START = 60
 """Seconds for a broker to be started by the heal, on a machine that is at work."""
-SETTLE = 10
-"""Seconds; an election that a cut-off member brings back with its higher term has begun by then."""
 CUTTING = {"pause", "partition", "loss", "reset", "bandwidth", "cpu"}
 """After these the election may come, so the case waits for it."""
 SMALL = "broker-a-2"

@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from rmqops.chaos import journal
+from rmqops.operations import health
 from tests.support.clusters import Cluster
 
 SHORT = ("--rate", "30", "--duration", "6", "--seed", "7")
 STRUCK = "verified after"
+SETTLE = 10
+"""Seconds; an election that a cut-off member brings back with its higher term has begun by then."""
 
 
 @dataclass
@@ -53,6 +57,12 @@ def drill(cluster: Cluster, runs: Path, *options: str, name: str = "kill-master"
             yield Drill(process, [])
         finally:
             process.kill()
+
+
+def settled(cluster: Cluster) -> None:
+    """Wait for health that lasts: a member that was cut off comes back with a higher term, and all elect anew."""
+    time.sleep(SETTLE)
+    health.wait(cluster.topology)
 
 
 def findings(runs: Path) -> dict[str, str]:
