@@ -124,9 +124,10 @@ def crashing(hosts: Hosts, victim: Instance) -> None:
 
 
 def refused(hosts: Hosts, victim: Instance) -> None:
-    """The broker itself says that it cannot write; it persists its offsets every 5 s."""
+    """The broker itself says, again and again, that it cannot write; it persists its offsets every 5 s."""
     script = 'grep -c "Read-only file system" "$1/logs/broker.log" || :'
-    until(lambda: int(hosts.root(victim, script)) > 0, "the broker was refused a write")
+    before = int(hosts.root(victim, script))
+    until(lambda: int(hosts.root(victim, script)) > before, "the broker was refused a write")
     assert hosts.pid(victim)
 
 
