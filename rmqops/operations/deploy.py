@@ -49,7 +49,7 @@ def prepare(topology: Topology, instances: Sequence[Instance], artifact: Artifac
         Unsafe: it would change who is master in a group without elections, or make a second one.
     """
     roles.refuse_swap(topology, instances)
-    roles.refuse_second_master(topology, instances, health.masters_by_group(topology))
+    roles.refuse_second_master(topology, instances)
     return plan(topology, instances, artifact.name, artifact.runtime.name if artifact.runtime else None)
 
 

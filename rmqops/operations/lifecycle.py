@@ -54,7 +54,7 @@ def start(topology: Topology, instances: Sequence[Instance], log: Path, listener
         Unsafe: a group without elections would have two masters.
     """
     require_deployed(topology, instances)
-    roles.refuse_second_master(topology, instances, health.masters_by_group(topology))
+    roles.refuse_second_master(topology, instances)
     _play("start", topology, instances, log, listener)
     if len(instances) == len(topology.instances):
         health.wait(topology)
@@ -74,7 +74,7 @@ def restart(topology: Topology, instances: Sequence[Instance], log: Path, listen
         Unsafe: a group without elections would have two masters.
     """
     require_deployed(topology, instances)
-    roles.refuse_second_master(topology, instances, health.masters_by_group(topology))
+    roles.refuse_second_master(topology, instances)
     roll(topology, instances, log, listener, say)
 
 

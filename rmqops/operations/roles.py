@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 
 from rmqops.errors import Unsafe
 from rmqops.model.topology import Group, Instance, Topology, Value
-from rmqops.operations import facts
+from rmqops.operations import facts, health
 from rmqops.operations.facts import Facts
 from rmqops.remoting.codes import MASTER_ID
 from rmqops.transport.base import Transport, transport_for
@@ -101,23 +101,27 @@ def refuse_swap(
 def refuse_second_master(
     topology: Topology,
     instances: Collection[Instance],
-    masters: Mapping[str, str | None],
     transports: Callable[[Instance], Transport] = transport_for,
+    masters: Callable[[Topology], Mapping[str, str | None]] = health.masters_by_group,
 ) -> None:
     """Refuse to start a master beside another one.
 
     Args:
         topology: The cluster.
         instances: Those to be started.
-        masters: The address of each group's master, as the NameServers say it now.
         transports: How hosts are reached.
+        masters: Tells the address of each group's master, as the NameServers say it now; not asked for groups that
+            elect.
 
     Raises:
         Unsafe: a group would have two masters.
     """
     groups = _groups(topology, instances)
+    if not groups:
+        return
     found, _ = facts.survey([member for group in groups for member in group.members], transports)
-    told = [text for group in groups for text in _second(group, instances, found, masters.get(group.name))]
+    seen = masters(topology)
+    told = [text for group in groups for text in _second(group, instances, found, seen.get(group.name))]
     if told:
         raise Unsafe(
             "nothing was started: a group would have two masters",

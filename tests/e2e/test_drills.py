@@ -56,7 +56,14 @@ def _healthy(cluster: Cluster) -> Iterator[None]:
 
 
 @pytest.mark.parametrize(
-    ("name", "struck"), [("kill-namesrvs", 2), ("kill-all-namesrvs", 3), ("kill-in-turn", 5), ("terminate-master", 1), ("kill-clients", 2)]
+    ("name", "struck"),
+    [
+        ("kill-namesrvs", 2),
+        ("kill-all-namesrvs", 3),
+        ("kill-in-turn", 5),
+        ("terminate-master", 1),
+        ("kill-clients", 2),
+    ],
 )
 def test_a_drill_passes(name: str, struck: int, cluster: Cluster, tmp_path: Path) -> None:
     done = cluster.rmqops("chaos", "run", name, "--runs", str(tmp_path), "--json", *SHORT)

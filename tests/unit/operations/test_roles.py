@@ -84,9 +84,9 @@ def test_no_second_master_is_started(
     one = [topology.instance("broker-a-0")]
     if refused:
         with pytest.raises(Unsafe, match="two masters"):
-            roles.refuse_second_master(topology, one, {"broker-a": master}, lambda _: fake)
+            roles.refuse_second_master(topology, one, lambda _: fake, lambda _: {"broker-a": master})
     else:
-        roles.refuse_second_master(topology, one, {"broker-a": master}, lambda _: fake)
+        roles.refuse_second_master(topology, one, lambda _: fake, lambda _: {"broker-a": master})
 
 
 def test_a_role_that_is_not_the_inventorys_is_drift(topology: Topology) -> None:
