@@ -74,6 +74,16 @@ def test_a_drill_passes(name: str, struck: int, cluster: Cluster, tmp_path: Path
     assert (result["checks"]["service"]["numbers"]["served_without_majority"] == 0) == (name == "kill-in-turn")
 
 
+def test_claims_that_a_cluster_cannot_show_are_told_and_left_out(cluster: Cluster, tmp_path: Path) -> None:
+    rows = ("--row", "S3a", "--row", "S6", "--runs", str(tmp_path / "runs"))
+    done = cluster.rmqops("chaos", "suite", "notes", *rows, "--json")
+    assert done.code == 4, done
+    told = [(row["row"], row["drill"], row["verdict"], row["measured"]) for row in json.loads(done.stdout)["rows"]]
+    assert [one[:3] for one in told] == [("S3a", "kill-classic-master", None), ("S6", "even-shares", None)]
+    assert ["needs two groups" in one[3] for one in told] == [True, True]
+    assert not (tmp_path / "runs").exists()
+
+
 def test_the_official_client_outlives_a_master_and_its_own_like(cluster: Cluster, tmp_path: Path) -> None:
     mine, runs = tmp_path / "mine.yml", tmp_path / "runs"
     mine.write_text(OFFICIAL)
