@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from rmqops.model.topology import Instance
+from rmqops.operations import waiting
 from rmqops.remoting.admin import Admin
 from rmqops.remoting.client import Client
 from rmqops.remoting.consumer import Consumer
@@ -42,6 +43,16 @@ async def _held(client: Client, broker: Instance) -> list[bytes]:
     return [message.body async for message in Consumer(client).drain(broker.address, TOPIC, 0, end, begin=0)]
 
 
+async def _copied(client: Client, slave: Instance, count: int) -> None:
+    """Wait until a slave has copied so many messages; it begins some 10 s after its start."""
+
+    async def lacking() -> str | None:
+        has = await Admin(client).max_offset(slave.address, TOPIC, 0)
+        return None if has == count else f"it has {has} of {count}"
+
+    await waiting.until(f"{slave.name} has copied everything", lacking, 60)
+
+
 async def _die(cluster: Cluster, master: Instance, slave: Instance) -> int:
     """Kill a master that was ahead of its slave; return how many messages it had."""
     pids = {one.name: cluster.pid(one.name) for one in (master, slave)}
@@ -49,6 +60,7 @@ async def _die(cluster: Cluster, master: Instance, slave: Instance) -> int:
     async with Client() as client:
         count = await Admin(client).max_offset(master.address, TOPIC, 0)
         count += await _send(cluster, client, master, 20)
+        await _copied(client, slave, count)
         os.kill(pids[slave.name] or 0, signal.SIGSTOP)
         try:
             count += await _send(cluster, client, master, 40)

@@ -21,7 +21,7 @@ from rmqops.remoting.group_admin import GroupAdmin
 from rmqops.remoting.messages import Message
 from rmqops.remoting.outcomes import Acknowledged, Outcome
 from rmqops.remoting.producer import Producer
-from tests.support.clusters import Cluster, dledger_inventory
+from tests.support.clusters import Cluster, dledger_inventory, must
 
 pytestmark = pytest.mark.e2e
 
@@ -156,7 +156,7 @@ async def test_a_third_group_joins_under_load(
 
     again = third.must("scale-out", "broker-c")
     assert again.stdout == "broker-c healthy; topics spread: none was missing\n"
-    (entry,) = json.loads(third.must("audit", "--json", RMQOPS_STATE=str(tmp_path)).stdout)
+    (entry,) = json.loads(must("audit", "--json", RMQOPS_STATE=str(tmp_path)).stdout)
     assert (entry["verb"], entry["outcome"]) == ("scale-out", "done")
     assert entry["plan"][0] == "broker-c-0: create"
     assert entry["plan"][1].startswith("broker-c gets topic orders (4 queues), consumer group ")
