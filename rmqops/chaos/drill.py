@@ -217,6 +217,8 @@ class Drill(_Part):
             for strike, (role, number) in ((strike, found) for strike, found in met if found):
                 if strike.fault != "kill":
                     raise ValueError(f"the fault {strike.fault} cannot strike a {role}: only kill can")
+                if strike.options:
+                    raise ValueError(f"kill takes no options where it strikes a {role}")
                 if number is not None and not 1 <= number <= there[role]:
                     raise ValueError(f"there is no {strike.target}: the load has {there[role]}")
             for role, left in there.items():

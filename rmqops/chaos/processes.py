@@ -25,6 +25,21 @@ now=$("$1/current/bin/pid.sh") || { echo "$1 does not run" >&2; exit 1; }
 kill -s "$3" "$2"
 """
 
+# $1 home, $2 pid, $3 hundredths of a second. stop.sh finds nobody; it keeps systemd from starting the unit again.
+_KILL = """
+now=$("$1/current/bin/pid.sh") || { echo "$1 does not run" >&2; exit 1; }
+[ "$now" = "$2" ] || { echo "$1 runs as $now and not as $2 any more" >&2; exit 1; }
+kill -s KILL "$2" || exit 1
+tries=0
+while "$1/current/bin/pid.sh" > /dev/null; do
+  [ "$tries" -lt "$3" ] || { echo "process $2 of $1 is still alive" >&2; exit 1; }
+  tries=$((tries + 1))
+  sleep 0.01
+done
+"$1/current/bin/stop.sh" > /dev/null || exit 1
+! "$1/current/bin/pid.sh" > /dev/null || { echo "$1 was started by somebody else" >&2; exit 1; }
+"""
+
 # The command line of a process that is dead and not yet collected is empty, so a zombie counts as dead.
 _GONE = """
 ours() { tr '\\0' '\\n' < "/proc/$2/cmdline" | grep -Fqx -e "-Drmqops.instance=$1"; } 2>/dev/null
@@ -45,6 +60,24 @@ def probe(instance: Instance) -> Command:
 def signal(instance: Instance, pid: str, name: str) -> Command:
     """Return what sends a signal to the process that the probe found, and to no other."""
     return Command.shell(_SIGNAL, instance.home, pid, name)
+
+
+def killed(instance: Instance, pid: str, then: str = ":", *arguments: str) -> Command:
+    """Return what kills the process for as long as nobody starts it, and then runs a script.
+
+    Args:
+        instance: The victim.
+        pid: What the probe found.
+        then: The script. Its ``$1`` is the instance's directory, and ``arguments`` are ``$2`` and so on.
+        arguments: What the script is given.
+    """
+    tries = str(VERIFY_SECONDS * 100)
+    seconds = instance.number("rocketmq_stop_timeout") + 60.0
+    return Command.shell(
+        'sh -c "$2" rmqops "$1" "$3" "$4" && home=$1 && then=$5 && shift 5 && sh -c "$then" rmqops "$home" "$@"',
+        *(instance.home, _KILL, pid, tries, then, *arguments),
+        timeout=seconds,
+    )
 
 
 def gone(instance: Instance, pid: str, seconds: int = VERIFY_SECONDS) -> Command:

@@ -1,4 +1,4 @@
-"""What the faults of a store have in common: which directory it is, and a death that lasts. PURE.
+"""What the faults of a store have in common: which directory it is. PURE.
 
 The store is the directory that the inventory names (``rocketmq_data_dir``, rendered as ``storePathRootDir``),
 and it is touched only where the running process proves that it is its own: a broker keeps ``<store>/lock`` open
@@ -7,7 +7,6 @@ as long as it lives (``DefaultMessageStore``).
 
 from __future__ import annotations
 
-from rmqops.chaos import processes
 from rmqops.chaos.faults import Aim
 from rmqops.errors import UsageError
 from rmqops.model.commands import Command
@@ -35,21 +34,6 @@ link=$(find "$real" -type l | head -n 1)
 disks=$(find "$real" -printf '%D\\n' | sort -u | wc -l)
 [ "$disks" -eq 1 ] || { echo "another file system is mounted inside $real" >&2; exit 1; }
 echo "$pid"
-"""
-
-# $1 home, $2 pid, $3 hundredths of a second. stop.sh finds nobody; it keeps systemd from starting the unit again.
-_KILL = """
-now=$("$1/current/bin/pid.sh") || { echo "$1 does not run" >&2; exit 1; }
-[ "$now" = "$2" ] || { echo "$1 runs as $now and not as $2 any more" >&2; exit 1; }
-kill -s KILL "$2" || exit 1
-tries=0
-while "$1/current/bin/pid.sh" > /dev/null; do
-  [ "$tries" -lt "$3" ] || { echo "process $2 of $1 is still alive" >&2; exit 1; }
-  tries=$((tries + 1))
-  sleep 0.01
-done
-"$1/current/bin/stop.sh" > /dev/null || exit 1
-! "$1/current/bin/pid.sh" > /dev/null || { echo "$1 was started by somebody else" >&2; exit 1; }
 """
 
 _HEALED = """
@@ -85,21 +69,3 @@ def probe(instance: Instance) -> Command:
 def healed(instance: Instance, left: str) -> Command:
     """Return what ends with 0 only when the instance runs and what its fault had left on the host is gone."""
     return Command.shell(_HEALED, instance.home, left)
-
-
-def killed(instance: Instance, pid: str, then: str, *arguments: str) -> Command:
-    """Return what kills the process for as long as nobody starts it, and then runs a script.
-
-    Args:
-        instance: The victim.
-        pid: What the probe found.
-        then: The script. Its ``$1`` is the instance's directory, and ``arguments`` are ``$2`` and so on.
-        arguments: What the script is given.
-    """
-    tries = str(processes.VERIFY_SECONDS * 100)
-    seconds = instance.number("rocketmq_stop_timeout") + 60.0
-    return Command.shell(
-        'sh -c "$2" rmqops "$1" "$3" "$4" && home=$1 && then=$5 && shift 5 && sh -c "$then" rmqops "$home" "$@"',
-        *(instance.home, _KILL, pid, tries, then, *arguments),
-        timeout=seconds,
-    )

@@ -148,12 +148,14 @@ def without_python(lab: LabUp, host: str) -> Iterator[None]:
         root(lab, host, "mv /usr/bin/python3.away /usr/bin/python3")
 
 
-def test_a_host_that_hangs_and_one_without_python_stop_nobody(three: LabUp) -> None:
+def test_a_host_that_hangs_and_one_without_python_stop_nobody(three: LabUp, tmp_path: Path) -> None:
     hung = three.lab.find("namesrv-3")
+    impatient = tmp_path / "hosts.yml"
+    impatient.write_text(three.inventory.read_text().replace("ConnectTimeout=60", "ConnectTimeout=20"))
     with without_python(three, "namesrv-2"):
         three.lab.freeze(hung)
         try:
-            done, answer = check(three)
+            done, answer = check(three, impatient)
         finally:
             three.lab.thaw(hung)
     assert done.code == 4

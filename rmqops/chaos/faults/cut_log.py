@@ -91,7 +91,7 @@ def plan(aim: Aim, found: str) -> Plan:
     notes = f"{home}/run/{aim.fault}"
     rest = (log, notes, f"{aim.number('bytes'):.0f}", aim.text("how"))
     return Plan(
-        inject=store.killed(aim.instance, found.strip(), _CUT, *rest),
+        inject=processes.killed(aim.instance, found.strip(), _CUT, *rest),
         verify=Command.shell(_VERIFY, home, *rest, timeout=VERIFY_SECONDS),
         heal=Command.shell(_HEAL, home, notes, timeout=processes.start(aim.instance).timeout),
         healed=store.healed(aim.instance, notes),

@@ -1,6 +1,7 @@
 """The process dies at once, as by the kernel's out-of-memory killer: ``kill -9``.
 
-Its sockets are closed by the kernel, so its peers notice at once; a machine that loses power closes none.
+Its sockets are closed by the kernel, so its peers notice at once; a machine that loses power closes none. A unit
+of systemd's is started again 5 s later, so a drill about the time without it asks that it stay dead.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from rmqops.chaos.faults import Aim, Option, Plan
 from rmqops.model.commands import Command
 
 SUMMARY = "kill -9 of the process; healed by starting it again"
-OPTIONS: dict[str, Option] = {}
+OPTIONS = {"stay": Option(0, "1: its supervisor does not start it again before the heal", low=0, high=1)}
 
 
 def requires(aim: Aim) -> Command:
@@ -22,7 +23,9 @@ def plan(aim: Aim, found: str) -> Plan:
     """Return the plan; ``found`` is the process id."""
     pid = found.strip()
     return Plan(
-        inject=processes.signal(aim.instance, pid, "KILL"),
+        inject=processes.killed(aim.instance, pid)
+        if aim.number("stay")
+        else processes.signal(aim.instance, pid, "KILL"),
         verify=processes.gone(aim.instance, pid),
         heal=processes.start(aim.instance),
         healed=processes.runs(aim.instance),

@@ -53,7 +53,7 @@ def plan(aim: Aim, found: str) -> Plan:
     home, directory = aim.instance.home, store.directory(aim.instance)
     aside = f"{directory}/wiped-{aim.fault}"
     return Plan(
-        inject=store.killed(aim.instance, found.strip(), _WIPE, directory, aside),
+        inject=processes.killed(aim.instance, found.strip(), _WIPE, directory, aside),
         verify=Command.shell(_VERIFY, home, directory, timeout=VERIFY_SECONDS),
         heal=Command.shell(_HEAL, home, aside, timeout=processes.start(aim.instance).timeout + 60),
         healed=store.healed(aim.instance, aside),

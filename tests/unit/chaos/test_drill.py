@@ -85,6 +85,10 @@ def test_settings_of_the_official_client_have_its_own_names() -> None:
         ({"load": {"client": {"pollNameServerInterval": 500}}}, "say driver: java"),
         ({"load": {"driver": "java", "where": "here"}}, "load.where is 'here'"),
         ({"phases": struck(fault="pause", target="producer")}, "pause cannot strike a producer"),
+        (
+            {"phases": struck(target="producer", **{"with": {"stay": 1}})},
+            "takes no options where it strikes a producer",
+        ),
         ({"phases": struck(target="producer-3")}, "no producer-3: the load has 2"),
         ({"phases": struck(target="consumer-0")}, "no consumer-0: the load has 1"),
         ({"phases": struck(target="producer"), "load": {"producers": 1}}, "must go on sending"),
@@ -170,7 +174,8 @@ def test_the_schema_knows_every_fault_and_its_options() -> None:
         for one in strike["allOf"]
     }
     assert options["loss"]["percent"]["maximum"] == 100
-    assert options["kill"] == {}
+    assert options["terminate"] == {}
+    assert options["kill"]["stay"]["maximum"] == 1
 
 
 @pytest.mark.parametrize(

@@ -62,8 +62,8 @@ def kill(made: Instance) -> faults.Plan:
     return planned("kill", made)
 
 
-def planned(kind: str, made: Instance) -> faults.Plan:
-    fault, aim = faults.find(kind), Aim(made, topology(), faults.options(kind, {}), fault="f-1")
+def planned(kind: str, made: Instance, **given: float | str) -> faults.Plan:
+    fault, aim = faults.find(kind), Aim(made, topology(), faults.options(kind, given), fault="f-1")
     return fault.plan(aim, must(fault.requires(aim)))
 
 
@@ -75,10 +75,10 @@ def test_every_file_is_a_fault() -> None:
         faults.find("no-such")
 
 
-@pytest.mark.parametrize("kind", ["kill", "terminate"])
-def test_a_death_bites_and_is_healed_twice(kind: str, victim: Instance) -> None:
+@pytest.mark.parametrize(("kind", "given"), [("kill", {}), ("kill", {"stay": 1}), ("terminate", {})])
+def test_a_death_bites_and_is_healed_twice(kind: str, given: dict[str, float], victim: Instance) -> None:
     before = alive(victim)
-    plan = planned(kind, victim)
+    plan = planned(kind, victim, **given)
     must(plan.inject)
     must(plan.verify)
     assert alive(victim) is None

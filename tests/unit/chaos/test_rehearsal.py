@@ -32,7 +32,9 @@ CLUSTER = topology()
 def test_every_command_of_a_strike_is_told_in_its_order() -> None:
     found = drill.parse(MINE, "mine.yml")
     strike = next(found.strikes)
-    acts = list(rehearsal.acts(found, [Probed(strike, Aim(CLUSTER.instance("broker-a-1"), CLUSTER), "42")]))
+    acts = list(
+        rehearsal.acts(found, [Probed(strike, Aim(CLUSTER.instance("broker-a-1"), CLUSTER, strike.chosen), "42")])
+    )
     assert [act.step for act in acts] == ["probe", "arm", "inject", "verify", "heal", "healed", "disarm"]
     assert {(act.instance, act.host, act.strike) for act in acts} == {("broker-a-1", "localhost", "kill master")}
     assert "KILL" in acts[2].argv
