@@ -83,19 +83,19 @@ def elections(found: Iterable[Span], injected: Iterable[FaultRecord]) -> list[tu
 def ignorant(found: Iterable[Span], injected: Iterable[FaultRecord], heartbeat: float) -> list[Span]:
     """Return the answers without a master of NameServers that were struck and may have heard of none yet.
 
-    A NameServer keeps the route in memory alone, and one that was started again learns it from heartbeats.
+    A NameServer keeps the route in memory alone, and one that was started again learns it from heartbeats. It may
+    have been struck more than once.
     """
-    ends = {
-        fault.instance: (fault.injected_at, math.inf if fault.healed_at is None else fault.healed_at + heartbeat)
+    times = [
+        (fault.instance, fault.injected_at, math.inf if fault.healed_at is None else fault.healed_at + heartbeat)
         for fault in injected
         if fault.injected_at is not None
-    }
+    ]
     return [
         span
         for span in found
         if span.master is None
-        and span.server in ends
-        and ends[span.server][0] <= span.start <= span.end <= ends[span.server][1]
+        and any(span.server == name and begin <= span.start <= span.end <= end for name, begin, end in times)
     ]
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from rmqops.chaos.evaluate import evaluate
-from rmqops.chaos.verdict import CheckResult, Verdict
+from rmqops.chaos.routes import Span, ignorant
+from rmqops.chaos.verdict import CheckResult, FaultRecord, Verdict
 from rmqops.model.history import Event
 from tests.support import drill
 from tests.unit.chaos.checks.recorded import write
@@ -45,3 +46,12 @@ def test_one_that_never_hears_of_them_again_is_at_fault(tmp_path: Path, monkeypa
     monkeypatch.setattr(drill, "END", 60.0)
     found = judged(tmp_path, struck="namesrv-3", heard=58.0)
     assert found.verdict is Verdict.FAIL
+
+
+def test_one_that_was_struck_twice_is_forgiven_twice() -> None:
+    struck = [
+        FaultRecord("kill", "namesrv", instance="namesrv-3", injected_at=at, healed_at=at + 5)
+        for at in (10.0, 100.0)
+    ]
+    spans = [Span("namesrv-3", "broker-a", None, at + 6, at + 20) for at in (10.0, 50.0, 100.0)]
+    assert ignorant(spans, struck, 35) == [spans[0], spans[2]]
