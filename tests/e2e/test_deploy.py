@@ -46,6 +46,14 @@ def test_status_says_what_the_contract_says(cluster: Cluster) -> None:
     assert group["master"] == master["address"]
 
 
+def test_each_broker_has_one_long_connection_to_each_nameserver_and_registers_over_it(cluster: Cluster) -> None:
+    answer = json.loads(cluster.must("status", "--heartbeats", "--json").stdout)
+    found = {(one["broker"], one["nameserver"]): one for one in answer["heartbeats"]}
+    assert sorted(found) == [(broker, server) for broker in INSTANCES[3:] for server in INSTANCES[:3]]
+    assert {one["connections"] for one in found.values()} == {1}
+    assert all(one["ago"] is not None for one in found.values())
+
+
 def test_again_changes_nothing_and_says_so(cluster: Cluster) -> None:
     before = pids(cluster)
     done = cluster.must("deploy", "--yes")

@@ -11,12 +11,22 @@ from rmqops.cli import output
 from rmqops.cli.options import Inventory, Json
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rmqops.operations.heartbeats import Heartbeat
     from rmqops.operations.status import Status
 
 
 def command(
     inventory: Inventory,
     json: Json = False,
+    heartbeats: Annotated[
+        bool,
+        typer.Option(
+            "--heartbeats",
+            help="And each broker's connections to each NameServer, and its last registration there.",
+        ),
+    ] = False,
     wait: Annotated[float, typer.Option("--wait", help="Wait that many seconds for health.")] = 0,
 ) -> int:
     """Ask every NameServer and broker, and tell who is master, who is there and what is wrong.
@@ -34,13 +44,39 @@ def command(
         with suppress(OperationFailed):  # what is wrong is told below, as it is then
             health.wait(topology, wait)
     seen = inspection.inspect(topology)
-    if json:
-        output.result_json(seen.json())
-    else:
+    document = seen.json()
+    if not json:
         _show(seen.status)
         for text in seen.drift:
             output.result(f"drift: {text}")
+    if heartbeats:
+        from rmqops.operations import heartbeats as asked
+
+        found, errors = asked.look(topology)
+        document["heartbeats"] = [one.json() for one in found]
+        if not json:
+            _show_heartbeats(found)
+        for name, error in errors.items():
+            output.note(f"{name}: {error}")
+    if json:
+        output.result_json(document)
     return 0 if seen.status.healthy else 1
+
+
+def _show_heartbeats(found: Sequence[Heartbeat]) -> None:
+    output.table(
+        "what brokers hold with NameServers",
+        ["broker", "NameServer", "connections", "last registered"],
+        [
+            [
+                one.broker,
+                one.nameserver,
+                str(one.connections),
+                "not in its log" if one.ago is None else f"{one.ago:.1f} s ago",
+            ]
+            for one in found
+        ],
+    )
 
 
 def _show(seen: Status) -> None:
