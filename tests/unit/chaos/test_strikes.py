@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rmqops.chaos import journal
+from rmqops.chaos import faults, journal
 from rmqops.chaos.faults import Aim
 from rmqops.chaos.journal import Entry, Journal
 from rmqops.chaos.strikes import Nemesis, Wanted
@@ -19,7 +19,10 @@ from rmqops.transport.fake import FakeTransport
 from tests.support.instances import topology
 
 CLUSTER = topology()
-WANTED = [Wanted("kill", "master", Aim(victim, CLUSTER)) for victim in CLUSTER.groups[0].members[:2]]
+WANTED = [
+    Wanted("kill", "master", Aim(victim, CLUSTER, faults.options("kill", {})))
+    for victim in CLUSTER.groups[0].members[:2]
+]
 WORDS = {
     "kill -0": "requires",
     "setsid nohup": "arm",
@@ -93,6 +96,7 @@ def test_a_strike_goes_by_its_steps(trial: Trial) -> None:
         "address": "127.0.0.1:100",
         "phase": "1",
         "expects": "service",
+        "with.stay": "0",
     }
     assert trial.events[0].key == "kill"
 
