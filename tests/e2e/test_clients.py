@@ -71,12 +71,20 @@ def hosts(lab: Callable[..., LabUp], tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.mark.parametrize("driver", ["java", "native"])
 def test_the_load_runs_and_dies_on_the_clients_hosts(driver: str, hosts: Hosts, tmp_path: Path) -> None:
-    load = (*LOAD, "--driver", driver, "--duration", "36")
+    load = (*LOAD, "--driver", driver, "--duration", "24")
     with drill(hosts.cluster, tmp_path, *load, name="kill-clients") as under_way:
         under_way.wait_for(TOPIC)
-        # Consumers first, then producers, by turns; all of them live until the load has been steady for 12 s.
-        wanted = {client: [f"consumer-{n}", f"producer-{n}"] for n, client in enumerate(CLIENTS, 1)}
-        until(lambda: hosts.workers() == wanted, hosts.workers, 60)
+        # Consumers first, then producers, by turns; all of them live until the load has been steady for 8 s.
+        wanted = {
+            (client, f"{role}-{n}") for n, client in enumerate(CLIENTS, 1) for role in ("consumer", "producer")
+        }
+        seen: set[tuple[str, str]] = set()
+
+        def all_seen() -> bool:
+            seen.update((client, name) for client, names in hosts.workers().items() for name in names)
+            return wanted <= seen
+
+        until(all_seen, lambda: seen, 60)
         addresses = {hosts.lab.lab.access.addresses[hosts.lab.lab.find(client)] for client in CLIENTS}
         until(lambda: addresses <= hosts.peers(), hosts.peers, 60)
         code, told = under_way.end()

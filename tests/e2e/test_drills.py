@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Iterator
+import os
+import signal
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from rmqops.chaos import healing
 from rmqops.operations import health
+from rmqops.remoting.client import Client
+from rmqops.remoting.messages import Message
+from rmqops.remoting.outcomes import Acknowledged
+from rmqops.remoting.producer import Producer
 from tests.support.clusters import Cluster, must
 from tests.support.drilling import SHORT, STRUCK, drill, findings, the_run
+from tests.support.official import official
 
 pytestmark = pytest.mark.e2e
 
@@ -72,6 +80,38 @@ def test_a_drill_passes(name: str, struck: int, cluster: Cluster, tmp_path: Path
     assert (result["verdict"], result["lost"], len(result["faults"])) == ("pass", 0, struck)
     assert all(fault["verified"] and fault["healed"] for fault in result["faults"])
     assert (result["checks"]["service"]["numbers"]["served_without_majority"] == 0) == (name == "kill-in-turn")
+
+
+def test_new_clients_start_with_two_of_three_nameservers_dead(
+    cluster: Cluster, rocketmq_home: Path, tmp_path: Path
+) -> None:
+    servers = cluster.topology.nameservers
+    cluster.must("topic", "create", "started-anew")
+    for server in servers[:2]:
+        os.kill(cluster.pid(server.name) or 0, signal.SIGKILL)
+    try:
+        for number, known in enumerate((servers, servers[2:])):
+            home = tmp_path / str(number)
+            home.mkdir()
+            with official(rocketmq_home, [one.address for one in known], home, "started-anew") as ask:
+                told = ask()
+            assert told["number"] > 0
+            assert told["failed"] == []
+        addresses = [one.address for one in servers]
+        assert asyncio.run(sent(addresses, "started-anew"))
+        assert asyncio.run(sent(addresses[2:], "started-anew"))
+        assert not asyncio.run(sent(addresses[:2], "started-anew")), "the dead know nothing"
+    finally:
+        cluster.must("start", "namesrv-2", "namesrv-1")
+    health.wait(cluster.topology)
+    for server in servers:
+        assert asyncio.run(sent([server.address], "started-anew"))
+
+
+async def sent(nameservers: Sequence[str], topic: str) -> bool:
+    """Tell whether a new client that knows these NameServers can send."""
+    async with Client() as client, Producer(client, nameservers) as producer:
+        return isinstance(await producer.send(topic, Message(b"x")), Acknowledged)
 
 
 def test_claims_that_a_cluster_cannot_show_are_told_and_left_out(cluster: Cluster, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from tests.support.lab import LabUp
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
 
-DEADLINE = 10
+DEADLINE = 6
 PATIENCE = 120
 """Seconds for a broker to start, or to copy its log, on a loaded machine."""
 

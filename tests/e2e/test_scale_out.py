@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
-import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +19,7 @@ from rmqops.remoting.messages import Message
 from rmqops.remoting.outcomes import Acknowledged, Outcome
 from rmqops.remoting.producer import Producer
 from tests.support.clusters import Cluster, dledger_inventory, must
+from tests.support.official import official
 
 pytestmark = pytest.mark.e2e
 
@@ -55,42 +53,14 @@ def two(make_cluster: Callable[..., Cluster]) -> tuple[Cluster, Cluster]:
     return running, third
 
 
-@contextmanager
-def official(distribution: Path, cluster: Cluster, home: Path, topic: str) -> Iterator[Callable[[], Any]]:
-    """Run the official client's load; what is given returns its next answer."""
-    script = Path(__file__).parents[1] / "support" / "official_load.py"
-    servers = ";".join(server.address for server in cluster.topology.nameservers)
-    with (home / "stderr.log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, str(script), str(distribution), servers, str(home), topic],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-        )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    answers = (json.loads(line) for line in process.stdout if line[:1] in '[{"')
-    asking = process.stdin
-
-    def ask() -> Any:
-        asking.write("\n")
-        asking.flush()
-        return next(answers)
-
-    try:
-        assert next(answers) == "ready"
-        yield ask
-    finally:
-        process.kill()
-        process.communicate()
+def addresses(cluster: Cluster) -> list[str]:
+    return [server.address for server in cluster.topology.nameservers]
 
 
 async def send(cluster: Cluster, topic: str, enough: Callable[[list[Outcome]], bool]) -> list[Outcome]:
     """Send by our own producer, one message after the other, until that is enough."""
     outcomes: list[Outcome] = []
-    servers = [server.address for server in cluster.topology.nameservers]
-    async with Client() as client, Producer(client, servers, poll_interval=2) as producer:
+    async with Client() as client, Producer(client, addresses(cluster), poll_interval=2) as producer:
         while not enough(outcomes):
             outcomes.append(await producer.send(topic, Message(b"own %d" % len(outcomes))))
             await asyncio.sleep(0.01)
@@ -110,7 +80,7 @@ async def test_a_third_group_joins_under_load(
             await GroupAdmin(client).create_group(broker, "careful", {"retryMaxTimes": 3})
     pids = {name: running.pid(name) for name in ("broker-a-0", "broker-b-0")}
 
-    with official(rocketmq_home, running, tmp_path, "orders") as ask:
+    with official(rocketmq_home, addresses(running), tmp_path, "orders") as ask:
         grown = asyncio.create_task(
             asyncio.to_thread(third.must, "scale-out", "broker-c", "--yes", "--json", RMQOPS_STATE=str(tmp_path))
         )

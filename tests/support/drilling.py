@@ -17,7 +17,7 @@ from tests.support.clusters import Cluster
 
 SHORT = ("--rate", "30", "--duration", "6", "--seed", "7")
 STRUCK = "verified after"
-SETTLE = 10
+SETTLE = 6
 """Seconds; an election that a cut-off member brings back with its higher term has begun by then."""
 
 
