@@ -58,14 +58,11 @@ def inventory(base: Path, groups: int) -> dict[str, Any]:
     }
 
 
-def rmqops(path: Path, *arguments: str) -> dict[str, Any]:
+def rmqops(path: Path, *arguments: str) -> str:
     """Run a command and return what it prints."""
-    argv = [sys.executable, "-m", "rmqops", *arguments, "--json", "--inventory", str(path)]
-    done = subprocess.run(
-        argv, check=True, text=True, stdout=subprocess.PIPE, env={**os.environ, "RMQOPS_STATE": str(path.parent)}
-    )
-    answer: dict[str, Any] = json.loads(done.stdout)
-    return answer
+    argv = [sys.executable, "-m", "rmqops", *arguments, "--inventory", str(path)]
+    state = {**os.environ, "RMQOPS_STATE": str(path.parent)}
+    return subprocess.run(argv, check=True, text=True, stdout=subprocess.PIPE, env=state).stdout
 
 
 def main() -> None:
@@ -83,7 +80,7 @@ def main() -> None:
                     path.write_text(yaml.safe_dump(inventory(Path(home) / "srv", groups), sort_keys=False))
                     grow = ("scale-out", GROUPS[groups - 1]) if groups > 1 else ("deploy",)
                     rmqops(path, *grow, "--yes")
-                    bench = rmqops(path, "bench", "--seconds", str(given.seconds))
+                    bench = json.loads(rmqops(path, "bench", "--seconds", str(given.seconds), "--json"))
                     shares = {share["group"]: round(share["per_second"]) for share in bench["shares"]}
                     print(f"{groups} groups: {bench['per_second']:,.0f} messages/s, {shares}", flush=True)
                     found.append(bench["per_second"])
