@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from rmqops.cli import output
+
 if TYPE_CHECKING:
     from rmqops.cli.steps import Steps
     from rmqops.model.topology import Topology
@@ -22,5 +24,9 @@ def changing(verb: str, topology: Topology) -> Iterator[tuple[Steps, Entry]]:
     from rmqops.cli.steps import steps
     from rmqops.operations import audit, lock
 
-    with audit.recorded(verb, topology) as entry, lock.held(topology, verb), steps() as shown:
-        yield shown, entry
+    try:
+        with audit.recorded(verb, topology) as entry, lock.held(topology, verb), steps() as shown:
+            yield shown, entry
+    except KeyboardInterrupt:  # typer ends the command with 130, and says nothing
+        output.note("interrupted; the same command goes on from here, and rmqops audit has the log")
+        raise
