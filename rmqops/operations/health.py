@@ -61,7 +61,7 @@ def masters_by_group(topology: Topology) -> dict[str, str | None]:
 
 def masters(topology: Topology) -> frozenset[str]:
     """Return the address of every group's master that all NameServers agree on."""
-    return frozenset(group.master for group in observe(topology).groups if group.master)
+    return frozenset(filter(None, masters_by_group(topology).values()))
 
 
 def tails(topology: Topology, names: tuple[str, ...]) -> list[str]:

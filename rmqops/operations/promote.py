@@ -51,8 +51,8 @@ _RECORD = "promoted"
 """In the instance's ``run``: where its log ended when it was made master, in whose stead, and ``pending`` until
 what the other's log holds beyond that place has been set aside."""
 
-_READ = 'cat "$1/run/promoted" 2>/dev/null || :'
-_FORGET = 'rm -f "$1/run/promoted"'
+_READ = f'cat "$1/run/{_RECORD}" 2>/dev/null || :'
+_FORGET = f'rm -f "$1/run/{_RECORD}"'
 
 
 @dataclass(frozen=True)
@@ -190,17 +190,7 @@ def _look(topology: Topology, group: Group, gone: Collection[str]) -> tuple[dict
             detail="\n".join(errors.values()),
             remedy="see to its host; only if that is dead and stays so, give --gone with the name",
         )
-    return found, answers(topology)
-
-
-def answers(topology: Topology) -> Answers:
-    """Ask every NameServer and broker."""
-
-    async def ask() -> Answers:
-        async with Client(connect_timeout=status.TIMEOUT, request_timeout=status.TIMEOUT) as client:
-            return await status.ask(topology, client)
-
-    return asyncio.run(ask())
+    return found, status.hear(topology)
 
 
 def _old_master(member: Instance, others: Sequence[Instance], found: Mapping[str, Facts]) -> Instance:
@@ -358,7 +348,7 @@ def settled(topology: Topology, instance: Instance) -> int:
     """
     end, last = time.monotonic() + LEVEL_WITHIN, -1
     while time.monotonic() < end:
-        found = answers(topology).runtimes.get(instance.name)
+        found = status.hear(topology).runtimes.get(instance.name)
         if found is not None and found.log_max == last:
             return last
         last = -1 if found is None else found.log_max
@@ -556,7 +546,7 @@ def _near(topology: Topology, master: Instance, slave: Instance) -> None:
     """
     end = time.monotonic() + LEVEL_WITHIN
     while True:
-        seen = answers(topology)
+        seen = status.hear(topology)
         ends = [seen.runtimes[one.name].log_max for one in (master, slave) if one.name in seen.runtimes]
         if len(ends) == 2 and ends[0] - ends[1] <= status.MAX_LAG:
             return
@@ -576,7 +566,7 @@ def _level(topology: Topology, master: Instance, slave: Instance) -> None:
     """
     end, last = time.monotonic() + LEVEL_WITHIN, -1
     while time.monotonic() < end:
-        seen = answers(topology).runtimes
+        seen = status.hear(topology).runtimes
         ends = {seen[one.name].log_max for one in (master, slave) if one.name in seen}
         if ends == {last}:
             return

@@ -18,7 +18,7 @@ from rmqops.operations import canary, topics
 from rmqops.operations import groups as consumer_groups
 from rmqops.remoting.client import Client
 from rmqops.remoting.group_admin import GroupAdmin
-from rmqops.remoting.routes import ClusterInfo, TopicConfig
+from rmqops.remoting.routes import TopicConfig
 
 Configs = Mapping[str, Mapping[str, object]]
 """Settings of consumer groups, by name, as a broker keeps them."""
@@ -64,7 +64,7 @@ async def prepare(topology: Topology, client: Client, new: Sequence[Group], want
         )
     held, consumers = {}, {}
     for group in old:
-        master = _master(info, group)
+        master = info.master(group.name)
         if master is None:
             raise PreflightFailed(
                 f"group {group.name} has no master to ask for its topics; nothing was touched",
@@ -76,7 +76,7 @@ async def prepare(topology: Topology, client: Client, new: Sequence[Group], want
     made = _first(consumers)
     found_topics, found_consumers = {}, {}
     for group in new:
-        master = _master(info, group)
+        master = info.master(group.name)
         there = await admin.topic_configs(master) if master else {}
         known = await admin.subscription_groups(master) if master else {}
         found_topics[group.name] = tuple(one for one in chosen if one.topic not in there)
@@ -127,11 +127,6 @@ async def fill(topology: Topology, client: Client, new: Sequence[Group], spread:
                 await admin.create_group(member.address, name, config)
         if found := spread.topics[group.name]:
             await topics.put(topology, client, found, [group])
-
-
-def _master(info: ClusterInfo, group: Group) -> str | None:
-    known = info.groups.get(group.name)
-    return known.master if known else None
 
 
 def _first(consumers: Mapping[str, Configs]) -> Configs:

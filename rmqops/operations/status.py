@@ -124,12 +124,17 @@ class Answers:
 
 def observe(topology: Topology) -> Status:
     """Ask the whole cluster and return its status; never raises for a cluster that is down."""
-    return asyncio.run(_observe(topology))
+    return assess(topology, hear(topology))
 
 
-async def _observe(topology: Topology) -> Status:
-    async with Client(connect_timeout=TIMEOUT, request_timeout=TIMEOUT) as client:
-        return assess(topology, await ask(topology, client))
+def hear(topology: Topology) -> Answers:
+    """Ask the whole cluster and return what was answered."""
+
+    async def asked() -> Answers:
+        async with Client(connect_timeout=TIMEOUT, request_timeout=TIMEOUT) as client:
+            return await ask(topology, client)
+
+    return asyncio.run(asked())
 
 
 async def ask(topology: Topology, client: Client) -> Answers:

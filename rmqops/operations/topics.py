@@ -117,11 +117,11 @@ async def put(topology: Topology, client: Client, wanted: Sequence[TopicConfig],
     info = await cluster(topology, admin)
     names = ", ".join(one.topic for one in wanted)
     for group in groups:
-        known = info.groups.get(group.name)
-        if known is None or known.master is None:
+        master = info.master(group.name)
+        if master is None:
             raise OperationFailed(f"group {group.name} has no master to create the topic {names} on")
         for one in wanted:
-            await _put(admin, known.master, one)
+            await _put(admin, master, one)
     await waiting.until(
         f"the topic {names} known everywhere", lambda: _missing(topology, admin, groups, wanted), KNOWN_WITHIN
     )

@@ -43,6 +43,11 @@ class ClusterInfo:
     clusters: Mapping[str, tuple[str, ...]]
     """The groups' names, sorted, by cluster."""
 
+    def master(self, group: str) -> str | None:
+        """Return the address of a group's master; None where there is none, or no such group."""
+        known = self.groups.get(group)
+        return known.master if known else None
+
 
 @dataclass(frozen=True, slots=True)
 class TopicQueues:

@@ -59,9 +59,7 @@ def check(history: History, settings: Settings) -> CheckResult:
         if fault.injected_at is not None:
             found.setdefault(fault.phase, []).append(fault)
     judged = [_judge(history, settings, phase) for phase in found.values()]
-    words = {phase.verdict for phase in judged}
-    verdict = next((one for one in (Verdict.FAIL, Verdict.INCONCLUSIVE) if one in words), Verdict.PASS)
-    told = [phase for phase in judged if phase.verdict is verdict]
+    verdict, told = _worst(judged)
     text = "; ".join(dict.fromkeys(phase.text for phase in told[:MOST])) or "no fault was in force and taken away"
     if len(judged) > 1:
         text = f"{len(told)} of {len(judged)} phases: {text}"
@@ -74,6 +72,13 @@ def check(history: History, settings: Settings) -> CheckResult:
     }
     evidence = tuple(item for phase in judged for item in phase.evidence)[:EVIDENCE_LIMIT]
     return CheckResult("service", verdict if judged else Verdict.INCONCLUSIVE, text, numbers, evidence)
+
+
+def _worst(judged: Sequence[_Phase]) -> tuple[Verdict, list[_Phase]]:
+    """Return the verdict over all, and those that it is of."""
+    words = {one.verdict for one in judged}
+    verdict = next((one for one in (Verdict.FAIL, Verdict.INCONCLUSIVE) if one in words), Verdict.PASS)
+    return verdict, [one for one in judged if one.verdict is verdict]
 
 
 def _judge(history: History, settings: Settings, found: Sequence[FaultRecord]) -> _Phase:
@@ -99,12 +104,9 @@ def _is_read(
     text = f"{count(read, 'message')} read from a slave while the master was dead"
     reads = _Phase(Verdict.PASS if read else Verdict.FAIL, text)
     parts = (goes_on, stands_still, reads)
-    worst = next(
-        (word for word in (Verdict.FAIL, Verdict.INCONCLUSIVE) if word in {one.verdict for one in parts}), None
-    )
-    told = [part for part in parts if worst is None or part.verdict is worst]
+    verdict, told = _worst(parts)
     return _Phase(
-        worst or Verdict.PASS,
+        verdict,
         "; ".join(part.text for part in told),
         goes_on.again_ms,
         stands_still.served,
