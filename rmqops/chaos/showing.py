@@ -1,9 +1,10 @@
-"""Run the drills of a suite, one after the other."""
+"""Run the drills of a suite, one after the other, each on the first cluster that can show its claim."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 from rmqops.chaos import drill, preflight, runner
 from rmqops.chaos.drill import Drill
@@ -11,49 +12,90 @@ from rmqops.chaos.report import words
 from rmqops.chaos.runner import Request, Say
 from rmqops.chaos.suite import Outcome, Row, Suite
 from rmqops.chaos.verdict import Verdict
-from rmqops.errors import OperationFailed, PreflightFailed
+from rmqops.errors import OperationFailed, PreflightFailed, RmqopsError, Unsafe, UsageError
 from rmqops.operations import health
 from rmqops.transport.base import transport_for
 
+Wanted = Callable[[Drill], Request]
+"""Makes a drill into one against a cluster."""
+
 
 def perform(
-    suite: Suite,
-    request: Callable[[Drill], Request],
-    say: Say,
-    transports: preflight.Transports = transport_for,
+    suite: Suite, clusters: Sequence[Wanted], say: Say, transports: preflight.Transports = transport_for
 ) -> Iterator[Outcome]:
     """Yield what came of each row. A drill that fails or proves nothing does not end the suite.
 
+    A drill that shows several claims on one cluster is run once.
+
     Args:
         suite: The rows.
-        request: Makes a drill into one against the cluster.
+        clusters: Where they may be shown, the preferred one first.
         say: Told of each step.
         transports: How hosts are reached.
 
     Raises:
-        Unsafe: the guard refuses one of the drills; no command was sent.
-        UsageError: a drill's target names nobody, or the runs' directory cannot be made.
+        Unsafe: the guard refuses one of the drills on every cluster; no command was sent.
+        UsageError: the runs' directory cannot be made.
     """
-    requests = {row.drill: request(drill.find(row.drill)) for row in suite.rows}
-    for wanted in requests.values():
-        preflight.permit(wanted.topology, wanted.drill, wanted.typed)
-    refused: dict[str, str] = {}
-    for name, wanted in requests.items():
+    permitted = [(row, _permitted(row, clusters)) for row in suite.rows]
+    chosen = [(row, _choose(requests, reasons, transports)) for row, (requests, reasons) in permitted]
+    for row, found in chosen:
+        if isinstance(found, str):
+            say(f"{row.row}, {row.drill} is left out: {found}")
+    done: dict[tuple[str, str], Outcome] = {}
+    interrupted = False
+    for row, wanted in chosen:
+        if isinstance(wanted, str):
+            yield Outcome(row, None, wanted)
+        elif not interrupted:
+            key = (row.drill, str(wanted.topology.inventory))
+            if key not in done:
+                say(f"{row.row}: {row.claim}")
+                done[key] = _try(row, wanted, say, transports)
+            yield replace(done[key], row=row)
+            interrupted = done[key].interrupted
+
+
+def _permitted(row: Row, clusters: Sequence[Wanted]) -> tuple[list[Request], list[str]]:
+    """Return the drill against each cluster where it is permitted, and why it is not elsewhere; sends nothing."""
+    found, refused = [], []
+    for cluster in clusters:
+        wanted = cluster(drill.find(row.drill))
         try:
+            if row.release and wanted.topology.version != row.release:
+                raise PreflightFailed(
+                    f"{wanted.topology.cluster} is {wanted.topology.version}, and the claim is about {row.release}"
+                )
+            preflight.permit(wanted.topology, wanted.drill, wanted.typed)
+        except (PreflightFailed, Unsafe, UsageError) as error:
+            refused.append(error)
+        else:
+            found.append(wanted)
+    unsafe = next((error for error in refused if isinstance(error, Unsafe)), None)
+    if unsafe is not None and not found:
+        raise unsafe
+    return found, [_told(error) for error in refused]
+
+
+def _choose(
+    requests: Sequence[Request], reasons: Sequence[str], transports: preflight.Transports
+) -> Request | str:
+    """Return the drill against the first cluster on which it is possible; else why it is on none."""
+    refused = list(reasons)
+    for wanted in requests:
+        try:
+            preflight.place(wanted.topology, wanted.drill.load)
             clients = preflight.addresses(wanted.topology, wanted.drill.load, transports)
             preflight.possible(wanted.topology, wanted.drill, transports, clients)
         except PreflightFailed as error:
-            refused[name] = " ".join(filter(None, [error.message, error.detail]))
-            say(f"{name} is left out: {refused[name]}")
-    interrupted = False
-    for row in suite.rows:
-        if row.drill in refused:
-            yield Outcome(row, None, refused[row.drill])
-        elif not interrupted:
-            say(f"{row.row}: {row.claim}")
-            outcome = _try(row, requests[row.drill], say, transports)
-            interrupted = outcome.interrupted
-            yield outcome
+            refused.append(_told(error))
+        else:
+            return wanted
+    return "; ".join(dict.fromkeys(refused))
+
+
+def _told(error: RmqopsError) -> str:
+    return " ".join(filter(None, [error.message, error.detail]))
 
 
 def _try(row: Row, wanted: Request, say: Say, transports: preflight.Transports) -> Outcome:
@@ -62,7 +104,9 @@ def _try(row: Row, wanted: Request, say: Say, transports: preflight.Transports) 
             health.wait(wanted.topology)
         done = runner.run(wanted, say, transports)
     except PreflightFailed as error:
-        return Outcome(row, Verdict.INCONCLUSIVE, error.message)
+        return Outcome(row, Verdict.INCONCLUSIVE, error.message, cluster=wanted.topology.cluster)
     except KeyboardInterrupt:  # before the drill began, or after it had cleaned up: what came before is still told
         return Outcome(row, None, "interrupted", interrupted=True)
-    return Outcome(row, done.verdict, words.reason(done.result), str(done.run), done.interrupted)
+    return Outcome(
+        row, done.verdict, words.reason(done.result), str(done.run), wanted.topology.cluster, done.interrupted
+    )

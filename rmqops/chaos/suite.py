@@ -24,6 +24,8 @@ class Row(BaseModel):
     row: Text
     claim: Text
     drill: Text
+    release: Text | None = None
+    """The claim is about this release alone."""
 
 
 class Suite(BaseModel):
@@ -61,13 +63,16 @@ class Outcome:
     """What was seen, or why it was not tried."""
     run: str | None = None
     """The run's directory."""
+    cluster: str | None = None
+    """On which it was tried."""
     interrupted: bool = False
     """Somebody ended its drill, and the suite with it."""
 
     def document(self) -> dict[str, object]:
         """Return it as ``rmqops chaos suite --json`` prints it."""
         verdict = None if self.verdict is None else self.verdict.value
-        return {**self.row.model_dump(), "verdict": verdict, "measured": self.measured, "run": self.run}
+        seen = {"verdict": verdict, "measured": self.measured, "run": self.run, "cluster": self.cluster}
+        return {**self.row.model_dump(exclude_none=True), **seen}
 
 
 def names() -> tuple[str, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,8 +11,10 @@ import pytest
 from rmqops.chaos import drill, preflight, runner, showing, suite
 from rmqops.chaos.suite import Outcome, Row
 from rmqops.chaos.verdict import Verdict
-from rmqops.errors import UsageError
+from rmqops.errors import Unsafe, UsageError
+from rmqops.model.topology import Topology
 from rmqops.operations import health
+from rmqops.transport.fake import FakeTransport
 from tests.support.drill import result
 from tests.support.instances import topology
 
@@ -65,11 +69,62 @@ def test_ctrl_c_between_two_drills_keeps_what_came_before(monkeypatch: pytest.Mo
     monkeypatch.setattr(runner, "run", lambda *_: passed)
     outcomes = list(
         showing.perform(
-            suite.find("notes"), lambda one: runner.Request(topology(), one, tmp_path, 1), lambda _: None
+            suite.find("notes"), [lambda one: runner.Request(topology(), one, tmp_path, 1)], lambda _: None
         )
     )
-    assert [outcome.verdict for outcome in outcomes] == [Verdict.PASS, None]
+    tried = [outcome for outcome in outcomes if outcome.run or outcome.interrupted]
+    assert [outcome.verdict for outcome in tried] == [Verdict.PASS, None]
     assert suite.exit_code(outcomes) == 130
+
+
+def _shown(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, rows: list[Row], clusters: list[Topology]
+) -> tuple[list[Outcome], list[tuple[str, str]]]:
+    """Perform a suite without striking anybody; return what came of it, and which drill ran on which version."""
+    ran = []
+
+    def run(wanted: runner.Request, *_: object) -> runner.Finished:
+        ran.append((wanted.drill.name, wanted.topology.version))
+        return runner.Finished(tmp_path, result(Verdict.PASS), None)
+
+    monkeypatch.setattr(health, "wait", lambda _: None)
+    monkeypatch.setattr(runner, "run", run)
+    wanted = [partial(runner.Request, one, runs=tmp_path, seed=1) for one in clusters]
+    found = suite.Suite(name="mine", description="mine", rows=tuple(rows))
+    nobody = FakeTransport(lambda _: (0, ""))
+    return list(showing.perform(found, wanted, lambda _: None, lambda _: nobody)), ran
+
+
+def _row(drill_name: str, release: str | None = None) -> Row:
+    return Row(row="S1", claim=f"about {drill_name}", drill=drill_name, release=release)
+
+
+def test_each_claim_is_shown_on_the_first_cluster_that_can_show_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    one, two = topology(), replace(topology(groups=2), version="4.5.1", inventory="two.yml")
+    rows = [_row("kill-master"), _row("even-shares"), _row("kill-slave", "4.5.1"), _row("kill-slave", "4.4.0")]
+    outcomes, ran = _shown(monkeypatch, tmp_path, rows, [one, two])
+    assert ran == [("kill-master", "4.5.2"), ("even-shares", "4.5.1"), ("kill-slave", "4.5.1")]
+    assert [outcome.verdict for outcome in outcomes] == [Verdict.PASS] * 3 + [None]
+    assert outcomes[-1].measured.count("the claim is about 4.4.0") == 2
+    assert outcomes[0].document()["cluster"] == one.cluster
+
+
+def test_a_drill_that_shows_two_claims_is_run_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    outcomes, ran = _shown(monkeypatch, tmp_path, [_row("kill-slave"), ROW, _row("kill-slave")], [topology()])
+    assert [name for name, _ in ran] == ["kill-slave", "kill-namesrvs"]
+    assert [(outcome.row.claim, outcome.verdict) for outcome in outcomes] == [
+        ("about kill-slave", Verdict.PASS), ("it goes on", Verdict.PASS), ("about kill-slave", Verdict.PASS),
+    ]  # fmt: skip
+
+
+def test_what_the_guard_refuses_everywhere_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    safe, unsafe = topology(), replace(topology(), drillable=False)
+    with pytest.raises(Unsafe):
+        _shown(monkeypatch, tmp_path, [_row("kill-slave")], [unsafe])
+    _, ran = _shown(monkeypatch, tmp_path, [_row("kill-slave")], [unsafe, safe])
+    assert len(ran) == 1
 
 
 def test_a_claim_that_was_not_tried_has_no_verdict() -> None:

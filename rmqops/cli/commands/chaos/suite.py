@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from rmqops.cli import hosts, output
-from rmqops.cli.options import AcceptNewHostKeys, AskBecomePass, ConfirmDrill, Inventory, Json
+from rmqops.cli.options import AcceptNewHostKeys, AskBecomePass, ConfirmDrill, Json
 from rmqops.cli.runs import RUNS
 
 
 def command(
     suite: Annotated[str, typer.Argument(metavar="SUITE", help="A suite; notes is what is said of RocketMQ.")],
-    inventory: Inventory,
+    inventories: Annotated[
+        list[str],
+        typer.Option(
+            "--inventory", "-i", help="A cluster; with several, each claim is shown on the first that can show it."
+        ),
+    ],
     rows: Annotated[
         list[str] | None, typer.Option("--row", metavar="ROW", help="This row alone; may be given again.")
     ] = None,
@@ -27,35 +33,37 @@ def command(
 ) -> int:
     """Show claims one after the other, each by a drill, and end in a table.
 
-    What is not possible on a cluster is told before anything starts, and left out. The exit code is that of the
+    What is possible on no cluster is told before anything starts, and left out. The exit code is that of the
     worst verdict; 4 when nothing was possible.
     """
     from rmqops.chaos import runner, showing
     from rmqops.chaos import suite as suites
     from rmqops.cli import drilling
-    from rmqops.operations import inventories
+    from rmqops.operations.inventories import load
 
     found = suites.find(suite).only(rows)
-    topology = inventories.load(inventory).topology
-    confirm = drilling.confirmed(topology, confirm)
-    hosts.prepare(topology, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
+    topologies = [load(name).topology for name in dict.fromkeys(inventories)]
     chosen = drilling.chosen_seed() if seed is None else seed
-    outcomes = list(
-        showing.perform(
-            found, lambda drill: runner.Request(topology, drill, runs, chosen, typed=confirm), drilling.clocked()
-        )
-    )
+    clusters = []
+    for number, topology in enumerate(topologies):
+        named = confirm if len(topologies) == 1 or confirm == topology.cluster else None
+        typed = drilling.confirmed(topology, named)
+        asks = ask_become_pass and not number
+        hosts.prepare(topology, topology.clients, accept_new=accept_new_host_keys, ask_become_pass=asks)
+        clusters.append(partial(runner.Request, topology, runs=runs, seed=chosen, typed=typed))
+    outcomes = list(showing.perform(found, clusters, drilling.clocked()))
     if json:
         output.result_json({"suite": found.name, "rows": [outcome.document() for outcome in outcomes]})
     else:
         output.table(
             found.name,
-            ["row", "claim", "drill", "verdict", "what was seen", "run"],
+            ["row", "claim", "drill", "on", "verdict", "what was seen", "run"],
             [
                 (
                     outcome.row.row,
                     outcome.row.claim,
                     outcome.row.drill,
+                    outcome.cluster or "",
                     outcome.verdict or "not tried",
                     outcome.measured,
                     outcome.run or "",
