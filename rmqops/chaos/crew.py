@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Sequence
 
 from rmqops.chaos.drill import Load
-from rmqops.chaos.workload.settings import ConsumerSettings, ProducerSettings, Summary
+from rmqops.chaos.workload.settings import ConsumerSettings, ProducerSettings, Source, Summary
 from rmqops.model.topology import Topology
 from rmqops.operations import consumer_groups
 
@@ -37,6 +37,7 @@ def crew(
             groups=groups,
             queues=load.queues,
             unelecting=tuple(group.name for group in topology.groups if group.mode == "master-slave"),
+            source=_source(load, number),
         )
         for number, (topic, group) in zip(range(1, load.consumers + 1), itertools.cycle(shared), strict=False)
     ]
@@ -50,6 +51,7 @@ def crew(
             rate=load.rate,
             size=load.size,
             choice=load.choice,
+            keys=load.keys,
             in_flight=load.in_flight,
             ahead=mortal,
             lead=number / load.rate / load.producers if load.rate else 0,
@@ -57,6 +59,13 @@ def crew(
         for number in range(1, load.producers + 1)
     ]
     return [*consumers, *producers]
+
+
+def _source(load: Load, number: int) -> Source | None:
+    """Return whom a consumer reads: the last ones read slaves."""
+    if not load.from_slaves:
+        return None
+    return "slave" if number > load.consumers - load.from_slaves else "master"
 
 
 def account(summaries: Sequence[Summary]) -> str:

@@ -69,11 +69,18 @@ class Load(_Part):
         description="Where its processes run: on this machine, or by turns on the hosts of the group clients.",
     )
     choice: Choice = Field(default="round-robin", description="Which queue a message goes to.")
+    keys: int = Field(
+        default=0, ge=0, le=1_000_000,
+        description="Keys that messages have by turns, for choice by-key; 0 gives each message one of its own.",
+    )  # fmt: skip
     producers: int = Field(default=2, ge=1, le=1000, description="Processes that send.")
     consumers: int = Field(
         default=1, ge=1, le=1000,
         description="Processes that receive: each native one reads every queue, java ones share them as a group.",
     )  # fmt: skip
+    from_slaves: int = Field(
+        default=0, ge=0, le=1000, description="So many of the consumers, the last ones, read from slaves; native."
+    )
     rate: float = Field(
         default=100, ge=0, le=100_000, description="Messages per second and producer; 0 for as fast as it can."
     )
@@ -91,6 +98,20 @@ class Load(_Part):
     def _client_is_javas(self) -> Self:
         if self.driver != "java" and self.client != JavaClient():
             raise ValueError("client has settings of the driver java, so say driver: java")
+        return self
+
+    @model_validator(mode="after")
+    def _keys_choose(self) -> Self:
+        if self.keys and self.choice != "by-key":
+            raise ValueError("keys say which queue a message goes to, so say choice: by-key")
+        return self
+
+    @model_validator(mode="after")
+    def _slaves_are_read_by_our_own(self) -> Self:
+        if self.from_slaves and self.driver == "java":
+            raise ValueError("from_slaves are of the driver native; the official client reads whom a broker names")
+        if self.from_slaves > self.consumers:
+            raise ValueError(f"from_slaves: {self.from_slaves} are more than consumers: {self.consumers}")
         return self
 
     @model_validator(mode="after")

@@ -21,11 +21,16 @@ from rmqops.chaos.sampler import RouteSampler
 from rmqops.chaos.settings import Settings
 from rmqops.chaos.strikes import PROCESS, Nemesis, Wanted
 from rmqops.chaos.watch import Watch
+from rmqops.chaos.workload.settings import body
 from rmqops.errors import HealFailed, Inconclusive, OperationFailed
-from rmqops.model.history import READER, Event, Type
+from rmqops.model.history import READER, WRITER, Event, Type
 from rmqops.model.topology import Instance, Topology
 from rmqops.operations import status, topics, waiting
 from rmqops.remoting.client import Client
+from rmqops.remoting.messages import Message
+from rmqops.remoting.outcomes import Acknowledged, Refused
+from rmqops.remoting.producer import Producer
+from rmqops.remoting.routes import WriteQueue
 from rmqops.transport.base import Transport
 
 MARGIN = 5.0
@@ -240,6 +245,30 @@ class PhaseRun:
                     scene.say(failure)
                 names = ", ".join(member.name for member in living)
                 scene.say(f"read {told.messages} messages from {names}, while {dead[0].name} is dead")
+                for member in living:
+                    await self._offer(client, topic, member)
+
+    async def _offer(self, client: Client, topic: str, member: Instance) -> None:
+        """Offer a message to a member that is no master, and put on record what it says."""
+        recorder, name = self._scene.recorder, f"{WRITER}{self._step.number}-{member.name}"
+        key = f"{name}-{topic}"
+        target = WriteQueue(str(member.group), 0, member.address)
+        servers = [server.address for server in self._scene.topology.nameservers]
+        async with Producer(client, servers, choice=lambda *_: target) as producer:
+            outcome = await producer.send(topic, Message(body(key, self._scene.drill.load.size), key))
+        kind: Type = "ok"
+        reason = None
+        if not isinstance(outcome, Acknowledged):
+            # Only a broker's own word is a refusal; one that cannot be reached has said nothing.
+            refused = isinstance(outcome, Refused) and outcome.code is not None
+            kind, reason = "fail" if refused else "info", outcome.reason
+        recorder.event(
+            Event(
+                recorder.now(), name, "probe", kind, topic, member.group, 0,
+                key=key, error=reason, address=member.address,
+            )
+        )  # fmt: skip
+        self._scene.say(f"offered a message to {member.name}: {reason or 'it was taken'}")
 
     async def _stand_still(self) -> None:
         """Watch until nothing is acknowledged any more, or the bound passes."""

@@ -50,7 +50,12 @@ class Request:
     @property
     def settings(self) -> Settings:
         """The checks' own."""
-        return Settings(rto_limit=self.drill.limits.rto, uneven_limit=self.drill.limits.uneven)
+        return Settings(
+            rto_limit=self.drill.limits.rto,
+            uneven_limit=self.drill.limits.uneven,
+            keys=self.drill.load.keys,
+            from_slaves=self.drill.load.from_slaves,
+        )
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,9 @@ class Settings:
         rto_limit: An RTO beyond this fails ``availability``; 0 means that it is measured and not judged.
         uneven_limit: Percent; a group whose share of the messages is further from an equal one fails ``shares``; 0
             means the same.
+        keys: How many keys the messages have by turns, which say what queue each goes to; 0 means one of
+            its own for each.
+        from_slaves: How many consumers read from slaves.
     """
 
     sustained: float = 5.0
@@ -31,6 +34,8 @@ class Settings:
     standstill: float = 3.0
     rto_limit: float = 0.0
     uneven_limit: float = 0.0
+    keys: float = 0.0
+    from_slaves: float = 0.0
 
     def document(self) -> dict[str, float]:
         """Return the settings as ``result.json`` keeps them."""

@@ -93,7 +93,7 @@ create table store.line as
                 when type = 'fail' then {REFUSED}
                 when type = 'info' then {INDETERMINATE}
                 else {MALFORMED} end
-            when op in ('receive', 'route', 'leader', 'fault', 'heal')
+            when op in ('receive', 'probe', 'route', 'leader', 'fault', 'heal')
                 and type in ('invoke', 'ok', 'fail', 'info') then {OTHER}
             else {MALFORMED} end)::utinyint as code
         from raw

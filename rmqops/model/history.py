@@ -23,7 +23,13 @@ A drill has a topic of its own, made fresh for it, so that nothing older is in i
     everything back afterwards from one member: for each queue an ``invoke`` whose ``offset`` is the end offset
     to be reached (exclusive), asked for after the last send had ended, the messages from offset 0 on, and a
     ``fail`` if the end could not be reached. A process named ``reader-<phase>-<instance>`` does the same with a
-    living member while its master is dead; its ``invoke`` says in ``value`` what ``role`` that master had.
+    living member while its master is dead; its ``invoke`` says in ``value`` what ``role`` that master had. In a
+    drill whose load reads from slaves, a consumer's ``ok`` says in ``value`` as what the ``address`` was asked,
+    ``{"from": "slave"}`` or ``"master"``.
+``probe``
+    One message that the run itself offers to a living member while its master is dead, by a process named
+    ``writer-<phase>-<instance>``: ``fail`` when it was refused, as it must be, ``ok`` when it was taken, ``info``
+    when that is not known.
 ``route``
     What one NameServer answers, the process being that NameServer's instance name: ``ok`` with ``broker`` (the
     group) and ``value``, a map of broker id to address (``{"0": "127.0.0.1:10911", …}``; empty when the group is
@@ -47,7 +53,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-Op = Literal["send", "receive", "route", "leader", "fault", "heal"]
+Op = Literal["send", "receive", "probe", "route", "leader", "fault", "heal"]
 Type = Literal["invoke", "ok", "fail", "info"]
 
 CONTRACT = ("t", "process", "op", "type", "topic", "broker", "queue", "offset", "key", "error")
@@ -58,6 +64,9 @@ DRAIN = "drain-"
 
 READER = "reader-"
 """Begins the name of a process that reads what a group's living members hold while its master is dead."""
+
+WRITER = "writer-"
+"""Begins the name of a process that offers a message to such a member."""
 
 BATCH = 32
 """Messages in one line at most: as many as a broker gives in one answer."""

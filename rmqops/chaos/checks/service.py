@@ -3,16 +3,16 @@
 A cluster that survives serves again *before* anybody mends it: the first sustained success must come between the
 fault and the heal. A phase that takes a group's majority expects the opposite: from ``settings.standstill``
 seconds after the last fault until the first heal, no send to that group may be acknowledged, because nobody could
-have agreed to it. A phase that expects ``reads`` expects three things: the other groups serve again, no send to
-the struck group is acknowledged, and its messages are read from a slave. A phase that allows ``anything`` is not
-judged here.
+have agreed to it. A phase that expects ``reads`` expects four things: the other groups serve again, no send to
+the struck group is acknowledged, its messages are read from a slave, and that slave refuses one offered to it. A
+phase that allows ``anything`` is not judged here.
 
 A drill that was ended before it waited for recovery has not given service the time to come back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rmqops.chaos.evidence import count, messages
@@ -21,7 +21,7 @@ from rmqops.chaos.nemesis import RECOVERED, faults
 from rmqops.chaos.outage import bins, first_sustained
 from rmqops.chaos.settings import Settings
 from rmqops.chaos.verdict import EVIDENCE_LIMIT, CheckResult, Evidence, FaultRecord, Number, Verdict
-from rmqops.model.history import READER
+from rmqops.model.history import READER, WRITER
 
 MOST = 3
 """So many phases are told in the summary."""
@@ -103,7 +103,7 @@ def _is_read(
     read = history.number(READ, [f"{READER}{found[0].phase}-"])
     text = f"{count(read, 'message')} read from a slave while the master was dead"
     reads = _Phase(Verdict.PASS if read else Verdict.FAIL, text)
-    parts = (goes_on, stands_still, reads)
+    parts = (goes_on, stands_still, reads, *_refuses(history, found[0].phase))
     verdict, told = _worst(parts)
     return _Phase(
         verdict,
@@ -112,6 +112,24 @@ def _is_read(
         stands_still.served,
         tuple(item for part in parts for item in part.evidence),
     )
+
+
+def _refuses(history: History, phase: int) -> Iterator[_Phase]:
+    """Judge what living members said to messages that were offered to them while their master was dead."""
+    offered = [event for event in history.of("probe") if event.process.startswith(f"{WRITER}{phase}-")]
+    taken = [event for event in offered if event.type == "ok"]
+    unknown = [event for event in offered if event.type == "info"]
+    if taken:
+        evidence = tuple(
+            Evidence("a slave took it", key=event.key, process=event.process, t=event.t, broker=event.broker,
+                     address=event.address)
+            for event in taken
+        )  # fmt: skip
+        yield _Phase(Verdict.FAIL, f"slaves took {count(len(taken), 'message')}", evidence=evidence)
+    elif unknown:
+        yield _Phase(Verdict.INCONCLUSIVE, f"what a slave said to a message is not known: {unknown[0].error}")
+    elif offered:
+        yield _Phase(Verdict.PASS, f"slaves refused {count(len(offered), 'message')}")
 
 
 def _goes_on(

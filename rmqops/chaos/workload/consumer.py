@@ -1,7 +1,8 @@
 """Read every queue from the current master, from its beginning on, and go on by offset after a failover.
 
 A group that elects nobody is read from a slave while the NameServers name no master, and from its master again as
-soon as they do; so does the official client (``MQClientInstance.findBrokerAddressInSubscribe``).
+soon as they do; so does the official client (``MQClientInstance.findBrokerAddressInSubscribe``). A consumer that
+is to read slaves does so for every group, and from the master where no slave answers.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import asyncio
 
 from rmqops.chaos.workload.outlet import Outlet
-from rmqops.chaos.workload.settings import ConsumerSettings, Summary, key_of
+from rmqops.chaos.workload.settings import ConsumerSettings, Source, Summary, key_of
 from rmqops.errors import OperationFailed, RemotingError
 from rmqops.model.history import Event
 from rmqops.remoting.admin import Admin
@@ -22,6 +23,10 @@ SUSPEND = 1.0
 """Seconds a broker may wait for a message before it answers."""
 RETRY = 0.1
 """Seconds before a queue is asked again after a failure; so long a route is believed, too."""
+POLL = 1.0
+"""Seconds for which one that reads slaves believes a route: a slave that is elected gives no sign of it."""
+SHUN = 5.0
+"""Seconds for which a slave that did not answer is not asked again."""
 REST = 5.0
 """Seconds without progress after which the rest of a queue is left."""
 
@@ -42,8 +47,10 @@ class _Reader:
         self._admin = Admin(client)
         self._consumer = Consumer(client)
         self._masters: dict[str, str] = {}
-        self._slaves: dict[str, str] = {}
-        """Who is read in the place of a master."""
+        self._slaves: dict[str, list[str]] = {}
+        """Who may be read in the place of a master."""
+        self._failed: dict[str, float] = {}
+        """When a slave last did not answer."""
         self._asked = -RETRY
         self._asking = asyncio.Lock()
         self._offsets = {(group, queue): 0 for group in settings.groups for queue in range(settings.queues)}
@@ -63,28 +70,38 @@ class _Reader:
 
     async def _follow(self, group: str, queue: int) -> None:
         while True:
-            master = await self._master(group)
-            source = master or self._slaves.get(group)
-            if source is None:
+            address, role = await self._source(group)
+            if address is None:
                 await asyncio.sleep(RETRY)
                 continue
             offset = self._offsets[group, queue]
             try:
                 # A slave answers a pull that waits only when it looks again, every 5 s.
-                suspend = SUSPEND if master else 0.0
-                pulled = await self._consumer.pull(source, self._settings.topic, queue, offset, suspend=suspend)
+                suspend = SUSPEND if role == "master" else 0.0
+                pulled = await self._consumer.pull(address, self._settings.topic, queue, offset, suspend=suspend)
             except RemotingError:
                 # An outage is what the drill is about; the producers' outcomes and the routes tell of it.
                 self._masters.pop(group, None)
+                self._failed[address] = asyncio.get_running_loop().time()
                 await asyncio.sleep(RETRY)
                 continue
-            await self._take(group, queue, pulled)
-            if master is None and pulled.status is not PullStatus.FOUND:
+            await self._take(group, queue, pulled, role)
+            if role == "slave" and pulled.status is not PullStatus.FOUND:
                 await asyncio.sleep(RETRY)
 
-    async def _take(self, group: str, queue: int, pulled: Pulled) -> None:
+    async def _source(self, group: str) -> tuple[str | None, Source]:
+        """Return who is to be read, and as what."""
+        master = await self._master(group)
+        if master is None or self._settings.source == "slave":
+            long_ago = asyncio.get_running_loop().time() - SHUN
+            for slave in self._slaves.get(group, ()):
+                if master is None or self._failed.get(slave, long_ago) <= long_ago:
+                    return slave, "slave"
+        return master, "master"
+
+    async def _take(self, group: str, queue: int, pulled: Pulled, role: Source) -> None:
         for message in pulled.messages:
-            self._receive(group, message, pulled.address)
+            self._receive(group, message, pulled.address, role)
         if pulled.min_offset > self._offsets[group, queue]:
             self._offsets[group, queue] = pulled.min_offset
         elif pulled.status is not PullStatus.FOUND:
@@ -99,11 +116,11 @@ class _Reader:
         try:
             end = await self._admin.max_offset(master, topic, queue)
             async for message in self._consumer.drain(master, topic, queue, end, begin=begin, stall=REST):
-                self._receive(group, message, master)
+                self._receive(group, message, master, "master")
         except (RemotingError, OperationFailed):
             self._masters.pop(group, None)
 
-    def _receive(self, group: str, message: StoredMessage, address: str) -> None:
+    def _receive(self, group: str, message: StoredMessage, address: str, role: Source) -> None:
         self.received += 1
         self._offsets[group, message.queue] = message.offset + 1
         self._outlet.event(
@@ -118,18 +135,22 @@ class _Reader:
                 message.offset,
                 key_of(message.body),
                 address=address,
+                value={"from": role} if self._settings.source else None,
             )
         )
 
     async def _master(self, group: str) -> str | None:
         """Return the group's master; the NameServers are asked once for all queues that wait."""
-        if group not in self._masters:
+        if self._outdated(group):
             async with self._asking:
-                now = asyncio.get_running_loop().time()
-                if group not in self._masters and now - self._asked >= RETRY:
-                    self._asked = now
+                if self._outdated(group):
+                    self._asked = asyncio.get_running_loop().time()
                     await self._ask()
         return self._masters.get(group)
+
+    def _outdated(self, group: str) -> bool:
+        age = asyncio.get_running_loop().time() - self._asked
+        return (age >= RETRY and group not in self._masters) or (age >= POLL and self._settings.source == "slave")
 
     async def _ask(self) -> None:
         for server in self._settings.nameservers:
@@ -139,10 +160,11 @@ class _Reader:
                 continue
             found = {name: known.master for name, known in info.groups.items() if known.master}
             self._masters = {name: address for name, address in found.items() if name in self._settings.groups}
+            read = self._settings.groups if self._settings.source == "slave" else self._settings.unelecting
             self._slaves = {
-                name: known.slaves[min(known.slaves)]
+                name: [address for _, address in sorted(known.slaves.items())]
                 for name, known in info.groups.items()
-                if name in self._settings.unelecting and known.slaves
+                if name in read
             }
             if self._masters:
                 return

@@ -8,7 +8,7 @@ from array import array
 
 from rmqops import __version__
 from rmqops.chaos.workload.outlet import Outlet
-from rmqops.chaos.workload.settings import ProducerSettings, Summary, body, key
+from rmqops.chaos.workload.settings import ProducerSettings, Summary, body, key, shared_key
 from rmqops.model.history import Event
 from rmqops.remoting.client import Client
 from rmqops.remoting.messages import Message
@@ -53,7 +53,7 @@ async def produce(settings: ProducerSettings, outlet: Outlet, stop: asyncio.Even
         while not await _wait(stop, start + number / settings.rate - loop.time()):
             if len(under_way) < limit:
                 lateness.append(loop.time() - start - number / settings.rate)
-                task = loop.create_task(_send(settings, producer, key(settings.prefix, number), outlet))
+                task = loop.create_task(_send(settings, producer, number, outlet))
                 under_way.add(task)
                 task.add_done_callback(under_way.discard)
             else:
@@ -73,7 +73,7 @@ async def _saturate(
 
     async def send_on() -> None:
         while not stop.is_set():
-            outcome = await _send(settings, producer, key(settings.prefix, next(numbers)), outlet)
+            outcome = await _send(settings, producer, next(numbers), outlet)
             if not isinstance(outcome, Acknowledged):
                 await _wait(stop, REST)
 
@@ -94,13 +94,14 @@ async def _wait(stop: asyncio.Event, seconds: float) -> bool:
         return False
 
 
-async def _send(settings: ProducerSettings, producer: Producer, key: str, outlet: Outlet) -> Outcome:
-    message = Message(body(key, settings.size), key=key)
-    outlet.event(Event(outlet.now(), settings.name, "send", "invoke", topic=settings.topic, key=key))
+async def _send(settings: ProducerSettings, producer: Producer, number: int, outlet: Outlet) -> Outcome:
+    own = key(settings.prefix, number)
+    message = Message(body(own, settings.size), shared_key(number, settings.keys) if settings.keys else own)
+    outlet.event(Event(outlet.now(), settings.name, "send", "invoke", topic=settings.topic, key=own))
     if settings.ahead:
         outlet.flush()
     outcome = await producer.send(settings.topic, message)
-    outlet.event(_event(outlet.now(), settings, key, outcome))
+    outlet.event(_event(outlet.now(), settings, own, outcome))
     return outcome
 
 

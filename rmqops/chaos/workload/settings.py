@@ -16,6 +16,7 @@ CLIENT = b'{"client":'
 """Begins the first line of the output, which is not of the history: which client this is, and how it is set."""
 
 Choice = Literal["round-robin", "by-key"]
+Source = Literal["master", "slave"]
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class ProducerSettings:
     """Bytes of a body."""
     in_flight: int = 16
     choice: Choice = "round-robin"
+    keys: int = 0
+    """So many keys the messages have by turns (:func:`shared_key`); 0 where each has one of its own."""
     timeout: float = 3.0
     """Seconds for a broker's answer; the official client's default (``sendMsgTimeout``)."""
     ahead: bool = False
@@ -62,6 +65,9 @@ class ConsumerSettings:
     """Queues of the topic on each group."""
     unelecting: tuple[str, ...] = ()
     """Those of the groups whose slaves are read while they have no master, as the official client reads them."""
+    source: Source | None = None
+    """Whom it reads first, and the other one where there is none; then it says of each message who gave it. None
+    is ``master`` and says nothing."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +122,11 @@ def read_summary(line: bytes) -> Summary:
 def key(prefix: str, number: int) -> str:
     """Return the key of a producer's message; unique in a run because the prefix is."""
     return f"{prefix}-{number:08d}"
+
+
+def shared_key(number: int, keys: int) -> str:
+    """Return the key of a producer's message that others have, too: the same for message n of every producer."""
+    return f"key-{number % keys}"
 
 
 def body(key: str, size: int) -> bytes:

@@ -10,6 +10,7 @@ import time
 from array import array
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -315,16 +316,53 @@ async def test_closing_ends_whatever_is_left(tmp_path: Path) -> None:
         assert worker.process.returncode == -9
 
 
-@pytest.mark.parametrize(("unelecting", "slaves"), [((), set()), (("broker-a",), {"broker-a"})])
-async def test_a_slave_is_read_where_nobody_is_elected(unelecting: tuple[str, ...], slaves: set[str]) -> None:
-    body = (
-        b'{"brokerAddrTable":{"broker-a":{"brokerAddrs":{2:"10.0.0.2:1",1:"10.0.0.1:1"},"brokerName":"broker-a",'
-        b'"cluster":"c"}},"clusterAddrTable":{"c":["broker-a"]}}'
-    )
+def _route(*brokers: str) -> bytes:
+    addresses = ",".join(brokers)
+    return (
+        f'{{"brokerAddrTable":{{"broker-a":{{"brokerAddrs":{{{addresses}}},"brokerName":"broker-a","cluster":"c"}}}},'
+        '"clusterAddrTable":{"c":["broker-a"]}}'
+    ).encode()
 
-    async with peer(lambda request: reply(request, body=body)) as server, Client() as client:
-        told = replace(CONSUMER, nameservers=(server.address,), unelecting=unelecting)
-        reader = _Reader(told, Outlet(0.0), client)
-        assert await reader._master("broker-a") is None
-        assert set(reader._slaves) == slaves
-        assert set(reader._slaves.values()) <= {"10.0.0.1:1"}
+
+MASTER, SLAVES = '0:"10.0.0.9:1"', ('2:"10.0.0.2:1"', '1:"10.0.0.1:1"')
+
+
+@pytest.mark.parametrize(
+    ("brokers", "changes", "expected"),
+    [
+        (SLAVES, {}, (None, "master")),
+        (SLAVES, {"unelecting": ("broker-a",)}, ("10.0.0.1:1", "slave")),
+        ((MASTER, *SLAVES), {"unelecting": ("broker-a",)}, ("10.0.0.9:1", "master")),
+        ((MASTER, *SLAVES), {"source": "master"}, ("10.0.0.9:1", "master")),
+        ((MASTER, *SLAVES), {"source": "slave"}, ("10.0.0.1:1", "slave")),
+        ((MASTER,), {"source": "slave"}, ("10.0.0.9:1", "master")),
+    ],
+)
+async def test_who_is_read(
+    brokers: tuple[str, ...], changes: dict[str, Any], expected: tuple[str | None, str]
+) -> None:
+    async with peer(lambda request: reply(request, body=_route(*brokers))) as server, Client() as client:
+        told = replace(CONSUMER, nameservers=(server.address,), **changes)
+        assert await _Reader(told, Outlet(0.0), client)._source("broker-a") == expected
+
+
+async def test_slaves_that_do_not_answer_are_left_for_the_next_and_for_the_master() -> None:
+    async with peer(lambda request: reply(request, body=_route(MASTER, *SLAVES))) as server, Client() as client:
+        reader = _Reader(replace(CONSUMER, nameservers=(server.address,), source="slave"), Outlet(0.0), client)
+        for expected in [("10.0.0.1:1", "slave"), ("10.0.0.2:1", "slave"), ("10.0.0.9:1", "master")]:
+            found = await reader._source("broker-a")
+            assert found == expected
+            reader._failed[str(found[0])] = asyncio.get_running_loop().time()
+
+
+def test_the_last_consumers_read_slaves_and_all_say_whom_they_read() -> None:
+    def sources(load: LoadSettings) -> list[str | None]:
+        made = crew.crew(topology(), load, ["drill"], 0.0)
+        return [one.source for one in made if isinstance(one, ConsumerSettings)]
+
+    assert sources(LoadSettings(consumers=3, from_slaves=1)) == ["master", "master", "slave"]
+    assert sources(LoadSettings(consumers=2)) == [None, None]
+
+
+def test_messages_share_keys_by_turns_across_producers() -> None:
+    assert [settings.shared_key(number, 3) for number in range(5)] == ["key-0", "key-1", "key-2", "key-0", "key-1"]

@@ -35,6 +35,7 @@ final class Sender {
     private final String name;
     private final String topic;
     private final boolean byKey;
+    private final int keys;
     private final boolean ahead;
     private final Attempts attempts;
     private final DefaultMQProducer producer;
@@ -47,6 +48,7 @@ final class Sender {
         name = settings.getString("name");
         topic = settings.getString("topic");
         byKey = "by-key".equals(settings.getString("choice"));
+        keys = settings.getIntValue("keys");
         ahead = settings.getBooleanValue("ahead");
         attempts = new Attempts(settings);
         producer = new DefaultMQProducer(topic);
@@ -77,7 +79,7 @@ final class Sender {
             threads.execute(() -> {
                 boolean sent = true;
                 while (!orders.stopWithin(sent ? 0 : PAUSE)) {
-                    sent = send(key(numbers.getAndIncrement()), System.nanoTime());
+                    sent = send(numbers.getAndIncrement(), System.nanoTime());
                 }
             });
         }
@@ -96,9 +98,9 @@ final class Sender {
         for (long number = 1; !orders.stopWithin(due - System.nanoTime()); number++) {
             if (underWay.get() < most) {
                 underWay.incrementAndGet();
-                String key = key(number - 1);
+                long next = number - 1;
                 long meant = due;
-                threads.execute(() -> send(key, meant));
+                threads.execute(() -> send(next, meant));
             } else {
                 skipped++;
             }
@@ -114,8 +116,10 @@ final class Sender {
     }
 
     /** Sends one message and tells what became of it; returns whether it was acknowledged. */
-    private boolean send(String key, long due) {
-        Message message = new Message(topic, null, key, body(key));
+    private boolean send(long number, long due) {
+        String key = key(number);
+        String shared = keys > 0 ? "key-" + number % keys : key;
+        Message message = new Message(topic, null, shared, body(key));
         Attempts.Send send = attempts.begin();
         lateness.add(System.nanoTime() - due);
         outlet.event(name, "send", "invoke", topic, null, null, null, key, null, null, 1);
@@ -124,7 +128,7 @@ final class Sender {
                 outlet.flush();
             }
             SendResult result = byKey
-                    ? producer.send(message, new SelectMessageQueueByHash(), key) : producer.send(message);
+                    ? producer.send(message, new SelectMessageQueueByHash(), shared) : producer.send(message);
             send.close(null);
             return tell(key, send, result);
         } catch (Throwable thrown) {

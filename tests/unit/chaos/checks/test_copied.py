@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from rmqops.chaos.checks import service
 from rmqops.chaos.evaluate import evaluate
+from rmqops.chaos.history import open_history
 from rmqops.chaos.settings import Settings
 from rmqops.chaos.verdict import CheckResult, Verdict
-from rmqops.model.history import Event
+from rmqops.model.history import Event, Type
 from tests.support import drill
 from tests.unit.chaos.checks.recorded import write
 
@@ -85,3 +87,25 @@ def test_a_reader_is_no_read_back(tmp_path: Path) -> None:
     found = judged(told("ASYNC_MASTER", 3), tmp_path, "replicas")
     assert found is not None
     assert "reader-" not in found.summary
+
+
+@pytest.mark.parametrize(
+    ("kinds", "expected"),
+    [
+        ([], []),
+        (["fail", "fail"], [Verdict.PASS]),
+        (["fail", "ok"], [Verdict.FAIL]),
+        (["fail", "info"], [Verdict.INCONCLUSIVE]),
+    ],
+)
+def test_a_slave_must_refuse_what_is_offered_to_it(
+    kinds: list[Type], expected: list[Verdict], tmp_path: Path
+) -> None:
+    offered = [
+        Event(READ, f"writer-1-broker-a-{number}", "probe", kind, "drill", "broker-a", 0, key=f"w-{number}")
+        for number, kind in enumerate(kinds)
+    ]
+    elsewhere = Event(READ, "writer-2-broker-a-1", "probe", "ok", "drill", "broker-a", 0, key="of another phase")
+    path = write(sorted([*drill.events(), *offered, elsewhere], key=lambda event: event.t), tmp_path)
+    with open_history(path) as history:
+        assert [phase.verdict for phase in service._refuses(history, 1)] == expected
