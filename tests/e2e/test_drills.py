@@ -8,6 +8,7 @@ import os
 import signal
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,7 @@ phases:
   - strikes:
       - {fault: kill, target: slave}
       - {fault: pause, target: namesrv}
-load: {topics: 2, consumers: 2}
+load: {topics: 2, consumers: 2, from_slaves: 1, choice: by-key, keys: 6}
 """
 
 
@@ -48,7 +49,7 @@ phases:
       - {fault: kill, target: consumer-3}
   - strikes: [{fault: kill, target: master}]
 load:
-  {driver: java, producers: 2, consumers: 3, groups: 2, rate: 10,
+  {driver: java, producers: 2, consumers: 3, groups: 2, rate: 10, choice: by-key, keys: 6,
    client: {pollNameServerInterval: 1000, heartbeatBrokerInterval: 5000}}
 times: {before: 5, hold: 2, after: 2}
 """
@@ -133,6 +134,7 @@ def test_the_official_client_outlives_a_master_and_its_own_like(cluster: Cluster
     assert (result["verdict"], result["lost"], len(result["faults"])) == ("pass", 0, 3)
     assert result["acknowledged"] > 200
     assert result["rto_ms"] > 0
+    assert_that_each_key_has_a_queue(result)
     taken = result["checks"]["takeover"]
     assert (taken["verdict"], taken["numbers"]["queues"]) == ("pass", 2), "the dead one had half of them"
     told = result["client"]
@@ -154,6 +156,12 @@ def test_the_official_client_outlives_a_master_and_its_own_like(cluster: Cluster
     assert "rmqops-drill" not in cluster.must("group", "list", "--json").stdout
     mine_still = [path.parent.name for path in Path("/proc").glob("[0-9]*/cmdline") if _is_load(path, cluster)]
     assert mine_still == []
+
+
+def assert_that_each_key_has_a_queue(result: dict[str, Any]) -> None:
+    numbers = result["checks"]["keys"]["numbers"]
+    assert (numbers["keys_in_several_queues"], numbers["acknowledged"]) == (0, result["acknowledged"])
+    assert numbers["queues"] > 1
 
 
 def _is_load(path: Path, cluster: Cluster) -> bool:
@@ -185,6 +193,9 @@ def test_a_drill_of_ones_own_can_be_rehearsed_aborted_and_run_again(cluster: Clu
     assert again.code == 0, f"{findings(tmp_path / 'again')}\n{again.stderr}"
     result = json.loads(again.stdout)
     assert (result["seed"], result["lost"], len(result["faults"])) == (7, 0, 2)
+    assert_that_each_key_has_a_queue(result)
+    served = result["checks"]["served"]
+    assert served["numbers"]["from_slaves"] > 100, served
     again_history = (the_run(tmp_path / "again") / "history.jsonl").read_text().splitlines()
     sent = {event["topic"] for event in map(json.loads, again_history) if event["op"] == "send"}
     assert len(sent) == 2
