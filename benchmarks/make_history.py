@@ -101,7 +101,7 @@ class Imitation:
         self.sent += 1
         queue = self.random.choice(self.queues)
         key = f"{producer[9:]}-{self.sent:08x}"
-        self._push(Event(t, producer, "send", "invoke", queue.topic, queue.broker, queue.number, None, key), queue)
+        self._push(Event(t, producer, "send", "invoke", queue.topic, key=key), queue)
 
     def _answer(self, sent: Event, queue: Queue | None) -> None:
         """Decide how a send ends: the first group's leader is dead for a while."""
@@ -122,9 +122,9 @@ class Imitation:
                 sent.process,
                 "send",
                 outcome,
-                sent.topic,
-                sent.broker,
-                sent.queue,
+                queue.topic,
+                queue.broker,
+                queue.number,
                 None,
                 sent.key,
                 error,
