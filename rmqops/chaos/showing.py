@@ -9,6 +9,7 @@ from dataclasses import replace
 from rmqops.chaos import drill, preflight, runner
 from rmqops.chaos.drill import Drill
 from rmqops.chaos.report import words
+from rmqops.chaos.result import Result
 from rmqops.chaos.runner import Request, Say
 from rmqops.chaos.suite import Outcome, Row, Suite
 from rmqops.chaos.verdict import Verdict
@@ -42,7 +43,7 @@ def perform(
     for row, found in chosen:
         if isinstance(found, str):
             say(f"{row.row}, {row.drill} is left out: {found}")
-    done: dict[tuple[str, str], Outcome] = {}
+    done: dict[tuple[str, str], tuple[Outcome, Result | None]] = {}
     interrupted = False
     for row, wanted in chosen:
         if isinstance(wanted, str):
@@ -52,8 +53,9 @@ def perform(
             if key not in done:
                 say(f"{row.row}: {row.claim}")
                 done[key] = _try(row, wanted, say, transports)
-            yield replace(done[key], row=row)
-            interrupted = done[key].interrupted
+            outcome, result = done[key]
+            yield replace(outcome, row=row, measured=outcome.measured if result is None else _seen(row, result))
+            interrupted = outcome.interrupted
 
 
 def _permitted(row: Row, clusters: Sequence[Wanted]) -> tuple[list[Request], list[str]]:
@@ -98,15 +100,22 @@ def _told(error: RmqopsError) -> str:
     return " ".join(filter(None, [error.message, error.detail]))
 
 
-def _try(row: Row, wanted: Request, say: Say, transports: preflight.Transports) -> Outcome:
+def _seen(row: Row, result: Result) -> str:
+    """Say what was seen of a claim: the finding of its check, where the drill passed."""
+    found = next((one.summary for one in result.verdicts.results if one.name == row.check), None)
+    if found is None or result.verdicts.overall is not Verdict.PASS:
+        return words.reason(result)
+    return f"{found[0].upper()}{found[1:]}."
+
+
+def _try(row: Row, wanted: Request, say: Say, transports: preflight.Transports) -> tuple[Outcome, Result | None]:
     try:
         with suppress(OperationFailed):  # the drill itself refuses a cluster that is ill, and says why
             health.wait(wanted.topology)
         done = runner.run(wanted, say, transports)
     except PreflightFailed as error:
-        return Outcome(row, Verdict.INCONCLUSIVE, error.message, cluster=wanted.topology.cluster)
+        return Outcome(row, Verdict.INCONCLUSIVE, error.message, cluster=wanted.topology.cluster), None
     except KeyboardInterrupt:  # before the drill began, or after it had cleaned up: what came before is still told
-        return Outcome(row, None, "interrupted", interrupted=True)
-    return Outcome(
-        row, done.verdict, words.reason(done.result), str(done.run), wanted.topology.cluster, done.interrupted
-    )
+        return Outcome(row, None, "interrupted", interrupted=True), None
+    outcome = Outcome(row, done.verdict, "", str(done.run), wanted.topology.cluster, done.interrupted)
+    return outcome, done.result

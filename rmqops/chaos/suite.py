@@ -26,6 +26,8 @@ class Row(BaseModel):
     drill: Text
     release: Text | None = None
     """The claim is about this release alone."""
+    check: Text | None = None
+    """The check whose finding says most about the claim; none where it is the verdict's own reason."""
 
 
 class Suite(BaseModel):

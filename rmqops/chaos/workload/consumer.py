@@ -94,9 +94,10 @@ class _Reader:
         master = await self._master(group)
         if master is None or self._settings.source == "slave":
             long_ago = asyncio.get_running_loop().time() - SHUN
-            for slave in self._slaves.get(group, ()):
-                if master is None or self._failed.get(slave, long_ago) <= long_ago:
-                    return slave, "slave"
+            slaves = self._slaves.get(group, [])
+            awake = [slave for slave in slaves if self._failed.get(slave, long_ago) <= long_ago]
+            if awake or (master is None and slaves):
+                return (awake or slaves)[0], "slave"
         return master, "master"
 
     async def _take(self, group: str, queue: int, pulled: Pulled, role: Source) -> None:

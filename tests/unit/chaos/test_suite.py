@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from rmqops.chaos import drill, preflight, runner, showing, suite
+from rmqops.chaos import checks, drill, preflight, runner, showing, suite
+from rmqops.chaos.report import words
 from rmqops.chaos.suite import Outcome, Row
 from rmqops.chaos.verdict import Verdict
 from rmqops.errors import Unsafe, UsageError
@@ -26,6 +27,7 @@ def test_every_claim_has_a_drill_that_ships(name: str) -> None:
     found = suite.find(name)
     assert found.name == name
     assert {row.drill for row in found.rows} <= set(drill.names())
+    assert {row.check for row in found.rows if row.check} <= set(checks.discover())
 
 
 def test_a_suite_that_is_not_there_is_told_with_those_that_are() -> None:
@@ -117,6 +119,13 @@ def test_a_drill_that_shows_two_claims_is_run_once(monkeypatch: pytest.MonkeyPat
     assert [(outcome.row.claim, outcome.verdict) for outcome in outcomes] == [
         ("about kill-slave", Verdict.PASS), ("it goes on", Verdict.PASS), ("about kill-slave", Verdict.PASS),
     ]  # fmt: skip
+
+
+def test_a_claim_is_told_by_its_check_where_the_drill_passed() -> None:
+    shown = Row(row="S1", claim="it goes on", drill="kill-namesrvs", check="availability")
+    assert showing._seen(shown, result(Verdict.PASS, text="so it is")) == "So it is 0."
+    failed = result(Verdict.FAIL)
+    assert showing._seen(shown, failed) == showing._seen(ROW, failed) == words.reason(failed)
 
 
 def test_what_the_guard_refuses_everywhere_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -346,10 +346,15 @@ async def test_who_is_read(
         assert await _Reader(told, Outlet(0.0), client)._source("broker-a") == expected
 
 
-async def test_slaves_that_do_not_answer_are_left_for_the_next_and_for_the_master() -> None:
-    async with peer(lambda request: reply(request, body=_route(MASTER, *SLAVES))) as server, Client() as client:
+@pytest.mark.parametrize(
+    ("brokers", "last"), [((MASTER, *SLAVES), ("10.0.0.9:1", "master")), (SLAVES, ("10.0.0.1:1", "slave"))]
+)
+async def test_slaves_that_do_not_answer_are_left_for_the_next_and_for_the_master(
+    brokers: tuple[str, ...], last: tuple[str, str]
+) -> None:
+    async with peer(lambda request: reply(request, body=_route(*brokers))) as server, Client() as client:
         reader = _Reader(replace(CONSUMER, nameservers=(server.address,), source="slave"), Outlet(0.0), client)
-        for expected in [("10.0.0.1:1", "slave"), ("10.0.0.2:1", "slave"), ("10.0.0.9:1", "master")]:
+        for expected in [("10.0.0.1:1", "slave"), ("10.0.0.2:1", "slave"), last]:
             found = await reader._source("broker-a")
             assert found == expected
             reader._failed[str(found[0])] = asyncio.get_running_loop().time()
