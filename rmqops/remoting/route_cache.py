@@ -37,8 +37,7 @@ class RouteCache:
     Args:
         client: for the connections to the NameServers.
         nameservers: any of them; one is asked until it fails, then the next. One that knows no master for the
-        topic
-            is not taken at its word while another does.
+            topic is not taken at its word while another does.
         poll_interval: seconds; 30 is the official client's ``pollNameServerInterval``.
         timeout: seconds for one NameServer's answer.
     """
@@ -64,7 +63,9 @@ class RouteCache:
     async def queues(self, topic: str) -> tuple[tuple[WriteQueue, ...], str]:
         """Return the topic's queues after asking, and, if there are none, why.
 
-        If no NameServer answers, the queues known before are returned: brokers may well be there.
+        If no NameServer answers, or those that do know nothing of the topic, as one that has just been started,
+        the queues known before are returned: brokers may well be there. So does the official client
+        (``MQClientInstance.updateTopicRouteInfoFromNameServer``).
         """
         refresh = self._refresh(topic)
         try:
@@ -117,7 +118,7 @@ class RouteCache:
                 self._nameservers.remove(nameserver)
                 self._nameservers.append(nameserver)
                 continue
-            answered = True
+            answered = answered or route is not None
             if route is not None and (queues := write_queues(route)):
                 return _Entry(queues, "", loop.time(), stale=False)
             known = "has no master for" if route is not None else "does not know"

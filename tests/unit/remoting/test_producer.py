@@ -157,6 +157,18 @@ async def test_with_every_nameserver_dead_the_known_master_is_used(world: World,
             assert isinstance(await producer.send("t", Message(b"x")), Acknowledged)
 
 
+async def test_with_every_nameserver_just_started_the_known_master_is_used(world: World, client: Client) -> None:
+    async with Producer(client, world.namesrv, poll_interval=0.0) as producer:
+        await producer.send("t", Message(b"x"))
+        world.knows = False
+        world.send_answers = [no(14)]
+        assert isinstance(await producer.send("t", Message(b"x")), Refused)
+        for _ in range(3):
+            assert isinstance(await producer.send("t", Message(b"x")), Acknowledged)
+        world.knows, world.masters = True, {"g": None}
+        assert isinstance(await producer.send("t", Message(b"x")), Refused), "they know that there is none"
+
+
 async def test_with_no_nameserver_from_the_start_it_is_refused(client: Client) -> None:
     async with Producer(client, "127.0.0.1:1;127.0.0.1:2") as producer:
         outcome = await producer.send("t", Message(b"x"))
