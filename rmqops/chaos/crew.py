@@ -68,9 +68,14 @@ def _source(load: Load, number: int) -> Source | None:
     return "slave" if number > load.consumers - load.from_slaves else "master"
 
 
-def account(summaries: Sequence[Summary]) -> str:
-    """Say how many sends there were and how late they left."""
-    late = max((summary.lateness_p99 for summary in summaries), default=0.0)
-    worst = max((summary.lateness_max for summary in summaries), default=0.0)
-    sends, skipped = sum(summary.sends for summary in summaries), sum(summary.skipped for summary in summaries)
-    return f"{sends} sends, {skipped} skipped; they left late by {late:.1f} ms (p99), {worst:.1f} ms (most)"
+def pace(summaries: Sequence[Summary]) -> dict[str, str]:
+    """Say how many sends there were and how late they left, of the worst producer; nothing without any."""
+    if not summaries:
+        return {}
+    late = max(summary.lateness_p99 for summary in summaries)
+    worst = max(summary.lateness_max for summary in summaries)
+    return {
+        "sends": f"{sum(summary.sends for summary in summaries):,}",
+        "skipped": f"{sum(summary.skipped for summary in summaries):,}",
+        "left late by": f"{late:,.1f} ms (p99) and {worst:,.1f} ms (most)",
+    }

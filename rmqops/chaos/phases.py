@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
 from rmqops.chaos import targets, terms
-from rmqops.chaos.crew import account, crew
+from rmqops.chaos.crew import crew, pace
 from rmqops.chaos.drill import Drill, scheduled
 from rmqops.chaos.journal import Entry, Journal, State, Step
 from rmqops.chaos.load import Load
@@ -85,13 +85,14 @@ class Phases:
             topology, drill, settings, run, journal, recorder, transports, say,
             self._load, self._sampler, self._watch, clients,
         )  # fmt: skip
+        self._pace: dict[str, str] = {}
         self._phase: PhaseRun | None = None
         """The one under way, or the last one."""
 
     @property
     def client(self) -> Mapping[str, str]:
-        """What the load's producers say of their client."""
-        return self._load.client
+        """What the load's producers say of their client and, once they have ended, of their pace."""
+        return {**self._load.client, **self._pace}
 
     async def perform(self) -> None:
         """Go through all phases.
@@ -205,8 +206,8 @@ class Phases:
         await waiting.until("a master on which all NameServers agree", leaderless, FLOWS_WITHIN)
         await self._load.stop(self._load.consumers, FINISH_WITHIN)
         self._sampling.cancel()
-        summaries = [worker.summary for worker in self._load.producers if worker.summary is not None]
-        self._say(f"load ended: {account(summaries)}")
+        self._pace = pace([worker.summary for worker in self._load.producers if worker.summary is not None])
+        self._say(f"load ended: {', '.join(f'{name} {told}' for name, told in self._pace.items())}")
         return masters
 
     async def _read_back(self, client: Client, masters: Mapping[str, Instance]) -> None:

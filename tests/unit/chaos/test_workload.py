@@ -369,5 +369,12 @@ def test_the_last_consumers_read_slaves_and_all_say_whom_they_read() -> None:
     assert sources(LoadSettings(consumers=2)) == [None, None]
 
 
+def test_the_pace_of_a_load_is_that_of_its_worst_producer() -> None:
+    one = Summary("producer-1", 1000, 1, lateness_p99=2.5, lateness_max=9)
+    told = crew.pace([one, Summary("producer-2", 500, lateness_max=1234)])
+    assert told == {"sends": "1,500", "skipped": "1", "left late by": "2.5 ms (p99) and 1,234.0 ms (most)"}
+    assert crew.pace([]) == {}
+
+
 def test_messages_share_keys_by_turns_across_producers() -> None:
     assert [settings.shared_key(number, 3) for number in range(5)] == ["key-0", "key-1", "key-2", "key-0", "key-1"]
