@@ -120,8 +120,8 @@ def test_claims_that_a_cluster_cannot_show_are_told_and_left_out(cluster: Cluste
     done = cluster.rmqops("chaos", "suite", "notes", *rows, "--json")
     assert done.code == 4, done
     told = [(row["row"], row["drill"], row["verdict"], row["measured"]) for row in json.loads(done.stdout)["rows"]]
-    assert [one[:3] for one in told] == [("S3a", "kill-classic-master", None), ("S6", "even-shares", None)]
-    assert ["needs two groups" in one[3] for one in told] == [True, True]
+    assert {one[:3] for one in told} == {("S3a", "kill-classic-master", None), ("S6", "even-shares", None)}
+    assert all("needs two groups" in one[3] for one in told)
     assert not (tmp_path / "runs").exists()
 
 
