@@ -38,14 +38,16 @@ def perform(
         Unsafe: the guard refuses one of the drills on every cluster; no command was sent.
         UsageError: the runs' directory cannot be made.
     """
-    permitted = [(row, _permitted(row, clusters)) for row in suite.rows]
-    chosen = [(row, _choose(requests, reasons, transports)) for row, (requests, reasons) in permitted]
-    for row, found in chosen:
+    asked = dict.fromkeys((row.drill, row.release) for row in suite.rows)
+    permitted = {one: _permitted(*one, clusters) for one in asked}
+    chosen = {one: _choose(*found, transports) for one, found in permitted.items()}
+    for (name, _), found in chosen.items():
         if isinstance(found, str):
-            say(f"{row.row}, {row.drill} is left out: {found}")
+            say(f"{name} is left out: {found}")
     done: dict[tuple[str, str], tuple[Outcome, Result | None]] = {}
     interrupted = False
-    for row, wanted in chosen:
+    for row in suite.rows:
+        wanted = chosen[row.drill, row.release]
         if isinstance(wanted, str):
             yield Outcome(row, None, wanted)
         elif not interrupted:
@@ -58,15 +60,15 @@ def perform(
             interrupted = outcome.interrupted
 
 
-def _permitted(row: Row, clusters: Sequence[Wanted]) -> tuple[list[Request], list[str]]:
+def _permitted(name: str, release: str | None, clusters: Sequence[Wanted]) -> tuple[list[Request], list[str]]:
     """Return the drill against each cluster where it is permitted, and why it is not elsewhere; sends nothing."""
     found, refused = [], []
     for cluster in clusters:
-        wanted = cluster(drill.find(row.drill))
+        wanted = cluster(drill.find(name))
         try:
-            if row.release and wanted.topology.version != row.release:
+            if release and wanted.topology.version != release:
                 raise PreflightFailed(
-                    f"{wanted.topology.cluster} is {wanted.topology.version}, and the claim is about {row.release}"
+                    f"{wanted.topology.cluster} is {wanted.topology.version}, and the claim is about {release}"
                 )
             preflight.permit(wanted.topology, wanted.drill, wanted.typed)
         except (PreflightFailed, Unsafe, UsageError) as error:

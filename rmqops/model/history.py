@@ -102,22 +102,14 @@ class Event:
         parts = [
             f'{{"t":{round(self.t, 6)!r},"process":{_quote(self.process)},"op":"{self.op}","type":"{self.type}"'
         ]
-        if self.topic is not None:
-            parts.append(f',"topic":{_quote(self.topic)}')
-        if self.broker is not None:
-            parts.append(f',"broker":{_quote(self.broker)}')
-        if self.queue is not None:
-            parts.append(f',"queue":{self.queue}')
-        if self.offset is not None:
-            parts.append(f',"offset":{self.offset}')
-        if self.key is not None:
-            parts.append(f',"key":{_quote(self.key)}')
-        if self.error is not None:
-            parts.append(f',"error":{_quote(self.error)}')
-        if self.address is not None:
-            parts.append(f',"address":{_quote(self.address)}')
+        for name, value in (
+            ("topic", self.topic), ("broker", self.broker), ("queue", self.queue), ("offset", self.offset),
+            ("key", self.key), ("error", self.error), ("address", self.address),
+        ):  # fmt: skip
+            if value is not None:
+                parts.append(f',"{name}":{_quote(value) if isinstance(value, str) else value}')
         if self.value is not None:
-            parts.append(f',"value":{_dump(self.value)}')
+            parts.append(f',"value":{_dump(dict(self.value))}')
         return "".join((*parts, "}"))
 
     def fields(self) -> dict[str, object]:
@@ -196,4 +188,4 @@ def _batch(events: Sequence[Event]) -> Batch:
 
 
 def _dump(fields: Mapping[str, object]) -> str:
-    return json.dumps(dict(fields), separators=(",", ":"), ensure_ascii=False)
+    return json.dumps(fields, separators=(",", ":"), ensure_ascii=False)
