@@ -39,6 +39,14 @@ def test_every_drill_that_ships_can_be_run() -> None:
         assert drill.parse(found.yaml(), "again.yml") == found
 
 
+@pytest.mark.parametrize("name", drill.names())
+def test_who_has_to_be_dead_for_the_drill_to_be_true_stays_dead(name: str) -> None:
+    """systemd starts a killed process again after 5 s, and then service may be back before the heal."""
+    for phase in drill.find(name).phases:
+        if phase.expects in {"standstill", "reads"}:
+            assert all(strike.options.get("stay") for strike in phase.strikes if strike.fault == "kill")
+
+
 def test_what_is_not_said_has_its_default() -> None:
     assert parse(load={"rate": 5.5}).load == drill.Load(rate=5.5)
 
