@@ -111,6 +111,21 @@ def test_no_room_for_the_release(three: LabUp, fresh: Cluster) -> None:
         three.root("namesrv-1", f"umount {BASE} && rmdir {BASE}")
 
 
+def test_a_host_that_cannot_resolve_its_own_name(three: LabUp, fresh: Cluster) -> None:
+    """There sudo warns at each command, on a terminal in the middle of what the command says."""
+    name = three.root("namesrv-1", "hostname; hostname nobody-knows-me").strip()
+    try:
+        assert "unable to resolve host" in three.on("namesrv-1", "sudo", "true").stderr
+        first, again = (
+            fresh.playbook("site", "--limit", "namesrv-1,localhost", "-e", "rocketmq_start=false") for _ in "12"
+        )
+        assert (first.code, again.code) == (0, 0), (first, again)
+        assert "changed=0" in again.stdout
+        assert "releases" in three.root("namesrv-1", f"ls {BASE}").split()
+    finally:
+        three.root("namesrv-1", f"hostname {name}")
+
+
 def test_another_clusters_directory_is_refused(three: LabUp, fresh: Cluster) -> None:
     home = f"{BASE}/instances/broker-a-1"
     three.root("broker-a-1", f"mkdir -p {home} && echo other/broker-a-1 > {home}/.rmqops")

@@ -11,6 +11,7 @@ import shlex
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
+LOOKS = {"absent", "used", "unused"}
 ARCHIVE = {key: {"type": "str", "required": True} for key in ("archive", "sha256", "name", "link")}
 SPEC = {
     "dest": {"type": "path", "required": True},
@@ -56,9 +57,10 @@ class ActionModule(ActionBase):
                 " then echo used; else echo unused; fi"
             )
         answer = self._low_level_execute_command("; ".join(looks))
-        found = answer["stdout"].split()
+        # On a terminal sudo's warnings come with the rest, such as that a host cannot resolve its own name.
+        found = [line for line in answer["stdout_lines"] if line in LOOKS]
         if len(found) != len(archives):
-            raise AnsibleActionFail(f"cannot look into {dest}: {answer['stderr'] or answer['stdout']}")
+            raise AnsibleActionFail(f"cannot look into {dest}: {answer['stdout']}{answer['stderr']}")
         pairs = list(zip(archives, found, strict=True))
         return (
             [archive for archive, there in pairs if there != "used"],
