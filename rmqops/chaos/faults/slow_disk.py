@@ -1,13 +1,14 @@
 """The disk is slow for the broker alone: what it writes there has to share few KiB a second.
 
-The broker is moved into a cgroup of our own below the one that it is in, with a limit for the disk of its store,
-in the hierarchy of cgroup version 1 that has the controller ``blkio``. There, what a process writes past the cache
-or flushes itself has to wait (``fsync``, ``msync``: how a broker brings its log to the disk); what the kernel
-writes back by itself, some 30 s later, does not. Reads and buffered writes are as fast as before.
+The broker is moved into a cgroup of our own with a limit for the disk of its store: below the one that it is in,
+in the hierarchy of cgroup version 1 that has the controller ``blkio``; or at the top of version 2, which hands
+``io`` on for as long (``rmqops-io`` there says that this was our doing), while the units of systemd stay as they
+are. What a process writes past the cache or flushes itself has to wait then (``fsync``, ``msync``: how a broker
+brings its log to the disk); what the kernel writes back by itself, some 30 s later, does so on version 2 alone.
+Reads and buffered writes are as fast as before.
 
-Refused where ``blkio`` is no controller of version 1 (with version 2, a limit is systemd's to set on a whole unit;
-there was no such machine to try that on), and where the store lies in memory. The hierarchy is mounted in a mount
-namespace that is gone with each command, so that it need not be mounted on the host, and is not left there.
+Refused where neither version has the controller, and where the store lies in memory. The hierarchy is mounted in a
+mount namespace that is gone with each command, so that it need not be mounted on the host, and is not left there.
 """
 
 from __future__ import annotations
@@ -21,16 +22,24 @@ OPTIONS = {"kib": Option(256, "KiB a second", low=16, high=1_048_576)}
 SECONDS = 2
 """How long the flush takes that verifies the limit."""
 
-# `controllers` prints those of blkio's hierarchy: to mount others would take them from version 2, for the whole
-# machine. `disks DIR` prints the numbers of the disks below a directory: a file system that has none of its own,
-# such as a container's overlay, may be on any.
+# `mounted` mounts a hierarchy at $top: of version 1, only the controllers that blkio is with; to mount others
+# would take them from version 2, for the whole machine. `path PID` prints where in it a process is. `limit DISK
+# BYTES` says a limit in the words of the file $limits, and `disks DIR` prints the numbers of the disks below a
+# directory: a file system that has none of its own, such as a container's overlay, may be on any.
 _TOOLS = """
 top=/sys/fs/cgroup
-controllers() { cut -d : -f 2 "/proc/$1/cgroup" | grep -E '(^|,)blkio(,|$)'; }
-mounted() {
-  options=$(controllers self) || { echo "blkio is no controller of cgroup version 1 here" >&2; return 1; }
-  mount -t cgroup -o "$options" rmqops "$top"
-}
+first() { cut -d : -f 2 /proc/self/cgroup | grep -E '(^|,)blkio(,|$)'; }
+if options=$(first); then
+  limits=blkio.throttle.write_bps_device
+  mounted() { mount -t cgroup -o "$options" rmqops "$top"; }
+  path() { awk -F : '$2 ~ /(^|,)blkio(,|$)/ { print $3 }' "/proc/$1/cgroup"; }
+  limit() { echo "$1 $2"; }
+else
+  limits=io.max
+  mounted() { [ "$(stat -f -c %T "$top")" = cgroup2fs ] || mount -t cgroup2 rmqops "$top"; }
+  path() { sed -n 's/^0:://p' "/proc/$1/cgroup"; }
+  limit() { if [ "$2" = 0 ]; then echo "$1 wbps=max"; else echo "$1 wbps=$2"; fi; }
+fi
 disks() {
   numbers=$(findmnt -n -o MAJ:MIN -T "$1" | tr -d ' ')
   case $numbers in
@@ -55,28 +64,35 @@ case $(findmnt -n -o FSTYPE -T "$2") in
   '') refuse "the file system of $2 cannot be found" ;;
 esac
 [ -n "$(disks "$2")" ] || refuse "the disk of $2 cannot be found"
-mounted || exit 1
-[ -n "$(find "$top" -name blkio.throttle.write_bps_device | head -n 1)" ] ||
+mounted 2> /dev/null || refuse "there is no cgroup hierarchy here that limits disks"
+[ "$limits" != io.max ] || grep -qw io "$top/cgroup.controllers" ||
+  refuse "no cgroup may limit disks here: neither blkio of version 1 nor io of version 2 is there for them"
+[ "$limits" = io.max ] || [ -n "$(find "$top" -name "$limits" | head -n 1)" ] ||
   refuse "this kernel does not limit what is written (CONFIG_BLK_DEV_THROTTLING)"
 [ -z "$(find "$top" -type d -name "$3")" ] || refuse "the cgroup $3 is there already"
 """
 )
 
-# $1 instance directory, $2 store, $3 the cgroup's name, $4 pid, $5 bytes a second
+# $1 instance directory, $2 store, $3 the cgroup's name, $4 pid, $5 bytes a second, $6 where the process is
 _INJECT = (
     _TOOLS
     + """
 now=$("$1/current/bin/pid.sh") || { echo "$1 does not run" >&2; exit 1; }
 [ "$now" = "$4" ] || { echo "$1 runs as $now and not as $4 any more" >&2; exit 1; }
 mounted || exit 1
-ours=$top$(awk -F : '$2 ~ /(^|,)blkio(,|$)/ { print $3 }' "/proc/$4/cgroup")/$3
+ours=$top$6/$3
+if [ "$limits" = io.max ]; then
+  ours=$top/$3
+  grep -qw io "$top/cgroup.subtree_control" || mkdir -p "$top/rmqops-io" || exit 1
+  echo +io > "$top/cgroup.subtree_control" || exit 1
+fi
 mkdir "$ours" || exit 1
-for disk in $(disks "$2"); do echo "$disk $5" > "$ours/blkio.throttle.write_bps_device" || exit 1; done
+for disk in $(disks "$2"); do limit "$disk" "$5" > "$ours/$limits" || exit 1; done
 echo "$4" > "$ours/cgroup.procs"
 """
 )
 
-# $1 … $5 as above, $6 the file, $7 KiB, $8 the least of milliseconds
+# $1 … $6 as above, $7 the file, $8 KiB, $9 the least of milliseconds
 _VERIFY = (
     _TOOLS
     + """
@@ -85,34 +101,35 @@ ours=$(find "$top" -type d -name "$3")
 grep -qx "$4" "$ours/cgroup.procs" || { echo "process $4 is not in the cgroup $3" >&2; exit 1; }
 ms() { echo $(($(date +%s%N) / 1000000)); }
 begun=$(ms)
-echo $$ > "$ours/cgroup.procs" && dd if=/dev/zero of="$6" bs=1k count="$7" conv=fsync 2> /dev/null
+echo $$ > "$ours/cgroup.procs" && dd if=/dev/zero of="$7" bs=1k count="$8" conv=fsync 2> /dev/null
 done=$?
 took=$(($(ms) - begun))
-rm -f "$6"
-[ "$done" = 0 ] || { echo "$6 cannot be written" >&2; exit 1; }
-[ "$took" -ge "$8" ] || { echo "$7 KiB were flushed within $took ms" >&2; exit 1; }
+rm -f "$7"
+[ "$done" = 0 ] || { echo "$7 cannot be written" >&2; exit 1; }
+[ "$took" -ge "$9" ] || { echo "$8 KiB were flushed within $took ms" >&2; exit 1; }
 """
 )
 
-# $1 instance directory, $2 store, $3 the cgroup's name, $4 the file. What waits already is let go first.
+# $1 instance directory, $2 store, $3 the cgroup's name, $4 the file, $5 where the process was. What waits already
+# is let go first.
 _HEAL = (
     _TOOLS
     + """
 rm -f "$4"
-controllers self > /dev/null || exit 0
 mounted || exit 1
 find "$top" -type d -name "$3" | while read -r ours; do
-  sed 's/ .*/ 0/' "$ours/blkio.throttle.write_bps_device" | while read -r limit; do
-    echo "$limit" > "$ours/blkio.throttle.write_bps_device"
-  done
+  cut -d ' ' -f 1 "$ours/$limits" | while read -r disk; do limit "$disk" 0 > "$ours/$limits"; done
   tries=0
   until rmdir "$ours" 2> /dev/null; do
     [ "$tries" -lt 100 ] || { echo "the cgroup $3 cannot be removed" >&2; exit 1; }
     tries=$((tries + 1))
-    for pid in $(cat "$ours/cgroup.procs"); do echo "$pid" > "${ours%/*}/cgroup.procs"; done 2> /dev/null
+    for pid in $(cat "$ours/cgroup.procs"); do echo "$pid" > "$top$5/cgroup.procs"; done 2> /dev/null
     sleep 0.05
   done
-done
+done || exit 1
+if [ -d "$top/rmqops-io" ] && [ -z "$(find "$top" -maxdepth 1 -name 'rmqops-fault-*')" ]; then
+  echo -io > "$top/cgroup.subtree_control" && rmdir "$top/rmqops-io"
+fi
 """
 )
 
@@ -120,31 +137,35 @@ _HEALED = (
     _TOOLS
     + """
 [ ! -e "$4" ] || { echo "$4 is there still" >&2; exit 1; }
-controllers self > /dev/null || exit 0
 mounted || exit 1
 [ -z "$(find "$top" -type d -name "$3")" ] || { echo "the cgroup $3 is there still" >&2; exit 1; }
 """
 )
 
 
+_FOUND = _TOOLS + 'pid=$(sh -c "$4" rmqops "$1" "$2") && echo "$pid $(path "$pid")"'
+
+
 def requires(aim: Aim) -> Command:
-    """Probe for a limit that this kernel and this disk can have, and for the store; prints the pid."""
+    """Probe for a limit that kernel and disk can have, and for the store; prints the pid and its cgroup."""
     where, proof = store.directory(aim.instance), store.probe(aim.instance).argv[2]
-    return _unshared(_PROBE, aim, where, _group(aim), proof, then='sh -c "$4" rmqops "$1" "$2"')
+    return _unshared(_PROBE, aim, where, _group(aim), proof, then=_FOUND)
 
 
 def plan(aim: Aim, found: str) -> Plan:
-    """Return the plan; ``found`` is the process id."""
+    """Return the plan; ``found`` is the process id, and where in the hierarchy the process is."""
+    pid, path = found.strip().split(" ", 1)
     where, group, kib = store.directory(aim.instance), _group(aim), aim.number("kib")
     file = f"{where}/.rmqops-fault-{aim.fault}"
     size, least = f"{kib * SECONDS:.0f}", f"{SECONDS * 500}"
-    limit = (where, group, found.strip(), f"{kib * 1024:.0f}")
+    limit = (where, group, pid, f"{kib * 1024:.0f}", path)
     start = processes.start(aim.instance).timeout
     runs = '"$1/current/bin/pid.sh"'
+    started = f'{runs} || "$1/current/bin/start.sh"'
     return Plan(
         inject=_unshared(_INJECT, aim, *limit),
         verify=_unshared(_VERIFY, aim, *limit, file, size, least, timeout=60),
-        heal=_unshared(_HEAL, aim, where, group, file, then=f'{runs} || "$1/current/bin/start.sh"', timeout=start),
+        heal=_unshared(_HEAL, aim, where, group, file, path, then=started, timeout=start),
         healed=_unshared(_HEALED, aim, where, group, file, then=runs),
     )
 
