@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -57,11 +58,13 @@ def cluster(make_cluster: Callable[..., Cluster]) -> Cluster:
 
 @pytest.fixture(scope="session", autouse=True)
 def _nothing_left_behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Fail when a test left a process of rmqops running."""
+    """Fail when a test left a process of rmqops running; one that the last test killed has a moment to be gone."""
     yield
     mark = f"-Drmqops.instance={tmp_path_factory.getbasetemp()}".encode()
-    left = [path.parent.name for path in Path("/proc").glob("[0-9]*/cmdline") if mark in _read(path)]
-    assert not left, f"processes left behind: {left}"
+    end = time.monotonic() + 5
+    while left := [path.parent.name for path in Path("/proc").glob("[0-9]*/cmdline") if mark in _read(path)]:
+        assert time.monotonic() < end, f"processes left behind: {left}"
+        time.sleep(0.1)
 
 
 def _read(path: Path) -> bytes:
