@@ -5,18 +5,16 @@ Too long for every day: ``make soak``, or ``pytest tests/soak/every_step.py``.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import yaml
 
 from rmqops.operations import canary, health
 from tests.support.clusters import Cluster
-from tests.support.drilling import SETTLE, drill, the_run
+from tests.support.drilling import HOST_STATE, SETTLE, drill, reached, the_run, trial
 from tests.support.lab import LabUp
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
@@ -32,21 +30,6 @@ SMALL = "broker-a-2"
 FOREIGN = (
     "iptables -A INPUT -s 192.0.2.7 -p tcp --dport 80 -j DROP; iptables -N THEIRS; iptables -A OUTPUT -j THEIRS"
 )
-STATE = """
-iptables-save | grep -v '^[#:]'
-tc qdisc show
-grep -v ' /run/user\\| /proc/' /proc/mounts
-systemctl list-units --all --plain --no-legend 'rmqops-*' | cut -d ' ' -f 1
-grep -alz '^-Drmqops\\.[fhl]' /proc/[0-9]*/cmdline 2> /dev/null | wc -l
-cd /opt/rocketmq/instances
-find /sys/fs/cgroup -maxdepth 3 -name '*rmqops-fault*'
-find . -path '*/heals*' -o -name '*rmqops-fault*' -o -name 'wiped-*' -o -path './*/run/*' ! -name pid
-for home in */; do
-  pid=$("/opt/rocketmq/instances/$home/current/bin/pid.sh") || continue
-  cut -d : -f 2- "/proc/$pid/cgroup"
-  sed 's/.*) \\([A-Z]\\).*/\\1/; s/[RSD]/runs/' "/proc/$pid/stat"
-done
-"""
 LOG = "head -c 4194304 /opt/rocketmq/instances/*/data/dledger-*/data/00000000000000000000 | sha256sum"
 FAULTS: dict[str, dict[str, object]] = {
     "kill": {"target": "slave"},
@@ -90,7 +73,9 @@ class Hosts:
 
     def states(self) -> dict[str, list[str]]:
         """Return what a fault may change on each broker's host."""
-        return {one.name: self.lab.root(one.name, STATE).splitlines() for one in self.cluster.topology.brokers}
+        return {
+            one.name: self.lab.root(one.name, HOST_STATE).splitlines() for one in self.cluster.topology.brokers
+        }
 
     def level(self) -> None:
         """Wait until every member holds the same log, so that no two of them have lost theirs at once."""
@@ -113,30 +98,6 @@ def hosts(lab: Callable[..., LabUp], tmp_path_factory: pytest.TempPathFactory) -
     made.cluster.rmqops("destroy", "--data", "--confirm", up.name)
 
 
-def written(fault: str, directory: Path) -> Path:
-    """Write a drill of one fault."""
-    document = {
-        "name": "trial",
-        "description": "a trial",
-        "proves": ["nothing"],
-        "does_not_prove": ["anything"],
-        "phases": [{"strikes": [{"fault": fault, **FAULTS[fault]}], "expects": "anything", "hold": 2}],
-    }
-    path = directory / "trial.yml"
-    path.write_text(yaml.safe_dump(document))
-    return path
-
-
-def reached(runs: Path, step: tuple[str, str]) -> bool:
-    """Tell whether the only run's journal has a step, such as ``("inject", "done")``."""
-    for journal in runs.glob("*/journal.jsonl"):
-        for line in journal.read_text().splitlines():
-            entry = json.loads(line)
-            if (entry["step"], entry["state"]) == step:
-                return True
-    return False
-
-
 @pytest.mark.parametrize("step", STEPS, ids="-".join)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_killed_drill_leaves_nothing(hosts: Hosts, tmp_path: Path, fault: str, step: tuple[str, str]) -> None:
@@ -146,7 +107,7 @@ def test_a_killed_drill_leaves_nothing(hosts: Hosts, tmp_path: Path, fault: str,
     before, runs = hosts.states(), tmp_path / "runs"
     assert all(any("192.0.2.7" in line for line in state) for state in before.values())
     options = ("--deadline", str(deadline), "--duration", "3")
-    with drill(hosts.cluster, runs, *options, name=str(written(fault, tmp_path))) as under_way:
+    with drill(hosts.cluster, runs, *options, name=str(trial(tmp_path, fault, **FAULTS[fault]))) as under_way:
         while not reached(runs, step):
             assert under_way.process.poll() is None, under_way.end()
             time.sleep(0.002)

@@ -11,12 +11,31 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from rmqops.chaos import journal
 from rmqops.operations import health
 from tests.support.clusters import Cluster
 
 SHORT = ("--rate", "30", "--duration", "6", "--seed", "7")
 STRUCK = "verified after"
+HOST_STATE = """
+iptables-save | grep -v '^[#:]'
+tc qdisc show
+cat /sys/fs/cgroup/cgroup.subtree_control
+grep -v ' /run/user\\| /proc/' /proc/mounts
+systemctl list-units --all --plain --no-legend 'rmqops-*' | cut -d ' ' -f 1
+grep -alz '^-Drmqops\\.[fhl]' /proc/[0-9]*/cmdline 2> /dev/null | wc -l
+cd /opt/rocketmq/instances
+find /sys/fs/cgroup -maxdepth 3 -name '*rmqops-fault*' -o -name rmqops-io
+find . -path '*/heals*' -o -name '*rmqops-fault*' -o -name 'wiped-*' -o -path './*/run/*' ! -name pid
+for home in */; do
+  pid=$("/opt/rocketmq/instances/$home/current/bin/pid.sh") || continue
+  cut -d : -f 2- "/proc/$pid/cgroup"
+  sed 's/.*) \\([A-Z]\\).*/\\1/; s/[RSD]/runs/' "/proc/$pid/stat"
+done
+"""
+"""Prints what a fault may change on a host with one broker or more, besides its clock."""
 SETTLE = 6
 """Seconds; an election that a cut-off member brings back with its higher term has begun by then."""
 
@@ -85,3 +104,26 @@ def the_run(runs: Path) -> Path:
     """Return the only run of a directory."""
     (run,) = runs.iterdir()
     return run
+
+
+def trial(directory: Path, fault: str, **strike: object) -> Path:
+    """Write a drill of one fault, whatever becomes of the service; return its file."""
+    document = {
+        "name": "trial",
+        "description": "a trial",
+        "proves": ["nothing"],
+        "does_not_prove": ["anything"],
+        "phases": [{"strikes": [{"fault": fault, **strike}], "expects": "anything", "hold": 2}],
+    }
+    path = directory / "trial.yml"
+    path.write_text(yaml.safe_dump(document))
+    return path
+
+
+def reached(runs: Path, step: tuple[str, str]) -> bool:
+    """Tell whether the only run's journal has a step, such as ``("inject", "done")``."""
+    return any(
+        (entry.step, entry.state) == step
+        for found in runs.glob("*/journal.jsonl")
+        for entry in journal.read(found.parent)
+    )
