@@ -1,13 +1,13 @@
 """Measure all checks over a history: seconds, processor seconds and peak memory of the whole process.
 
     python benchmarks/checks_speed.py                  100,000 and 1,000,000 operations
-    python benchmarks/checks_speed.py --ten            10,000,000 as well: 12 GB of history, minutes to write
+    python benchmarks/checks_speed.py --ten            10,000,000 as well: 5.5 GB of history, minutes to write
     python benchmarks/checks_speed.py --plain          the baseline too, up to 1,000,000 operations
     python benchmarks/checks_speed.py --operations 50000 --runs 3
 
 What is measured is ``rmqops chaos check RUN --json`` from start to end, from ``history.jsonl`` and nothing
 else: no columns are kept between runs. An operation is one completed send (see ``make_history.py``); each
-brings about six lines with it: its invoke and outcome, a consumer's read, and the read-back of three members.
+brings six events with it: its invoke and outcome, a consumer's read, and the read-back of three members.
 Memory is the peak resident set that the kernel counted for the child (``ru_maxrss``). The best of several runs
 is printed, because other processes can only make it worse, and the share of the machine that the child got, so
 that a reader sees how quiet it was.

@@ -10,7 +10,7 @@ member. A good history passes every check; the tests mutate it.
 
 An **operation** is one completed send: its ``invoke`` and its outcome. Besides its two lines, each send that was
 stored has one line for the consumer that read it and three for the members that it was read back from, so that
-1,000,000 operations are about 6,000,000 lines.
+1,000,000 operations are 6,000,000 events in 3,100,000 lines.
 """
 
 from __future__ import annotations
