@@ -52,6 +52,7 @@ bench: setup  ## Measure: every script of benchmarks/, each against its named ba
 
 .PHONY: soak
 soak: setup  ## Every release and layout on real hosts of a lab, and kill -9 at every step of every fault; hours.
+	SOAK=1 scripts/setup $(VENV)
 	scripts/soak-hosts $(BIN)
 	$(BIN)/pytest tests/soak/*.py
 

