@@ -1,8 +1,13 @@
-"""One event of a good history is changed; the right check notices, and only that."""
+"""One event of a good history is changed; the right check notices, and only that.
+
+It is a real one, recorded while a master was killed, another stood still, and then a majority did; and an imitated
+one, where each kind of event is at a place that is known.
+"""
 
 from __future__ import annotations
 
 import statistics
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -22,19 +27,36 @@ from tests.unit.chaos.checks.recorded import (
     is_read,
     judge,
     longer,
+    recorded,
     write,
 )
 
 Events = tuple[Event, ...]
 FAIL, INCONCLUSIVE = Verdict.FAIL, Verdict.INCONCLUSIVE
-ADDRESS = "127.0.0.1:20921"
-SETTLED = 32
-"""No indeterminate send was stored at this offset or beyond."""
+
+
+def _range(event: Event) -> tuple[int | None, int]:
+    return event.queue, (event.offset or 0) >> SMALL_RANGES
+
+
+def _in_settled(events: Events) -> list[Event]:
+    """Return the acknowledgements in ranges that are settled while nothing is changed: without anything else."""
+    found = Counter(_range(event) for event in acknowledged(events))
+    return [event for event in acknowledged(events) if found[_range(event)] == 1 << SMALL_RANGES]
 
 
 def _settled(events: Events, number: int = 3) -> Event:
-    """Return an acknowledgement in a range that is settled while nothing is changed."""
-    return [event for event in acknowledged(events) if (event.offset or 0) >= SETTLED][number]
+    """Return an acknowledgement in a settled range."""
+    return _in_settled(events)[number]
+
+
+def _member(events: Events) -> str:
+    """Return the last member that is read back."""
+    return max(event.process for event in events if drained(event))
+
+
+def _consumer(events: Events) -> str:
+    return next(event.process for event in events if event.process.startswith("consumer-"))
 
 
 def _unknown(events: Events, *, stored: bool) -> Event:
@@ -50,12 +72,13 @@ def lose_everywhere(events: Events) -> list[Event]:
 
 
 def lose_in_one_member(events: Events) -> list[Event]:
-    key = _settled(events).key
-    return [event for event in events if not (is_read(event, key) and event.process == "drain-broker-a-n2")]
+    key, member = _settled(events).key, _member(events)
+    return [event for event in events if not (is_read(event, key) and event.process == member)]
 
 
 def lose_the_end_of_one_member(events: Events) -> list[Event]:
-    return list(events[:-1])
+    last = max(number for number, event in enumerate(events) if drained(event))
+    return [*events[:last], *events[last + 1 :]]
 
 
 def store_twice(events: Events) -> list[Event]:
@@ -87,9 +110,11 @@ def swap_where_stored(events: Events) -> list[Event]:
 
 def share_a_place(events: Events) -> list[Event]:
     """All agree that a message stands where another stands as well, and that its own place is empty."""
-    message = next(event for event in acknowledged(events) if event.offset == SETTLED + 4)
+    message = next(event for event in _in_settled(events) if (event.offset or 0) % 16 == 4)
     return [
-        replace(event, offset=SETTLED + 5) if event.key == message.key and event.offset is not None else event
+        replace(event, offset=(message.offset or 0) + 1)
+        if event.key == message.key and event.offset is not None
+        else event
         for event in events
     ]
 
@@ -113,9 +138,10 @@ def swap_in_order(events: Events) -> list[Event]:
 def swap_in_one_member(events: Events) -> list[Event]:
     first, second = _two_of_one_producer(events)
     keys = {first.offset: second.key, second.offset: first.key}
+    member = _member(events)
     return [
         replace(event, key=keys[event.offset])
-        if event.process == "drain-broker-a-n2" and event.queue == first.queue and event.offset in keys
+        if event.process == member and event.queue == first.queue and event.offset in keys
         and event.type == "ok" else event
         for event in events
     ]  # fmt: skip
@@ -131,9 +157,9 @@ def forge_a_message(events: Events) -> list[Event]:
 
 
 def forge_a_read(events: Events) -> list[Event]:
-    read = next(event for event in events if event.process == "consumer-0")
+    read = next(event for event in events if event.process == _consumer(events))
     last = max(
-        event.offset or 0 for event in events if event.process == "consumer-0" and event.queue == read.queue
+        event.offset or 0 for event in events if event.process == read.process and event.queue == read.queue
     )
     return [*events, replace(read, t=events[-1].t, offset=last + 1, key="nobody-sent-this")]
 
@@ -166,7 +192,7 @@ def acknowledge_to_refused(events: Events) -> list[Event]:
 
 
 def consume_twice(events: Events) -> list[Event]:
-    read = next(event for event in events if event.process == "consumer-0")
+    read = next(event for event in events if event.process == _consumer(events))
     place = events.index(read)
     return [*events[: place + 1], *events[place:]]
 
@@ -209,7 +235,7 @@ def drop_the_master(events: Events) -> list[Event]:
     """After the heal one NameServer has no master for a while: the rejoin window of apache/rocketmq#1464."""
     heal = next(event.t for event in events if event.op == "heal")
     return [
-        replace(event, value={"2": ADDRESS})
+        replace(event, value={"2": min((event.value or {}).values())})
         if event.op == "route" and event.process == "namesrv-2" and heal < event.t < heal + 4
         else event
         for event in events
@@ -239,37 +265,29 @@ def stop_reading_a_queue(events: Events) -> list[Event]:
 
 
 def lose_a_whole_range_in_one_member(events: Events) -> list[Event]:
+    member, gone = _member(events), _range(_settled(events))
     return [
-        event
-        for event in events
-        if not (
-            event.process == "drain-broker-a-n2"
-            and (event.queue, event.type) == (0, "ok")
-            and 16 <= (event.offset or 0) < 32
-        )
+        event for event in events if not (event.process == member and event.type == "ok" and _range(event) == gone)
     ]
 
 
 def ask_one_member_too_early(events: Events) -> list[Event]:
     """The end offset was asked for while sends went on, so it is not the end."""
+    member = _member(events)
     return [
-        replace(event, t=1.0)
-        if (event.process, event.queue, event.type) == ("drain-broker-a-n2", 0, "invoke")
-        else event
+        replace(event, t=1.0) if (event.process, event.queue, event.type) == (member, 0, "invoke") else event
         for event in events
     ]
 
 
 def give_up_on_one_member(events: Events) -> list[Event]:
-    return [
-        *events,
-        Event(events[-1].t, "drain-broker-a-n2", "receive", "fail", "drill-kill-master", "broker-a", 0),
-    ]
+    read = next(event for event in events if event.process == _member(events))
+    return [*events, Event(events[-1].t, read.process, "receive", "fail", read.topic, read.broker, 0)]
 
 
 def lead_the_same_term(events: Events) -> list[Event]:
     led = next(event for event in events if event.op == "leader")
-    return [*events, replace(led, process="broker-a-2")]
+    return [*events, replace(led, process="broker-a-9")]
 
 
 def lose_a_log(events: Events) -> list[Event]:
@@ -317,12 +335,16 @@ CASES: list[tuple[Callable[[Events], list[Event]], dict[str, Verdict]]] = [
 ]
 
 
+@pytest.mark.parametrize("whole", [recorded, good], ids=["recorded", "imitated"])
 @pytest.mark.parametrize(("mutate", "expected"), CASES, ids=[mutate.__name__ for mutate, _ in CASES])
 def test_a_mutation_flips_the_right_check_and_only_that(
-    mutate: Callable[[Events], list[Event]], expected: dict[str, Verdict], tmp_path: Path
+    mutate: Callable[[Events], list[Event]],
+    expected: dict[str, Verdict],
+    whole: Callable[[], Events],
+    tmp_path: Path,
 ) -> None:
-    mutated = mutate(good())
-    assert mutated != list(good())
+    mutated = mutate(whole())
+    assert mutated != list(whole())
 
     results = judge(mutated, tmp_path)
 
@@ -330,18 +352,20 @@ def test_a_mutation_flips_the_right_check_and_only_that(
     assert flipped == expected, {name: results[name].summary for name in flipped | expected}
 
 
-def test_the_messages_that_are_changed_are_in_settled_ranges(tmp_path: Path) -> None:
-    with open_history(write(good(), tmp_path), SMALL_RANGES) as history:
-        settled = history.query("select r from settled where r = ?", [SETTLED >> SMALL_RANGES])
+@pytest.mark.parametrize("whole", [recorded, good], ids=["recorded", "imitated"])
+def test_the_messages_that_are_changed_are_in_settled_ranges(whole: Callable[[], Events], tmp_path: Path) -> None:
+    with open_history(write(whole(), tmp_path), SMALL_RANGES) as history:
+        settled = history.query("select r from settled where r = ?", [_range(_settled(whole()))[1]])
 
-    assert len(settled) == 2, "both queues"
+    assert settled
 
 
-def test_the_good_history_passes_every_check(tmp_path: Path) -> None:
-    results = judge(good(), tmp_path)
+@pytest.mark.parametrize(("whole", "found"), [(recorded, 17), (good, 3)], ids=["recorded", "imitated"])
+def test_the_good_history_passes_every_check(whole: Callable[[], Events], found: int, tmp_path: Path) -> None:
+    results = judge(whole(), tmp_path)
 
     assert {result.verdict for result in results.values()} == {Verdict.PASS}, results
-    assert results["recovered"].numbers["recovered"] == 3
+    assert results["recovered"].numbers["recovered"] == found
 
 
 @pytest.mark.parametrize(("mutate", "change"), [(acknowledge_to_unknown, 1), (unknown_to_acknowledged, -1)])
@@ -371,7 +395,7 @@ def test_a_send_that_nothing_followed_is_indeterminate(tmp_path: Path) -> None:
 
 
 def test_what_one_member_lacks_is_undecided_while_another_was_not_read_to_its_end(tmp_path: Path) -> None:
-    key = next(event for event in acknowledged(good()) if event.queue == 0 and event.offset == SETTLED).key
+    key = next(event for event in _in_settled(good()) if event.queue == 0).key
     events = [event for event in ask_one_member_too_early(good()) if not (drained(event) and event.key == key)]
 
     result = judge(events, tmp_path)["lost"]
