@@ -27,7 +27,8 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("qemu-system-x86_64") is None, reason="there is no qemu-system-x86_64"),
 ]
 
-VICTIM = "broker-a-2"
+VICTIM = "broker-a-1"
+"""A slave whose master waits for nobody, so that the load goes on however slow the machine is."""
 START = 600
 """Seconds for a broker to be started there."""
 DEADLINE = 40
@@ -42,7 +43,7 @@ BOOTED = "awk -v now=$(date +%s.%N) '{ print now - $1 }' /proc/uptime"
 
 @dataclass(frozen=True)
 class Hosts:
-    """Three hosts with a NameServer and a broker each; the third is a machine."""
+    """Three NameServers and a group of two without elections, whose slave's host is a machine."""
 
     lab: LabUp
     cluster: Cluster
@@ -56,7 +57,7 @@ class Hosts:
 
 @pytest.fixture(scope="module")
 def hosts(lab: Callable[..., LabUp], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosts]:
-    up = lab(hosts=3)
+    up = lab(hosts=6, mode="master-slave")
     inventory = up.inventory_in(tmp_path_factory.mktemp("inventory"))
     document = yaml.safe_load(inventory.read_text())
     document["all"]["vars"]["rocketmq_start_timeout"] = START
