@@ -14,7 +14,7 @@ import pytest
 
 from rmqops.operations import canary, health
 from tests.support.clusters import Cluster
-from tests.support.drilling import HOST_STATE, SETTLE, drill, reached, the_run, trial
+from tests.support.drilling import HOST_STATE, SETTLE, STEPS, drill, reached, the_run, trial
 from tests.support.lab import LabUp
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
@@ -52,18 +52,6 @@ FAULTS: dict[str, dict[str, object]] = {
     "cut-log": {"target": "slave"},
 }
 """All that the lab's hosts can have, but `reboot`: it takes the foreign rules away as well."""
-STEPS = [
-    ("heal-plan", "intent"),
-    ("arm", "intent"),
-    ("arm", "done"),
-    ("inject", "intent"),
-    ("inject", "done"),
-    ("verify", "done"),
-    ("heal", "intent"),
-    ("heal", "done"),
-    ("healed", "done"),
-    ("disarm", "intent"),
-]
 
 
 @dataclass(frozen=True)

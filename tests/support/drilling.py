@@ -36,6 +36,19 @@ for home in */; do
 done
 """
 """Prints what a fault may change on a host with one broker or more, besides its clock."""
+STEPS = [
+    ("heal-plan", "intent"),
+    ("arm", "intent"),
+    ("arm", "done"),
+    ("inject", "intent"),
+    ("inject", "done"),
+    ("verify", "done"),
+    ("heal", "intent"),
+    ("heal", "done"),
+    ("healed", "done"),
+    ("disarm", "intent"),
+]
+"""Of a fault, as the journal has them: rmqops may be killed at each."""
 SETTLE = 6
 """Seconds; an election that a cut-off member brings back with its higher term has begun by then."""
 
