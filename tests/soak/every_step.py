@@ -14,7 +14,7 @@ import pytest
 
 from rmqops.operations import canary, health
 from tests.support.clusters import Cluster
-from tests.support.drilling import HOST_STATE, SETTLE, STEPS, drill, reached, the_run, trial
+from tests.support.drilling import HOST_STATE, SETTLE, STEPS, killed_at, the_run, trial
 from tests.support.lab import LabUp
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
@@ -94,13 +94,7 @@ def test_a_killed_drill_leaves_nothing(hosts: Hosts, tmp_path: Path, fault: str,
     deadline = DEADLINES.get(fault, 12)
     before, runs = hosts.states(), tmp_path / "runs"
     assert all(any("192.0.2.7" in line for line in state) for state in before.values())
-    options = ("--deadline", str(deadline), "--duration", "3")
-    with drill(hosts.cluster, runs, *options, name=str(trial(tmp_path, fault, **FAULTS[fault]))) as under_way:
-        while not reached(runs, step):
-            assert under_way.process.poll() is None, under_way.end()
-            time.sleep(0.002)
-        under_way.process.kill()
-        under_way.process.wait(10)
+    killed_at(step, hosts.cluster, runs, trial(tmp_path, fault, **FAULTS[fault]), deadline)
     end = time.monotonic() + deadline + 5
     while (now := hosts.states()) != before:
         assert time.monotonic() < end, {

@@ -18,7 +18,7 @@ import yaml
 from rmqops.operations import health
 from tests.support import machine
 from tests.support.clusters import Cluster
-from tests.support.drilling import HOST_STATE, SHORT, STEPS, drill, reached, the_run, trial
+from tests.support.drilling import HOST_STATE, SHORT, STEPS, killed_at, the_run, trial
 from tests.support.lab import LabUp
 
 pytestmark = [
@@ -92,13 +92,7 @@ def test_a_killed_drill_leaves_nothing(hosts: Hosts, tmp_path: Path, fault: str,
     health.wait(hosts.cluster.topology)
     before, booted, runs = hosts.state(), hosts.booted(), tmp_path / "runs"
     file = trial(tmp_path, fault, target=VICTIM, **{"with": FAULTS[fault]})
-    options = ("--deadline", str(DEADLINE), "--duration", "3")
-    with drill(hosts.cluster, runs, *options, name=str(file)) as under_way:
-        while not reached(runs, step):
-            assert under_way.process.poll() is None, under_way.end()
-            time.sleep(0.01)
-        under_way.process.kill()
-        under_way.process.wait(10)
+    killed_at(step, hosts.cluster, runs, file, DEADLINE)
     end = time.monotonic() + DEADLINE + 60
     while (now := hosts.state()) != before:
         assert time.monotonic() < end, (before, now)

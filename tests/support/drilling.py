@@ -133,8 +133,19 @@ def trial(directory: Path, fault: str, **strike: object) -> Path:
     return path
 
 
-def reached(runs: Path, step: tuple[str, str]) -> bool:
-    """Tell whether the only run's journal has a step, such as ``("inject", "done")``."""
+def killed_at(step: tuple[str, str], cluster: Cluster, runs: Path, file: Path, deadline: int) -> None:
+    """Start a drill from a file, and kill rmqops with ``kill -9`` at a step, such as ``("inject", "done")``."""
+    options = ("--deadline", str(deadline), "--duration", "3")
+    with drill(cluster, runs, *options, name=str(file)) as under_way:
+        while not _reached(runs, step):
+            assert under_way.process.poll() is None, under_way.end()
+            time.sleep(0.002)
+        under_way.process.kill()
+        under_way.process.wait(10)
+
+
+def _reached(runs: Path, step: tuple[str, str]) -> bool:
+    """Tell whether the only run's journal has a step."""
     return any(
         (entry.step, entry.state) == step
         for found in runs.glob("*/journal.jsonl")

@@ -18,7 +18,7 @@ from tests.support.here import alive, must, run
 from tests.support.instances import instance, make_scripts, topology
 
 FIRST = "blkio" in Path("/proc/self/cgroup").read_text()
-SECOND = Path("/sys/fs/cgroup/cgroup.subtree_control")
+SECOND = Path("/sys/fs/cgroup/cgroup.controllers")
 LIMITS = os.geteuid() == 0 and (FIRST or (SECOND.exists() and "io" in SECOND.read_text().split()))
 """Whether this machine has what the fault needs, in version 1 or 2 of cgroups."""
 WHY = "no cgroup may limit disks here, or we are not root"

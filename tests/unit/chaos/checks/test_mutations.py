@@ -55,10 +55,6 @@ def _member(events: Events) -> str:
     return max(event.process for event in events if drained(event))
 
 
-def _consumer(events: Events) -> str:
-    return next(event.process for event in events if event.process.startswith("consumer-"))
-
-
 def _unknown(events: Events, *, stored: bool) -> Event:
     keys = {event.key for event in events if drained(event)}
     return next(
@@ -157,7 +153,7 @@ def forge_a_message(events: Events) -> list[Event]:
 
 
 def forge_a_read(events: Events) -> list[Event]:
-    read = next(event for event in events if event.process == _consumer(events))
+    read = next(event for event in events if event.process.startswith("consumer-"))
     last = max(
         event.offset or 0 for event in events if event.process == read.process and event.queue == read.queue
     )
@@ -192,7 +188,7 @@ def acknowledge_to_refused(events: Events) -> list[Event]:
 
 
 def consume_twice(events: Events) -> list[Event]:
-    read = next(event for event in events if event.process == _consumer(events))
+    read = next(event for event in events if event.process.startswith("consumer-"))
     place = events.index(read)
     return [*events[: place + 1], *events[place:]]
 
@@ -281,7 +277,8 @@ def ask_one_member_too_early(events: Events) -> list[Event]:
 
 
 def give_up_on_one_member(events: Events) -> list[Event]:
-    read = next(event for event in events if event.process == _member(events))
+    member = _member(events)
+    read = next(event for event in events if event.process == member)
     return [*events, Event(events[-1].t, read.process, "receive", "fail", read.topic, read.broker, 0)]
 
 
