@@ -30,7 +30,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rmqops.errors import OperationFailed
-from rmqops.operations import deploy, inventories, playbook
+from rmqops.operations import inventories
+from rmqops.operations.change import deploy, playbook
 from rmqops.source.build import BuildOptions, ensure_artifact
 
 HERE = Path(__file__).parent
@@ -176,7 +177,7 @@ def grow(inventory: str) -> None:
             listener=lambda event: None,
             variables={
                 "rocketmq_archives": deploy.archives(artifact),
-                "rocketmq_hands": deploy.hands(todo),
+                "rocketmq_hands": deploy.representatives(todo),
                 "rocketmq_start": False,
             },
             limit=[change.instance.name for change in todo.needed],

@@ -11,17 +11,19 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from rmqops.chaos import guard, preflight
-from rmqops.chaos.crew import crew
-from rmqops.chaos.drill import Load as Wanted
-from rmqops.chaos.load import Load
-from rmqops.chaos.recorder import Recorder
-from rmqops.chaos.workload.drivers import Driver
-from rmqops.chaos.workload.settings import ProducerSettings
+from rmqops.chaos.drill import guard
+from rmqops.chaos.history.recorder import Recorder
+from rmqops.chaos.load.clients.drivers import Driver
+from rmqops.chaos.load.clients.settings import ProducerSettings
+from rmqops.chaos.load.roster import process_settings
+from rmqops.chaos.load.settings import Load as Wanted
+from rmqops.chaos.load.workers import Workers
+from rmqops.chaos.run import preflight
 from rmqops.errors import Inconclusive, OperationFailed
 from rmqops.model.topology import Topology
-from rmqops.operations import topics, waiting
+from rmqops.operations.topics import topics
 from rmqops.remoting.client import Client
+from rmqops.system import event_loop, waiting
 from rmqops.transport.base import transport_for
 
 WARM_UP = 5.0
@@ -31,7 +33,7 @@ LOOK = 0.1
 
 
 @dataclass(frozen=True)
-class Share:
+class GroupThroughput:
     """What one broker group took."""
 
     group: str
@@ -59,7 +61,7 @@ class Bench:
     """Acknowledged messages, of all groups."""
     failed: int
     """Sends that were refused, or whose outcome nobody knows."""
-    shares: tuple[Share, ...]
+    shares: tuple[GroupThroughput, ...]
 
     def document(self) -> dict[str, object]:
         """Return it as ``rmqops bench --json`` prints it and ``rmqops size --figures`` reads it."""
@@ -84,11 +86,11 @@ def run(
         Inconclusive: the load did not flow, or a process of it died.
     """
     guard.permit(topology, typed)
-    with preflight.alone(topology), tempfile.TemporaryDirectory(prefix="rmqops-bench-") as directory:
+    with preflight.exclusive(topology), tempfile.TemporaryDirectory(prefix="rmqops-bench-") as directory:
         preflight.steady(topology, transport_for)
         driver = preflight.driver(topology, wanted)
         with Recorder(Path(directory)) as recorder:
-            begin = asyncio.run(_perform(topology, wanted, seconds, recorder, driver, say))
+            begin = event_loop.run(_perform(topology, wanted, seconds, recorder, driver, say))
         with recorder.path.open(encoding="utf-8") as lines:
             return measured(topology, wanted, lines, begin, begin + seconds)
 
@@ -103,7 +105,7 @@ async def _perform(
 ) -> float:
     """Load the cluster, and return when that began to count."""
     topic = topics.of_drill(f"bench-{recorder.path.parent.name.rpartition('-')[2]}", 1)[0]
-    load = Load(recorder, driver)
+    load = Workers(recorder, driver)
 
     async def silent() -> str | None:
         load.alive()
@@ -114,7 +116,9 @@ async def _perform(
         try:
             await topics.create(topology, client, topic, wanted.queues)
             senders = [
-                one for one in crew(topology, wanted, [topic], recorder.epoch) if isinstance(one, ProducerSettings)
+                one
+                for one in process_settings(topology, wanted, [topic], recorder.epoch)
+                if isinstance(one, ProducerSettings)
             ]
             await load.start(senders)
             await waiting.until("sends acknowledged", silent, FLOWS_WITHIN, interval=LOOK)
@@ -135,7 +139,7 @@ async def _perform(
     return begin
 
 
-async def _rest(load: Load, seconds: float) -> None:
+async def _rest(load: Workers, seconds: float) -> None:
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds
     while loop.time() < end:
@@ -176,7 +180,7 @@ def measured(topology: Topology, wanted: Wanted, lines: Iterable[str], begin: fl
         per_second=sum(map(len, took.values())) / (end - begin),
         failed=failed,
         shares=tuple(
-            Share(
+            GroupThroughput(
                 group=group.name,
                 members=len(group.members),
                 acknowledged=len(took[group.name]),

@@ -6,9 +6,10 @@ import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from rmqops.chaos import deadman, faults
+from rmqops.chaos import faults
 from rmqops.chaos.drill import Drill
-from rmqops.chaos.preflight import Probed
+from rmqops.chaos.mechanisms import deadman
+from rmqops.chaos.run.preflight import Probed
 
 FAULT = "dry-run"
 """Stands for the id of a fault, which has the run's name in it."""

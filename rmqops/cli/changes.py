@@ -11,18 +11,18 @@ from rmqops.cli import output
 if TYPE_CHECKING:
     from rmqops.cli.steps import Steps
     from rmqops.model.topology import Topology
-    from rmqops.operations.audit import Entry
+    from rmqops.operations.change.audit import AuditEntry
 
 
 @contextmanager
-def changing(verb: str, topology: Topology) -> Iterator[tuple[Steps, Entry]]:
+def changing(verb: str, topology: Topology) -> Iterator[tuple[Steps, AuditEntry]]:
     """Record a run, hold the cluster's lock and show progress while the block runs.
 
     Raises:
         Unsafe: somebody else works on the cluster.
     """
     from rmqops.cli.steps import steps
-    from rmqops.operations import audit, lock
+    from rmqops.operations.change import audit, lock
 
     try:
         with audit.recorded(verb, topology) as entry, lock.held(topology, verb), steps() as shown:

@@ -8,7 +8,7 @@ from rmqops.cli import hosts, output
 
 if TYPE_CHECKING:
     from rmqops.model.topology import Topology
-    from rmqops.operations.plan import Change, Plan
+    from rmqops.operations.plan.plan import InstanceChange, Plan
     from rmqops.source.artifacts import Artifact
 
 FORKS = 10
@@ -24,7 +24,8 @@ def ready(inventory: str, *, accept_new: bool, ask_become_pass: bool) -> tuple[T
         SourceError: the build failed.
     """
     from rmqops.cli import progress
-    from rmqops.operations import deploy, inventories
+    from rmqops.operations import inventories
+    from rmqops.operations.change import deploy
     from rmqops.source.build import BuildOptions, ensure_artifact
 
     loaded = inventories.load(inventory)
@@ -38,7 +39,7 @@ def ready(inventory: str, *, accept_new: bool, ask_become_pass: bool) -> tuple[T
         return topology, ensure_artifact(topology.version, options=options, progress=report)
 
 
-def words(change: Change) -> str:
+def words(change: InstanceChange) -> str:
     """Say what is done to an instance."""
     parts: list[str] = [] if change.action == "none" else [change.action]
     if change.files and change.action != "create":
@@ -57,8 +58,8 @@ def show(verb: str, topology: Topology, todo: Plan) -> None:
     )
 
 
-def _row(change: Change) -> list[str]:
-    from rmqops.operations.plan import ports
+def _row(change: InstanceChange) -> list[str]:
+    from rmqops.operations.plan.plan import ports
 
     item = change.instance
     return [

@@ -27,7 +27,7 @@ def run(
     json: bool,
 ) -> int:
     """Run a drill, show what came of it, and return the exit code."""
-    from rmqops.chaos import runner
+    from rmqops.chaos.run import runner
     from rmqops.cli import verdicts
 
     typed = confirmed(topology, confirm)
@@ -60,7 +60,9 @@ def confirmed(topology: Topology, confirm: str | None) -> str | None:
 
 def rehearse(topology: Topology, drill: Drill, *, json: bool) -> int:
     """Print every command that a drill would send, for every instance that it could strike."""
-    from rmqops.chaos import preflight, rehearsal, targets
+    from rmqops.chaos import rehearsal
+    from rmqops.chaos.drill import targets
+    from rmqops.chaos.run import preflight
     from rmqops.transport.base import transport_for
 
     preflight.place(topology, drill.load)

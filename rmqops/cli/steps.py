@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rmqops.cli import output
-from rmqops.operations.playbook import Event
+from rmqops.operations.change.playbook import PlaybookEvent
 
 
 class Steps:
@@ -30,7 +30,7 @@ class Steps:
         else:
             output.note(f"{self._clock()} {text}")
 
-    def listen(self, event: Event) -> None:
+    def listen(self, event: PlaybookEvent) -> None:
         """Show an event of a playbook."""
         if event.event == "task":
             self.say(event.task[:1].lower() + event.task[1:])

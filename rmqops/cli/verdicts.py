@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from rmqops.chaos.report import ReportPaths
-    from rmqops.chaos.report.words import Step
-    from rmqops.chaos.result import Result
+    from rmqops.chaos.report.result import Result
+    from rmqops.chaos.report.words import RtoStep
 
 BAR = 20
 STYLES = {"pass": "green", "fail": "red", "inconclusive": "yellow", "heal-failed": "magenta"}
@@ -153,7 +153,7 @@ def _recovery(result: Result) -> Table:
     return grid
 
 
-def _bar(step: Step, longest: float) -> str:
+def _bar(step: RtoStep, longest: float) -> str:
     """Draw the time from the step before to this one, on a scale of all of them."""
     if step.at is None:
         return " " * BAR

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Address, IPv4Network
 from typing import Final
 
-from rmqops.lab.layout import FIRST_ADDRESS, FIRST_CLIENT, Wanted
+from rmqops.lab.layout import FIRST_ADDRESS, FIRST_CLIENT, LabRequest
 
 CANDIDATES: Final = tuple(
     IPv4Network((f"10.{second}.{third}.0", 24)) for second in (213, 214, 227) for third in range(32)
@@ -37,7 +37,7 @@ def free(taken: Sequence[IPv4Network]) -> Iterator[IPv4Network]:
             yield candidate
 
 
-def addresses(subnet: str, wanted: Wanted) -> dict[str, str]:
+def addresses(subnet: str, wanted: LabRequest) -> dict[str, str]:
     """Return the address of each host, by its number, so that it never changes."""
     base = IPv4Network(subnet).network_address
     return {

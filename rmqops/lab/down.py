@@ -10,9 +10,9 @@ from pathlib import Path
 from rmqops.lab import engine, images, inventories, kernel, state
 from rmqops.lab.engine import LABEL, Engine
 from rmqops.lab.machine import Machine
-from rmqops.lab.parallel import each
 from rmqops.lab.state import State
 from rmqops.lab.up import AT_ONCE, INVENTORY_LABEL, KERNEL_LABEL, STATE_LABEL
+from rmqops.system.parallel import each
 
 Say = Callable[[str], None]
 

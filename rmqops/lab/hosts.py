@@ -10,9 +10,9 @@ from typing import Final
 from rmqops.errors import OperationFailed
 from rmqops.lab import engine, layout, login, state
 from rmqops.lab.engine import Engine
-from rmqops.lab.layout import Access, Wanted
+from rmqops.lab.layout import Access, LabRequest
 from rmqops.lab.machine import Machine
-from rmqops.lab.parallel import each
+from rmqops.system.parallel import each
 
 STOP_SECONDS: Final = 90
 """For an orderly shutdown: a broker flushes its store."""
@@ -45,7 +45,7 @@ class LabStatus:
 
     name: str
     subnet: str | None
-    wanted: Wanted | None
+    wanted: LabRequest | None
     """What it is to be; None when its state is gone."""
     inventory: str | None
     hosts: tuple[HostStatus, ...]
@@ -62,7 +62,7 @@ class Lab:
     """A lab that is up, for those who use it: tests, drills, ``lab ssh``."""
 
     name: str
-    wanted: Wanted
+    wanted: LabRequest
     access: Access
     engine: Engine
 
@@ -153,7 +153,7 @@ def status(name: str) -> LabStatus:
     )
 
 
-def _instances(wanted: Wanted) -> Mapping[str, Sequence[str]]:
+def _instances(wanted: LabRequest) -> Mapping[str, Sequence[str]]:
     found: dict[str, list[str]] = {}
     for placed in layout.place(wanted):
         found.setdefault(placed.host, []).append(placed.name)

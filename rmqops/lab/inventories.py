@@ -11,6 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, Literal
 
+from rmqops.system.files import write_whole
+
 _HEADER: Final = (
     "# Written by `rmqops lab up` for lab {name}; `rmqops lab down` removes it unless it was edited.\n"
 )
@@ -47,9 +49,7 @@ def write(name: str, path: Path, body: str) -> Literal["written", "same", "kept"
     if present is not None and not ours(name, present):
         return "kept"
     path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_name(f".{path.name}.half")
-    half.write_text(text, encoding="utf-8")
-    half.replace(path)
+    write_whole(path, text)
     return "written"
 
 

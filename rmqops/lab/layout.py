@@ -36,7 +36,7 @@ USER: Final = "ops"
 
 
 @dataclass(frozen=True)
-class Wanted:
+class LabRequest:
     """What ``lab up`` was asked for."""
 
     name: str = "lab"
@@ -80,7 +80,7 @@ class Placed:
     """Of a member in its group."""
 
 
-def check(wanted: Wanted) -> None:
+def check(wanted: LabRequest) -> None:
     """Hold the wish to what a lab and a release can be.
 
     Raises:
@@ -108,16 +108,16 @@ def _size(mode: LabMode) -> int:
     return DLEDGER_GROUP_SIZE if mode == "dledger" else PAIR
 
 
-def _apart(wanted: Wanted) -> bool:
+def _apart(wanted: LabRequest) -> bool:
     """Whether NameServers and brokers have hosts of their own."""
     return wanted.hosts >= NAMESERVERS + _size(wanted.mode)
 
 
-def _room(wanted: Wanted) -> int:
+def _room(wanted: LabRequest) -> int:
     return (wanted.hosts - NAMESERVERS) // _size(wanted.mode) if _apart(wanted) else 1
 
 
-def place(wanted: Wanted) -> tuple[Placed, ...]:
+def place(wanted: LabRequest) -> tuple[Placed, ...]:
     """Return every inventory host and where it is.
 
     Raises:
@@ -175,7 +175,7 @@ class Access:
         return (*login, "--", shlex.join(command)) if command else login
 
 
-def inventory(wanted: Wanted, access: Access) -> str:
+def inventory(wanted: LabRequest, access: Access) -> str:
     """Return the inventory of a lab as YAML."""
     placed = place(wanted)
     children: dict[str, Value] = {
@@ -192,7 +192,7 @@ def inventory(wanted: Wanted, access: Access) -> str:
     return yaml.safe_dump(document, sort_keys=False, width=1000)
 
 
-def _variables(wanted: Wanted, access: Access) -> dict[str, Value]:
+def _variables(wanted: LabRequest, access: Access) -> dict[str, Value]:
     return {
         "ansible_user": USER,
         "ansible_become": True,
@@ -208,7 +208,7 @@ def _variables(wanted: Wanted, access: Access) -> dict[str, Value]:
     }
 
 
-def _broker_variables(wanted: Wanted) -> dict[str, Value]:
+def _broker_variables(wanted: LabRequest) -> dict[str, Value]:
     # 4.5.2 corrected the spelling of its keys (config_keys.json). Small files, as in inventory/local.
     mapped = "maped" if wanted.version in {"4.4.0", "4.5.0", "4.5.1"} else "mapped"
     return {
@@ -222,7 +222,7 @@ def _broker_variables(wanted: Wanted) -> dict[str, Value]:
     }
 
 
-def _groups(wanted: Wanted, placed: Sequence[Placed], access: Access) -> dict[str, Value]:
+def _groups(wanted: LabRequest, placed: Sequence[Placed], access: Access) -> dict[str, Value]:
     groups: dict[str, Value] = {}
     for name in dict.fromkeys(each.group for each in placed if each.group):
         members: dict[str, Value] = {

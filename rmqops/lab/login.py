@@ -10,8 +10,8 @@ from typing import Final
 
 from rmqops.errors import OperationFailed
 from rmqops.lab.layout import Access
-from rmqops.lab.parallel import each
 from rmqops.model.commands import Command
+from rmqops.system.parallel import each
 from rmqops.transport.local import LocalTransport
 
 SSH_PORT: Final = 22

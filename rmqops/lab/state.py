@@ -26,10 +26,11 @@ from pathlib import Path
 from typing import Final
 
 from rmqops.errors import ToolMissing, UsageError
-from rmqops.lab.layout import Access, Wanted
+from rmqops.lab.layout import Access, LabRequest
 from rmqops.model.commands import Command
 from rmqops.operations.logbook import state_directory
 from rmqops.source import lock
+from rmqops.system.files import write_whole
 from rmqops.transport.base import check
 from rmqops.transport.local import LocalTransport
 
@@ -42,7 +43,7 @@ _NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,29}")
 class Record:
     """What ``lab.json`` holds."""
 
-    wanted: Wanted
+    wanted: LabRequest
     inventories: tuple[str, ...] = ()
     """Absolute paths of the inventories that were written, the newest last."""
 
@@ -81,16 +82,15 @@ class State:
         """Return what was wanted; None when this lab has no state that can be read."""
         try:
             kept = json.loads((self.root / MARKER).read_text("utf-8"))
-            return Record(Wanted(**kept["wanted"]), tuple(kept["inventories"]))
+            return Record(LabRequest(**kept["wanted"]), tuple(kept["inventories"]))
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
     def write(self, record: Record) -> None:
         """Keep what was wanted."""
         self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        half = self.root / f"{MARKER}.half"
-        half.write_text(json.dumps({"wanted": asdict(record.wanted), "inventories": record.inventories}, indent=2))
-        half.replace(self.root / MARKER)
+        content = {"wanted": asdict(record.wanted), "inventories": record.inventories}
+        write_whole(self.root / MARKER, json.dumps(content, indent=2))
 
     def remove(self) -> bool:
         """Remove the directory if it is a lab's; tell whether something was there."""
@@ -136,7 +136,7 @@ def _lock_path(name: str) -> Path:
     return RUN / f"lab-{name}.lock" if os.geteuid() == 0 else of(name).root.with_suffix(".lock")
 
 
-def make_keys(state: State, wanted: Wanted, addresses: dict[str, str]) -> None:
+def make_keys(state: State, wanted: LabRequest, addresses: dict[str, str]) -> None:
     """Make the key that logs in and a key for each host, where they are missing, and write ``known_hosts``.
 
     Raises:
@@ -150,21 +150,21 @@ def make_keys(state: State, wanted: Wanted, addresses: dict[str, str]) -> None:
     state.root.mkdir(parents=True, exist_ok=True, mode=0o700)
     _make_key(state.key, f"rmqops-{wanted.name}")
     if wanted.sudo_password and not state.password.exists():
-        _write(state.password, secrets.token_urlsafe(12) + "\n", 0o600)
+        write_whole(state.password, secrets.token_urlsafe(12) + "\n", mode=0o600)
     known = []
     for host in wanted.names:
         seed = state.seeds / host
         seed.mkdir(parents=True, exist_ok=True, mode=0o700)
         key = seed / "ssh_host_ed25519_key"
         _make_key(key, host)
-        _write(seed / "authorized_keys", public(state.key), 0o600)
+        write_whole(seed / "authorized_keys", public(state.key), mode=0o600)
         if wanted.sudo_password:
-            _write(seed / "sudo_password", state.password.read_text("ascii"), 0o600)
+            write_whole(seed / "sudo_password", state.password.read_text("ascii"), mode=0o600)
         if wanted.kernel_settings:
-            _write(seed / "kernel_settings", "", 0o600)
+            write_whole(seed / "kernel_settings", "", mode=0o600)
         kind, value, _ = public(key).split(" ", 2)
         known.append(f"{addresses[host]},{host} {kind} {value}\n")
-    _write(state.known_hosts, "".join(known), 0o600)
+    write_whole(state.known_hosts, "".join(known), mode=0o600)
 
 
 def public(key: Path) -> str:
@@ -181,13 +181,6 @@ def _make_key(path: Path, comment: str) -> None:
     argv = ("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(half))
     check(LocalTransport().run(Command(argv)), "ssh-keygen")
     Path(f"{half}.pub").replace(path.with_suffix(".pub"))
-    half.replace(path)
-
-
-def _write(path: Path, text: str, mode: int) -> None:
-    half = path.with_name(f"{path.name}.half")
-    with os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w", encoding="utf-8") as file:
-        file.write(text)
     half.replace(path)
 
 

@@ -11,10 +11,10 @@ from typing import Final
 from rmqops.errors import OperationFailed, Unsafe, UsageError
 from rmqops.lab import addresses, engine, images, inventories, kernel, layout, login, state
 from rmqops.lab.engine import LABEL, Creation, Engine, Host
-from rmqops.lab.layout import Access, Wanted
+from rmqops.lab.layout import Access, LabRequest
 from rmqops.lab.machine import Machine
-from rmqops.lab.parallel import each
 from rmqops.lab.state import Record, State
+from rmqops.system.parallel import each
 
 Say = Callable[[str], None]
 
@@ -31,7 +31,7 @@ LOGIN_SECONDS: Final = 180.0
 class Up:
     """What ``lab up`` found and did."""
 
-    wanted: Wanted
+    wanted: LabRequest
     access: Access
     created: tuple[str, ...]
     started: tuple[str, ...]
@@ -47,7 +47,7 @@ class Up:
         return bool(self.created or self.started or self.inventory_state == "written")
 
 
-def up(wanted: Wanted, directory: Path, say: Say) -> Up:
+def up(wanted: LabRequest, directory: Path, say: Say) -> Up:
     """Bring a lab up.
 
     Args:
@@ -100,7 +100,7 @@ def up(wanted: Wanted, directory: Path, say: Say) -> Up:
     )
 
 
-def _refuse(wanted: Wanted, kept: State, present: Sequence[Host]) -> None:
+def _refuse(wanted: LabRequest, kept: State, present: Sequence[Host]) -> None:
     surplus = [host.name for host in present if host.name not in wanted.names]
     if surplus:
         bare = sum(host.name.startswith(f"{wanted.name}-c") for host in present)
@@ -123,7 +123,7 @@ def _refuse(wanted: Wanted, kept: State, present: Sequence[Host]) -> None:
             )
 
 
-def _network(found: Engine, wanted: Wanted, kept: State, inventory: Path) -> str:
+def _network(found: Engine, wanted: LabRequest, kept: State, inventory: Path) -> str:
     """Return the subnet of the lab's network, made first if it is missing."""
     name = engine.network(wanted.name)
     labels = found.network_labels(name)
@@ -144,7 +144,7 @@ def _network(found: Engine, wanted: Wanted, kept: State, inventory: Path) -> str
     )
 
 
-def _labels(found: Engine, wanted: Wanted, kept: State, inventory: Path) -> dict[str, str]:
+def _labels(found: Engine, wanted: LabRequest, kept: State, inventory: Path) -> dict[str, str]:
     """Return all that ``lab down`` must know when the state is gone."""
     keys = (kernel.INOTIFY, *(kernel.TUNED if wanted.kernel_settings else ()))
     others = [kernel.unlabel(labels.get(KERNEL_LABEL, "")) for labels in found.networks().values()]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, cast
+
+from rmqops.errors import UsageError
 
 Kind = Literal["namesrv", "broker"]
 Mode = Literal["dledger", "master-slave", "single"]
@@ -150,6 +152,23 @@ class Topology:
             if candidate.name == name:
                 return candidate
         raise KeyError(name)
+
+    def select(self, names: Sequence[str]) -> tuple[Instance, ...]:
+        """Return the instances of those names or groups; all when there is none.
+
+        Raises:
+            UsageError: a name is neither an instance nor a group.
+        """
+        groups = {group.name: group.members for group in self.groups}
+        groups["namesrv"] = self.nameservers
+        found: dict[str, Instance] = {}
+        for name in names:
+            members = groups.get(name) or tuple(item for item in self.instances if item.name == name)
+            if not members:
+                known = ", ".join([*groups, *(item.name for item in self.instances)])
+                raise UsageError(f"{self.inventory} has no instance or group {name}", remedy=f"it has {known}")
+            found |= {member.name: member for member in members}
+        return tuple(item for item in self.instances if item.name in found) if names else self.instances
 
     def at(self, address: str) -> Instance | None:
         """Return the broker that is registered as ``address``, if the inventory has it."""

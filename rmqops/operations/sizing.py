@@ -21,7 +21,7 @@ HOT_MINUTES = 10.0
 
 
 @dataclass(frozen=True)
-class Load:
+class Demand:
     """What is asked of a cluster."""
 
     per_second: float
@@ -70,7 +70,7 @@ class Size:
         return asdict(self)
 
 
-def size(load: Load, measured: Measured, headroom: float) -> Size:
+def size(load: Demand, measured: Measured, headroom: float) -> Size:
     """Say how large a cluster must be.
 
     Args:

@@ -39,6 +39,7 @@ from rmqops.source.artifacts import (
 )
 from rmqops.source.digest import file_digest
 from rmqops.source.progress import Progress, Report, silent
+from rmqops.system.files import write_whole
 
 LOGS_KEPT: Final = 20
 
@@ -99,7 +100,7 @@ class Cache:
 
     def save(self, artifact: Artifact) -> None:
         """Record an artifact whose archive is in place."""
-        _write(self._record(artifact.version, artifact.source_sha512), artifact_to_json(artifact))
+        write_whole(self._record(artifact.version, artifact.source_sha512), artifact_to_json(artifact))
 
     def artifact(self, version: str, source_sha512: str) -> Artifact | None:
         """Return the artifact built from a source, if its archive is there and of the recorded size."""
@@ -113,7 +114,7 @@ class Cache:
 
     def save_runtime(self, identity: str, runtime: RuntimeArtifact) -> None:
         """Record a runtime whose archive is in place, by what it was made from."""
-        _write(self.root / "records" / f"java-{identity}.json", runtime_to_json(runtime))
+        write_whole(self.root / "records" / f"java-{identity}.json", runtime_to_json(runtime))
 
     def runtime(self, identity: str) -> RuntimeArtifact | None:
         """Return the runtime made from a JDK, if its archive is there and of the recorded size."""
@@ -198,9 +199,3 @@ def _is_there(found: Artifact | RuntimeArtifact) -> bool:
         return found.path.stat().st_size == found.size
     except OSError:
         return False
-
-
-def _write(path: Path, text: str) -> None:
-    half = path.with_suffix(".half")
-    half.write_text(text, encoding="utf-8")
-    half.replace(path)

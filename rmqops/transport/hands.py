@@ -15,7 +15,7 @@ from rmqops.transport.wrapping import Become, Wrapped
 
 
 @dataclass(frozen=True)
-class Hands(ABC):
+class BaseTransport(ABC):
     """A transport, less how a process is started."""
 
     become: Become | None = None

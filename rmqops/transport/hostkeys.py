@@ -16,12 +16,12 @@ from rmqops.errors import HostKeyChanged, HostKeyUnknown, HostUnreachable, Opera
 from rmqops.model.topology import Reachable
 from rmqops.transport import destination, known_hosts
 from rmqops.transport.destination import Destination
-from rmqops.transport.known_hosts import Entry
+from rmqops.transport.known_hosts import KnownHost
 
 PARALLEL = 32
 
 
-def entries(target: Destination) -> tuple[Entry, ...]:
+def entries(target: Destination) -> tuple[KnownHost, ...]:
     """Return what the known_hosts files say of a host."""
     texts = {}
     for file in target.known_hosts:

@@ -21,7 +21,7 @@ Standing = Literal["known", "unknown", "changed", "revoked"]
 
 
 @dataclass(frozen=True)
-class Entry:
+class KnownHost:
     """One line: a key and the names of the hosts that have it."""
 
     file: str
@@ -43,7 +43,7 @@ class Judgement:
     """What known_hosts says of a key that a host has shown."""
 
     standing: Standing
-    entry: Entry | None = None
+    entry: KnownHost | None = None
     """The line that decided."""
 
 
@@ -53,7 +53,7 @@ def fingerprint(key: bytes) -> str:
 
 
 @lru_cache(maxsize=8)  # each host of a fleet asks for the same files
-def parse(file: str, text: str) -> tuple[Entry, ...]:
+def parse(file: str, text: str) -> tuple[KnownHost, ...]:
     """Read a file; a line that is none is passed over, as ssh does."""
     entries = []
     for number, line in enumerate(text.splitlines(), 1):
@@ -63,21 +63,21 @@ def parse(file: str, text: str) -> tuple[Entry, ...]:
         marker = words.pop(0) if words[0].startswith("@") else ""
         if marker not in {"", "@revoked"} or len(words) < 3 or not _is_key(words[2]):
             continue
-        entries.append(Entry(file, number, words[0], words[1], words[2], marker == "@revoked"))
+        entries.append(KnownHost(file, number, words[0], words[1], words[2], marker == "@revoked"))
     return tuple(entries)
 
 
-def read(files: Mapping[str, str]) -> tuple[Entry, ...]:
+def read(files: Mapping[str, str]) -> tuple[KnownHost, ...]:
     """Read several files, each text by its path."""
     return tuple(entry for file, text in files.items() for entry in parse(file, text))
 
 
-def of(name: str, entries: Iterable[Entry]) -> tuple[Entry, ...]:
+def of(name: str, entries: Iterable[KnownHost]) -> tuple[KnownHost, ...]:
     """Return the entries of a host; ``name`` is ``host``, or ``[host]:port`` where the port is not 22."""
     return tuple(entry for entry in entries if _matches(entry.names, name))
 
 
-def judge(name: str, key_type: str, key: str, entries: Iterable[Entry]) -> Judgement:
+def judge(name: str, key_type: str, key: str, entries: Iterable[KnownHost]) -> Judgement:
     """Say whether a host's key is known.
 
     Any other key of the host makes it a changed one, also a key of another type: we ask for a type that is known,

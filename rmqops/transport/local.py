@@ -13,7 +13,7 @@ from typing import IO, Final
 from rmqops.errors import OperationFailed
 from rmqops.model.commands import Command
 from rmqops.transport import wrapping
-from rmqops.transport.hands import Hands
+from rmqops.transport.hands import BaseTransport
 from rmqops.transport.wrapping import KILL_AFTER, Wrapped
 
 LINGER: Final = 1.0
@@ -21,7 +21,7 @@ LINGER: Final = 1.0
 _CHUNK: Final = 65536
 
 
-class LocalTransport(Hands):
+class LocalTransport(BaseTransport):
     """Runs commands as child processes of rmqops."""
 
     @property

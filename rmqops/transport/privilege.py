@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from rmqops.errors import InventoryError, Problem
+from rmqops.model.ansible import truthy
 from rmqops.model.secret import Secret
 from rmqops.model.topology import Reachable
 from rmqops.transport import variables
 from rmqops.transport.wrapping import Become
 
 PASSWORDS = ("ansible_become_password", "ansible_become_pass", "ansible_sudo_pass")
-_TRUE = {"true", "yes", "on", "1", "y", "t"}
 
 _asked: list[Secret] = []
 
@@ -30,7 +30,7 @@ def of(instance: Reachable) -> Become | None:
     Raises:
         InventoryError: it says so in a way that rmqops does not know.
     """
-    if variables.text(instance, "ansible_become").lower() not in _TRUE:
+    if not truthy(variables.text(instance, "ansible_become")):
         return None
     method = variables.text(instance, "ansible_become_method") or "sudo"
     if method not in {"sudo", "ansible.builtin.sudo"}:

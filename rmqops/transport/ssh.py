@@ -15,7 +15,7 @@ from rmqops.model.topology import Reachable
 from rmqops.transport import connections, destination, privilege
 from rmqops.transport.connections import Lease
 from rmqops.transport.destination import Destination
-from rmqops.transport.hands import Hands
+from rmqops.transport.hands import BaseTransport
 from rmqops.transport.local import LINGER
 from rmqops.transport.wrapping import Wrapped
 
@@ -25,7 +25,7 @@ _STATUS: Final = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
-class SshTransport(Hands):
+class SshTransport(BaseTransport):
     """Runs commands on a host over ssh; the connection is shared by all transports to it."""
 
     target: Destination

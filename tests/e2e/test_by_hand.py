@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 
-from rmqops.operations import answers, drift, facts
+from rmqops.operations.hosts import facts
+from rmqops.operations.observe import settings_in_force
+from rmqops.operations.plan import drift
 from tests.support.clusters import Cluster, must
 from tests.support.drilling import SHORT, findings, the_run
 
@@ -102,7 +104,7 @@ def test_the_quick_start_of_the_notes(by_hand: Callable[..., Cluster], tmp_path:
     assert answer["healthy"] is True
     assert answer["version"] == "4.4.0"
     topology = cluster.topology
-    live, found = answers.settings(topology), facts.gather(topology.instances)
+    live, found = settings_in_force.settings(topology), facts.gather(topology.instances)
     drifts = [drift.in_force(item, found[item.name], live[item.name]) for item in topology.instances]
     assert [list(told) for told in drifts] == [[], []]
     runs = tmp_path / "runs"

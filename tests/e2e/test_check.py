@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from rmqops.operations.probes import kernel
+from rmqops.operations.check.probes import kernel
 from tests.support.clusters import Done, dledger_inventory, free_port_base, rmqops
 from tests.support.sshd import Sshd, sshd
 

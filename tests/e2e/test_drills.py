@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from rmqops.chaos import healing
-from rmqops.operations import health
+from rmqops.chaos.run import heal
+from rmqops.operations.observe import health
 from rmqops.remoting.client import Client
 from rmqops.remoting.messages import Message
 from rmqops.remoting.outcomes import Acknowledged
@@ -61,7 +61,7 @@ def _healthy(cluster: Cluster) -> Iterator[None]:
     health.wait(cluster.topology)
     yield
     health.wait(cluster.topology)
-    assert healing.armed(cluster.topology) == ()
+    assert heal.armed(cluster.topology) == ()
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_a_drill_of_ones_own_can_be_rehearsed_aborted_and_run_again(cluster: Clu
     acts = json.loads(rehearsed.stdout)
     assert {act["instance"] for act in acts} == {one.name for one in cluster.topology.instances}
     assert [act["step"] for act in acts[:7]] == ["probe", "arm", "inject", "verify", "heal", "healed", "disarm"]
-    assert healing.armed(cluster.topology) == ()
+    assert heal.armed(cluster.topology) == ()
     with drill(cluster, runs, name=str(mine)) as under_way:
         under_way.wait_for(STRUCK)
         cluster.must("chaos", "abort")

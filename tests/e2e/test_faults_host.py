@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from rmqops.chaos import deadman, faults, preflight
-from rmqops.chaos.drill import Load
-from rmqops.chaos.faults import Aim, Plan
+from rmqops.chaos import faults
+from rmqops.chaos.load.settings import Load
+from rmqops.chaos.mechanisms import deadman
+from rmqops.chaos.mechanisms.plan import Aim, FaultPlan
+from rmqops.chaos.run import preflight
 from rmqops.errors import OperationFailed
 from rmqops.model.commands import Command, Result
 from rmqops.transport.base import transport_for
@@ -64,7 +66,7 @@ class Hosts:
     def probe(self, kind: str, instance: str, **given: float | str) -> Result:
         return self.run(instance, faults.find(kind).requires(self.aim(kind, instance, given)))
 
-    def plan(self, kind: str, instance: str, **given: float | str) -> Plan:
+    def plan(self, kind: str, instance: str, **given: float | str) -> FaultPlan:
         """Return the plan, made as a drill makes it: from what the probe found."""
         aim = self.aim(kind, instance, given)
         fault = faults.find(kind)
@@ -107,9 +109,9 @@ BURDENS = [
 
 
 @pytest.fixture
-def healed(hosts: Hosts) -> Iterator[Callable[[str, Plan], None]]:
+def healed(hosts: Hosts) -> Iterator[Callable[[str, FaultPlan], None]]:
     """Note plans whose heals are run when the test is over, however it ends."""
-    made: list[tuple[str, Plan]] = []
+    made: list[tuple[str, FaultPlan]] = []
     yield lambda instance, plan: made.append((instance, plan))
     for instance, plan in made:
         hosts.run(instance, plan.heal)
@@ -117,7 +119,7 @@ def healed(hosts: Hosts) -> Iterator[Callable[[str, Plan], None]]:
 
 @pytest.mark.parametrize(("kind", "given"), BURDENS, ids=[kind for kind, _ in BURDENS])
 def test_a_fault_bites_and_leaves_nothing(
-    kind: str, given: dict[str, float], hosts: Hosts, healed: Callable[[str, Plan], None]
+    kind: str, given: dict[str, float], hosts: Hosts, healed: Callable[[str, FaultPlan], None]
 ) -> None:
     before = hosts.state(VICTIM)
     plan = hosts.plan(kind, VICTIM, **given)
@@ -135,7 +137,7 @@ def test_a_fault_bites_and_leaves_nothing(
 
 @pytest.mark.parametrize(("kind", "given"), BURDENS, ids=[kind for kind, _ in BURDENS])
 def test_a_host_heals_itself(
-    kind: str, given: dict[str, float], hosts: Hosts, healed: Callable[[str, Plan], None]
+    kind: str, given: dict[str, float], hosts: Hosts, healed: Callable[[str, FaultPlan], None]
 ) -> None:
     before = hosts.state(VICTIM)
     plan = hosts.plan(kind, VICTIM, **given)
@@ -160,7 +162,7 @@ def test_a_burden_that_a_host_cannot_bear_is_refused(hosts: Hosts) -> None:
         assert told in done.stderr
 
 
-def test_an_injection_that_dies_half_way_is_healed(hosts: Hosts, healed: Callable[[str, Plan], None]) -> None:
+def test_an_injection_that_dies_half_way_is_healed(hosts: Hosts, healed: Callable[[str, FaultPlan], None]) -> None:
     before = hosts.state(VICTIM)
     plan = hosts.plan("disk-full", VICTIM)
     healed(VICTIM, plan)

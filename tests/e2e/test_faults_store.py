@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from rmqops.chaos import deadman, faults
-from rmqops.chaos.faults import Aim, Plan
+from rmqops.chaos import faults
+from rmqops.chaos.mechanisms import deadman
+from rmqops.chaos.mechanisms.plan import Aim, FaultPlan
 from rmqops.model.commands import Command, Result
 from rmqops.model.topology import Instance
-from rmqops.operations import canary, health
+from rmqops.operations.observe import canary, health
 from rmqops.transport.base import transport_for
 from tests.support.clusters import Cluster
 from tests.support.lab import LabUp
@@ -76,7 +77,7 @@ class Hosts:
         A member that has lost its log gets it with the next message, and not before: docs/known-issues.md. Its
         offsets it writes 10 s after its start; before that the directory for them may not be there at all.
         """
-        canary.sing(self.cluster.topology, health.wait(self.cluster.topology))
+        canary.send_and_read_back(self.cluster.topology, health.wait(self.cluster.topology))
         until(
             lambda: len({self.root(each, _LOG) for each in self.cluster.topology.brokers}) == 1,
             "the members' logs are the same",
@@ -146,7 +147,7 @@ EFFECTS: dict[str, Callable[[Hosts, Instance], None]] = {
 VICTIMS = {"wipe-store": 0, "cut-log": 1, "restart": 2, "crash-loop": 2, "read-only": 0, "slow-disk": 1}
 
 
-def planned(hosts: Hosts, kind: str, victim: Instance) -> Plan:
+def planned(hosts: Hosts, kind: str, victim: Instance) -> FaultPlan:
     fault = faults.find(kind)
     options = faults.options(kind, {"every": 2} if kind == "crash-loop" else {})
     aim = Aim(victim, hosts.cluster.topology, options, fault=f"e2e-{kind}-1")

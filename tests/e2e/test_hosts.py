@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from rmqops.operations import health
+from rmqops.operations.observe import health
 from rmqops.remoting.client import Client
 from tests.support.clusters import Cluster, must
 from tests.support.drilling import findings

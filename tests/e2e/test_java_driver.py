@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from rmqops.chaos.history import parse_line
-from rmqops.chaos.load import Load
-from rmqops.chaos.recorder import FILE, Recorder
-from rmqops.chaos.workload import java
-from rmqops.chaos.workload.drivers import Driver, Native
-from rmqops.chaos.workload.settings import ProducerSettings, key_of
+from rmqops.chaos.history.reader import parse_line
+from rmqops.chaos.history.recorder import FILE, Recorder
+from rmqops.chaos.load.clients import java
+from rmqops.chaos.load.clients.drivers import Driver, Native
+from rmqops.chaos.load.clients.settings import ProducerSettings, key_of
+from rmqops.chaos.load.workers import Workers
 from rmqops.model.history import Event
 from rmqops.remoting.codec import Frame
 from rmqops.remoting.codes import RequestCode
@@ -82,7 +82,7 @@ class Broker:
         return reply(request, code, remark=remark)
 
 
-async def outcomes(driver: Driver, directory: Path) -> tuple[list[Event], Load]:
+async def outcomes(driver: Driver, directory: Path) -> tuple[list[Event], Workers]:
     """Send until every answer was given, and return what became of the first messages, in order."""
     broker, wanted = Broker(), len(ANSWERS) + 2
     async with peer(broker.answer) as running:
@@ -91,7 +91,7 @@ async def outcomes(driver: Driver, directory: Path) -> tuple[list[Event], Load]:
             told = ProducerSettings(
                 "producer-1", "p1", recorder.epoch, "drill", (running.address,), rate=10, size=64
             )
-            load = Load(recorder, driver)
+            load = Workers(recorder, driver)
             await load.start([told])
             (worker,) = load.workers
             try:

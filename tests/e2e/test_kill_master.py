@@ -15,12 +15,14 @@ from pathlib import Path
 import pytest
 
 from rmqops.chaos import drill as drills
-from rmqops.chaos import healing, journal, runner
-from rmqops.chaos.verdict import Verdict
+from rmqops.chaos.load import settings
+from rmqops.chaos.run import heal, journal, runner
+from rmqops.chaos.verdicts.verdict import Verdict
 from rmqops.errors import HealFailed
 from rmqops.model.commands import Command, Result
 from rmqops.model.topology import Reachable
-from rmqops.operations import health, topics
+from rmqops.operations.observe import health
+from rmqops.operations.topics import topics
 from rmqops.remoting.admin import Admin
 from rmqops.remoting.client import Client
 from rmqops.transport.local import LocalTransport
@@ -46,9 +48,9 @@ def _healthy(request: pytest.FixtureRequest) -> Iterator[None]:
 
 def traces(cluster: Cluster) -> list[str]:
     """Return what a drill has left behind: armed heals, their processes, processes of the load."""
-    found = [f"{instance.name}: {fault} armed" for instance, fault in healing.armed(cluster.topology)]
+    found = [f"{instance.name}: {fault} armed" for instance, fault in heal.armed(cluster.topology)]
     found += [str(path) for path in cluster.base.glob("instances/*/heals")]
-    marks = (f"-Drmqops.heal={cluster.base}".encode(), b"rmqops.chaos.workload.native")
+    marks = (f"-Drmqops.heal={cluster.base}".encode(), b"rmqops.chaos.load.clients.native")
     mine = cluster.topology.nameservers[0].address.encode()
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
@@ -190,7 +192,7 @@ def attempt(
     """Run the drill with an impaired transport."""
     told: list[str] = []
     short = drills.find("kill-master").changed(
-        load=drills.Load(rate=30), times=drills.Times(before=1, hold=1, after=1, fail_over=20)
+        load=settings.Load(rate=30), times=drills.Times(before=1, hold=1, after=1, fail_over=20)
     )
     request = runner.Request(cluster.topology, short, runs, seed=7)
 
@@ -214,7 +216,7 @@ def test_a_heal_that_fails_is_told_and_its_dead_man_stays(cluster: Cluster, tmp_
     assert isinstance(done.problem, HealFailed), told
     assert done.exit_code == 7
     assert done.result.verdicts.heal_failed
-    assert [fault for _, fault in healing.armed(cluster.topology)] == [f"{done.run.name}-1-1"]
+    assert [fault for _, fault in heal.armed(cluster.topology)] == [f"{done.run.name}-1-1"]
     cluster.must("chaos", "heal", str(done.run))
 
 

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from rmqops.chaos import deadman, faults
-from rmqops.chaos.faults import Aim, Plan
+from rmqops.chaos import faults
+from rmqops.chaos.mechanisms import deadman
+from rmqops.chaos.mechanisms.plan import Aim, FaultPlan
 from rmqops.errors import RmqopsError
 from rmqops.model.commands import Command
 from rmqops.model.topology import Instance
-from rmqops.operations import health
+from rmqops.operations.observe import health
 from rmqops.transport.base import transport_for
 from tests.support.clusters import Cluster
 from tests.support.drilling import SHORT, STRUCK, drill, findings, settled, the_run, victim
@@ -147,7 +148,7 @@ def test_a_rebooted_host_that_rmqops_has_left_is_healed(hosts: Hosts, alone: int
     must(struck, plan.healed)
 
 
-def came_back(instance: Instance, plan: Plan) -> bool:
+def came_back(instance: Instance, plan: FaultPlan) -> bool:
     """Tell whether a host has been rebooted; one that is away has not."""
     try:
         return transport_for(instance).run(plan.verify).ok

@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from rmqops.model.topology import Instance
-from rmqops.operations import waiting
 from rmqops.remoting.admin import Admin
 from rmqops.remoting.client import Client
 from rmqops.remoting.consumer import Consumer
@@ -19,6 +18,7 @@ from rmqops.remoting.messages import Message
 from rmqops.remoting.outcomes import Acknowledged
 from rmqops.remoting.producer import Producer
 from rmqops.remoting.routes import WriteQueue
+from rmqops.system import waiting
 from tests.support.clusters import Cluster, classic_inventory
 
 pytestmark = pytest.mark.e2e

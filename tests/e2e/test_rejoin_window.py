@@ -21,7 +21,7 @@ import pytest
 
 from rmqops.errors import RemotingError
 from rmqops.model.topology import Topology
-from rmqops.operations import health
+from rmqops.operations.observe import health
 from rmqops.remoting.admin import Admin
 from rmqops.remoting.client import Client
 from tests.support.clusters import Cluster, dledger_inventory

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rmqops.chaos.report import write_reports
-from rmqops.chaos.verdict import Verdict
+from rmqops.chaos.verdicts.verdict import Verdict
 from tests.support.browser import Page, browse, find_chromium
 from tests.support.drill import END, FAULT, NAMESERVERS, NEW_MASTER, events, result, write_run
 

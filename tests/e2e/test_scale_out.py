@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 import yaml
 
-from rmqops.operations import waiting
 from rmqops.remoting.client import Client
 from rmqops.remoting.group_admin import GroupAdmin
 from rmqops.remoting.messages import Message
 from rmqops.remoting.outcomes import Acknowledged, Outcome
 from rmqops.remoting.producer import Producer
+from rmqops.system import waiting
 from tests.support.clusters import Cluster, dledger_inventory, must
 from tests.support.official import official
 

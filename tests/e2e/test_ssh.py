@@ -20,7 +20,7 @@ from rmqops.model.commands import Command
 from rmqops.model.topology import Value
 from rmqops.transport import connections, destination, hostkeys, login
 from rmqops.transport.base import transport_for
-from rmqops.transport.hands import Hands
+from rmqops.transport.hands import BaseTransport
 from rmqops.transport.ssh import SshTransport
 from tests.support.sshd import Sshd, sshd
 
@@ -42,7 +42,7 @@ def _afresh(request: pytest.FixtureRequest) -> Iterator[None]:
     destination._resolve.cache_clear()
 
 
-def reach(host: Sshd, **changes: Value) -> Hands:
+def reach(host: Sshd, **changes: Value) -> BaseTransport:
     transport = transport_for(host.instance(**changes))
     assert isinstance(transport, SshTransport)
     return transport

@@ -21,7 +21,7 @@ import pytest
 import yaml
 
 from rmqops.errors import OperationFailed
-from rmqops.operations import playbook
+from rmqops.operations.change import playbook
 from tests.support.clusters import Done, rmqops
 from tests.support.sshd import Sshd, sshd
 

@@ -6,10 +6,10 @@ import time
 
 import pytest
 
-from rmqops.chaos.readback import Reader
+from rmqops.chaos.run.readback import Reader
 from rmqops.model.history import BATCH, Batch, Event
 from rmqops.model.topology import Group, Topology
-from rmqops.operations import topics
+from rmqops.operations.topics import topics
 from rmqops.remoting.admin import Admin
 from rmqops.remoting.client import Client
 from rmqops.remoting.messages import Message

@@ -11,7 +11,8 @@ import pytest
 
 from rmqops.errors import OperationFailed
 from rmqops.model.topology import Instance
-from rmqops.operations import inventories, trees
+from rmqops.operations import inventories
+from rmqops.operations.plan import trees
 from rmqops.render import files
 from tests.support.modules import role_module
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from rmqops.operations import canary, health
+from rmqops.operations.observe import canary, health
 from tests.support.clusters import Cluster
 from tests.support.drilling import HOST_STATE, SETTLE, STEPS, killed_at, the_run, trial
 from tests.support.lab import LabUp
@@ -89,7 +89,7 @@ def hosts(lab: Callable[..., LabUp], tmp_path_factory: pytest.TempPathFactory) -
 @pytest.mark.parametrize("step", STEPS, ids="-".join)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_killed_drill_leaves_nothing(hosts: Hosts, tmp_path: Path, fault: str, step: tuple[str, str]) -> None:
-    canary.sing(hosts.cluster.topology, health.wait(hosts.cluster.topology))
+    canary.send_and_read_back(hosts.cluster.topology, health.wait(hosts.cluster.topology))
     hosts.level()
     deadline = DEADLINES.get(fault, 12)
     before, runs = hosts.states(), tmp_path / "runs"

@@ -9,7 +9,7 @@ from itertools import permutations
 
 import pytest
 
-from rmqops.operations import health
+from rmqops.operations.observe import health
 from rmqops.remoting.client import Client
 from rmqops.remoting.messages import Message
 from rmqops.remoting.outcomes import Acknowledged, Outcome

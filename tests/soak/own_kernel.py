@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from rmqops.operations import health
+from rmqops.operations.observe import health
 from tests.support import machine
 from tests.support.clusters import Cluster
 from tests.support.drilling import HOST_STATE, SHORT, STEPS, killed_at, the_run, trial

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from rmqops.chaos.result import Result, write_result
-from rmqops.chaos.verdict import CheckResult, Counts, Evidence, FaultRecord, Verdict, Verdicts, overall
+from rmqops.chaos.history.fault_records import FaultRecord
+from rmqops.chaos.report.result import Result, write_result
+from rmqops.chaos.verdicts.verdict import CheckResult, Counts, Evidence, Verdict, Verdicts, overall
 from rmqops.model.history import Event, Type
 
 ADDRESSES = ("127.0.0.1:10911", "127.0.0.1:10921", "127.0.0.1:10931")

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import yaml
 
-from rmqops.chaos import journal
-from rmqops.operations import health
+from rmqops.chaos.run import journal
+from rmqops.operations.observe import health
 from tests.support.clusters import Cluster
 
 SHORT = ("--rate", "30", "--duration", "6", "--seed", "7")

@@ -6,14 +6,14 @@ beyond the queue dropped; what they send to it is not held up, and neither is wh
 
 from __future__ import annotations
 
-from rmqops.chaos import packets, shaping
-from rmqops.chaos.faults import Aim, Option, Plan
+from rmqops.chaos.mechanisms import packet_filter, traffic_control
+from rmqops.chaos.mechanisms.plan import Aim, FaultPlan, Option
 from rmqops.model.commands import Command
 
 SUMMARY = "what the host sends to its peers has to share few kbit/s; healed by taking the limit away"
 OPTIONS = {
     "kbit": Option(256, "kbit a second, for all peers together", low=8, high=10_000_000),
-    "peers": shaping.PEERS,
+    "peers": traffic_control.PEERS,
 }
 QUEUE_SECONDS = 0.5
 """How much the queue holds, in seconds of the rate; at least two of the largest packets, 128 KiB."""
@@ -21,7 +21,7 @@ QUEUE_SECONDS = 0.5
 # $1 handle, $2 a peer, $3 tries. Something has passed, and something had to wait; where there is a ping, a few
 # of them are sent, for a slave without load has hardly anything to say.
 _VERIFY = (
-    shaping.OWNED
+    traffic_control.OWNED
     + """
 seen() {
   dev=$(owned "$1") && [ -n "$dev" ] || return 1
@@ -43,18 +43,18 @@ done
 
 def requires(aim: Aim) -> Command:
     """Probe for tc, for a device that nobody has shaped, and for what the kernel can."""
-    return shaping.probe(aim, "bfifo")
+    return traffic_control.probe(aim, "bfifo")
 
 
-def plan(aim: Aim, _found: str) -> Plan:
+def plan(aim: Aim, _found: str) -> FaultPlan:
     """Return the plan."""
-    kbit, seconds = aim.number("kbit"), shaping.VERIFY_SECONDS
+    kbit, seconds = aim.number("kbit"), traffic_control.VERIFY_SECONDS
     queue = max(kbit * 125 * QUEUE_SECONDS, 131_072)
-    return Plan(
-        inject=shaping.inject(aim, f"rate {kbit:.0f}kbit quantum 60000", f"bfifo limit {queue:.0f}"),
+    return FaultPlan(
+        inject=traffic_control.inject(aim, f"rate {kbit:.0f}kbit quantum 60000", f"bfifo limit {queue:.0f}"),
         verify=Command.shell(
-            _VERIFY, shaping.handle(aim), packets.peers(aim)[0], str(seconds), timeout=seconds * 4
+            _VERIFY, traffic_control.handle(aim), packet_filter.peers(aim)[0], str(seconds), timeout=seconds * 4
         ),
-        heal=shaping.heal(aim),
-        healed=shaping.healed(aim),
+        heal=traffic_control.heal(aim),
+        healed=traffic_control.healed(aim),
     )

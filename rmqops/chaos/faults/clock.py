@@ -10,7 +10,7 @@ would set the clock right meanwhile.
 
 from __future__ import annotations
 
-from rmqops.chaos.faults import Aim, Option, Plan
+from rmqops.chaos.mechanisms.plan import Aim, FaultPlan, Option
 from rmqops.errors import UsageError
 from rmqops.model.commands import Command
 
@@ -98,10 +98,10 @@ def requires(aim: Aim) -> Command:
     return Command.shell(_PROBE, _file(aim))
 
 
-def plan(aim: Aim, _found: str) -> Plan:
+def plan(aim: Aim, _found: str) -> FaultPlan:
     """Return the plan."""
     seconds, file = f"{aim.number('seconds'):g}", _file(aim)
-    return Plan(
+    return FaultPlan(
         inject=Command.shell(_INJECT, file, seconds),
         verify=Command.shell(_VERIFY, file, seconds, str(TOLERANCE)),
         heal=Command.shell(_HEAL, file, str(TOLERANCE)),

@@ -6,8 +6,8 @@ turn; nobody is stopped altogether, as they are by ``pause``, and memory and dis
 
 from __future__ import annotations
 
-from rmqops.chaos import helpers
-from rmqops.chaos.faults import Aim, Option, Plan
+from rmqops.chaos.mechanisms import stressors
+from rmqops.chaos.mechanisms.plan import Aim, FaultPlan, Option
 from rmqops.model.commands import Command
 
 SUMMARY = "busy loops take the host's processors; healed by ending them"
@@ -15,7 +15,7 @@ OPTIONS = {
     "processes": Option(
         2, "how many loops; as many as the host has processors leaves half of them", low=1, high=64
     ),
-    "bound": helpers.BOUND,
+    "bound": stressors.BOUND,
 }
 
 # $1 loops, $2 seconds. The loops are forks, so they have the mark on their command lines as well.
@@ -32,7 +32,7 @@ kill -s KILL 0
 # $1 mark, $2 loops, $3 tries. Fields 14 and 15 of a process are its time in hundredths of a second; they are
 # counted from behind the name, which may have blanks. A fifth of a second is more than starting the loops takes.
 _VERIFY = (
-    helpers.FIND
+    stressors.FIND
     + """
 used() {
   for pid in $(helpers "$1"); do sed 's/.*) //' "/proc/$pid/stat" 2> /dev/null; done \\
@@ -50,16 +50,16 @@ done
 
 def requires(aim: Aim) -> Command:
     """Probe the process; everybody may burn time."""
-    return Command.shell(helpers.PROBE, aim.instance.home)
+    return Command.shell(stressors.PROBE, aim.instance.home)
 
 
-def plan(aim: Aim, _found: str) -> Plan:
+def plan(aim: Aim, _found: str) -> FaultPlan:
     """Return the plan."""
     loops = f"{aim.number('processes'):.0f}"
-    seconds = helpers.VERIFY_SECONDS
-    return Plan(
-        inject=helpers.start(aim, _BURN, loops),
-        verify=Command.shell(_VERIFY, helpers.mark(aim), loops, str(seconds * 10), timeout=seconds * 4),
-        heal=helpers.heal(aim),
-        healed=helpers.healed(aim),
+    seconds = stressors.VERIFY_SECONDS
+    return FaultPlan(
+        inject=stressors.start(aim, _BURN, loops),
+        verify=Command.shell(_VERIFY, stressors.mark(aim), loops, str(seconds * 10), timeout=seconds * 4),
+        heal=stressors.heal(aim),
+        healed=stressors.healed(aim),
     )

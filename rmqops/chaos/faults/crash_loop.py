@@ -8,8 +8,8 @@ itself. The loop is a session of its own on the host, known by its command line 
 
 from __future__ import annotations
 
-from rmqops.chaos import marks, processes
-from rmqops.chaos.faults import Aim, Option, Plan
+from rmqops.chaos.mechanisms import process_marks, processes
+from rmqops.chaos.mechanisms.plan import Aim, FaultPlan, Option
 from rmqops.model.commands import Command
 
 SUMMARY = "kill -9 of the process every few seconds; healed by ending that and starting it again"
@@ -20,7 +20,7 @@ VERIFY_SECONDS = 60
 """How long the process may take to come back for its second death, besides twice the option."""
 
 # Prints a process of the loop $1: one that has the mark as a word of its command line, as nobody else has.
-_FIND = f"""{marks.BEARERS}
+_FIND = f"""{process_marks.BEARERS}
 loop() {{ bearers "-Drmqops.loop=$1" | head -n 1; }}
 """
 
@@ -107,14 +107,14 @@ def requires(aim: Aim) -> Command:
     return processes.probe(aim.instance)
 
 
-def plan(aim: Aim, _found: str) -> Plan:
+def plan(aim: Aim, _found: str) -> FaultPlan:
     """Return the plan; every process of the instance is a victim, whatever its id."""
     instance, every = aim.instance, aim.number("every")
     home, supervisor = instance.home, instance.supervisor
     killed, name = f"{home}/run/{aim.fault}.killed", f"{home}/{aim.fault}"
     rounds = str(int(HOUR / every))
     wait = 2 * every + VERIFY_SECONDS
-    return Plan(
+    return FaultPlan(
         inject=Command.shell(_INJECT, home, f"{every:g}", rounds, killed, supervisor, name, _LOOP),
         verify=Command.shell(_VERIFY, killed, f"{wait * 10:.0f}", timeout=wait * 3),
         heal=Command.shell(_HEAL, home, killed, name, timeout=processes.start(instance).timeout + 10),

@@ -14,8 +14,8 @@ Imitates a torn write of one log; a power cut may also tear the index, the queue
 
 from __future__ import annotations
 
-from rmqops.chaos import processes, store
-from rmqops.chaos.faults import Aim, Option, Plan
+from rmqops.chaos.mechanisms import processes, store_directory
+from rmqops.chaos.mechanisms.plan import Aim, FaultPlan, Option
 from rmqops.model.commands import Command
 
 SUMMARY = "kill -9, and the last written bytes of its log are damaged; healed by starting it again"
@@ -82,17 +82,17 @@ rm -rf -- "$2" && exec "$1/current/bin/start.sh"
 
 def requires(aim: Aim) -> Command:
     """Probe that the store is the running process's own."""
-    return store.probe(aim.instance)
+    return store_directory.probe(aim.instance)
 
 
-def plan(aim: Aim, found: str) -> Plan:
+def plan(aim: Aim, found: str) -> FaultPlan:
     """Return the plan; ``found`` is the process id."""
-    home, log = aim.instance.home, store.log(aim)
+    home, log = aim.instance.home, store_directory.log(aim)
     notes = f"{home}/run/{aim.fault}"
     rest = (log, notes, f"{aim.number('bytes'):.0f}", aim.text("how"))
-    return Plan(
+    return FaultPlan(
         inject=processes.killed(aim.instance, found.strip(), _CUT, *rest),
         verify=Command.shell(_VERIFY, home, *rest, timeout=VERIFY_SECONDS),
         heal=Command.shell(_HEAL, home, notes, timeout=processes.start(aim.instance).timeout),
-        healed=store.healed(aim.instance, notes),
+        healed=store_directory.healed(aim.instance, notes),
     )

@@ -6,8 +6,8 @@ one another, too. It needs the kernel's module ``sch_netem``, which not every ma
 
 from __future__ import annotations
 
-from rmqops.chaos import packets, shaping
-from rmqops.chaos.faults import Aim, Option, Plan
+from rmqops.chaos.mechanisms import packet_filter, traffic_control
+from rmqops.chaos.mechanisms.plan import Aim, FaultPlan, Option
 from rmqops.errors import UsageError
 from rmqops.model.commands import Command
 
@@ -17,12 +17,12 @@ OPTIONS = {
     "jitter": Option(0, "how many milliseconds more or less, at random; no more than ms", low=0, high=10_000),
     "reorder": Option(0, "how many of a hundred packets are not delayed, and so overtake the others", high=99),
     "duplicate": Option(0, "how many of a hundred packets come twice", high=99),
-    "peers": shaping.PEERS,
+    "peers": traffic_control.PEERS,
 }
 
 # $1 handle, $2 milliseconds, $3 tries, $4 seconds for one, $5 … peers. One of them answers, and that late.
 _VERIFY = (
-    shaping.OWNED
+    traffic_control.OWNED
     + """
 handle=$1 late=$2 tries=$3 patience=$4
 shift 4
@@ -50,28 +50,28 @@ def requires(aim: Aim) -> Command:
         UsageError: there would be more jitter than delay.
     """
     _words(aim)
-    probe = shaping.probe(aim, "netem")
+    probe = traffic_control.probe(aim, "netem")
     script = probe.argv[2] + 'command -v ping > /dev/null || { echo "there is no ping" >&2; exit 1; }\n'
     return Command.shell(script, *probe.argv[4:])
 
 
-def plan(aim: Aim, _found: str) -> Plan:
+def plan(aim: Aim, _found: str) -> FaultPlan:
     """Return the plan."""
     late = (aim.number("ms") - aim.number("jitter")) * 0.9
-    patience, peers = int(aim.number("ms") / 1000) + 2, packets.peers(aim)
-    return Plan(
-        inject=shaping.inject(aim, "rate 10gbit quantum 60000", _words(aim)),
+    patience, peers = int(aim.number("ms") / 1000) + 2, packet_filter.peers(aim)
+    return FaultPlan(
+        inject=traffic_control.inject(aim, "rate 10gbit quantum 60000", _words(aim)),
         verify=Command.shell(
             _VERIFY,
-            shaping.handle(aim),
+            traffic_control.handle(aim),
             f"{late:g}",
             "10",
             str(patience),
             *peers,
             timeout=12.0 * (patience + 1) * len(peers),
         ),
-        heal=shaping.heal(aim),
-        healed=shaping.healed(aim),
+        heal=traffic_control.heal(aim),
+        healed=traffic_control.healed(aim),
     )
 
 

@@ -12,8 +12,8 @@ The filler is a file in the data directory, named after the fault.
 
 from __future__ import annotations
 
-from rmqops.chaos import marks, processes
-from rmqops.chaos.faults import Aim, Option, Plan
+from rmqops.chaos.mechanisms import process_marks, processes
+from rmqops.chaos.mechanisms.plan import Aim, FaultPlan, Option
 from rmqops.model.commands import Command
 
 SUMMARY = (
@@ -107,7 +107,7 @@ done
 
 # $1 the file, $2 instance directory. A file that is still being written keeps its room when it is removed, so
 # its writers and the shell that starts them are ended first. They spell the path with a /./, unlike who heals.
-_FIND = f"""{marks.BEARERS}
+_FIND = f"""{process_marks.BEARERS}
 writers() {{
   spelled=${{1%/*}}/./${{1##*/}}
   bearers "$spelled" "of=$spelled" "of=$spelled.try"
@@ -144,14 +144,14 @@ def requires(aim: Aim) -> Command:
     return Command.shell(_PROBE, aim.instance.home, *_bounds(aim))
 
 
-def plan(aim: Aim, _found: str) -> Plan:
+def plan(aim: Aim, _found: str) -> FaultPlan:
     """Return the plan; where there is no ``fallocate`` the file is written, at 50 MiB/s or more."""
     data, leave, at_most = _bounds(aim)
     name, tries = f".rmqops-fault-{aim.fault}", str(processes.VERIFY_SECONDS * 5)
     file, writing = f"{data}/{name}", f"{data}/./{name}"
     seconds = 30 + aim.number("at_most") / 50
     start = aim.instance.number("rocketmq_start_timeout") + 30.0
-    return Plan(
+    return FaultPlan(
         inject=Command.shell(_INJECT, data, leave, at_most, writing, timeout=seconds),
         verify=Command.shell(_VERIFY, data, leave, writing, tries, timeout=60 + aim.number("leave") / 10),
         heal=Command.shell(_HEAL, file, aim.instance.home, timeout=start),

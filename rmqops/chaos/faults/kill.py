@@ -6,8 +6,8 @@ of systemd's is started again 5 s later, so a drill about the time without it as
 
 from __future__ import annotations
 
-from rmqops.chaos import processes
-from rmqops.chaos.faults import Aim, Option, Plan
+from rmqops.chaos.mechanisms import processes
+from rmqops.chaos.mechanisms.plan import Aim, FaultPlan, Option
 from rmqops.model.commands import Command
 
 SUMMARY = "kill -9 of the process; healed by starting it again"
@@ -19,10 +19,10 @@ def requires(aim: Aim) -> Command:
     return processes.probe(aim.instance)
 
 
-def plan(aim: Aim, found: str) -> Plan:
+def plan(aim: Aim, found: str) -> FaultPlan:
     """Return the plan; ``found`` is the process id."""
     pid = found.strip()
-    return Plan(
+    return FaultPlan(
         inject=processes.killed(aim.instance, pid)
         if aim.number("stay")
         else processes.signal(aim.instance, pid, "KILL"),

@@ -10,14 +10,14 @@ writing it into a pipe that nobody empties.
 
 from __future__ import annotations
 
-from rmqops.chaos import helpers
-from rmqops.chaos.faults import Aim, Option, Plan
+from rmqops.chaos.mechanisms import stressors
+from rmqops.chaos.mechanisms.plan import Aim, FaultPlan, Option
 from rmqops.model.commands import Command
 
 SUMMARY = "a process takes memory and holds it; healed by ending it"
 OPTIONS = {
     "mib": Option(256, "how many MiB are taken; 256 MiB more must be available", low=16, high=65_536),
-    "bound": helpers.BOUND,
+    "bound": stressors.BOUND,
 }
 SPARE = 256
 """MiB that stay available."""
@@ -59,7 +59,7 @@ dd if=/dev/zero bs="${1}M" count=1 iflag=fullblock 2> /dev/null | sleep "$2"
 
 # $1 mark, $2 MiB, $3 tries. The holder is in the session of the helper, which is its first process.
 _VERIFY = (
-    helpers.FIND
+    stressors.FIND
     + """
 held() {
   leader=$(helpers "$1" | head -n 1)
@@ -79,18 +79,18 @@ done
 
 def requires(aim: Aim) -> Command:
     """Probe the process, and that enough memory stays available."""
-    return Command.shell(helpers.PROBE + "shift\n" + _ROOM, aim.instance.home, _mib(aim), str(SPARE))
+    return Command.shell(stressors.PROBE + "shift\n" + _ROOM, aim.instance.home, _mib(aim), str(SPARE))
 
 
-def plan(aim: Aim, _found: str) -> Plan:
+def plan(aim: Aim, _found: str) -> FaultPlan:
     """Return the plan."""
-    seconds = helpers.VERIFY_SECONDS + aim.number("mib") / 500
-    start = helpers.start(aim, _HOLD, _mib(aim), limit=f"MemoryMax={aim.number('mib') + 64:.0f}M")
-    return Plan(
+    seconds = stressors.VERIFY_SECONDS + aim.number("mib") / 500
+    start = stressors.start(aim, _HOLD, _mib(aim), limit=f"MemoryMax={aim.number('mib') + 64:.0f}M")
+    return FaultPlan(
         inject=start,
-        verify=Command.shell(_VERIFY, helpers.mark(aim), _mib(aim), f"{seconds * 5:.0f}", timeout=seconds * 4),
-        heal=helpers.heal(aim),
-        healed=helpers.healed(aim),
+        verify=Command.shell(_VERIFY, stressors.mark(aim), _mib(aim), f"{seconds * 5:.0f}", timeout=seconds * 4),
+        heal=stressors.heal(aim),
+        healed=stressors.healed(aim),
     )
 
 

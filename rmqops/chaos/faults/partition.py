@@ -6,19 +6,19 @@ partitions drop what comes in, or what goes out, alone.
 
 from __future__ import annotations
 
-from rmqops.chaos import packets
-from rmqops.chaos.faults import Aim, Plan
+from rmqops.chaos.mechanisms import packet_filter
+from rmqops.chaos.mechanisms.plan import Aim, FaultPlan
 from rmqops.model.commands import Command
 
 SUMMARY = "packets between the host and its peers are dropped; healed by taking the rules away"
-OPTIONS = {"peers": packets.peers_option("group,namesrv"), "direction": packets.DIRECTION}
+OPTIONS = {"peers": packet_filter.peers_option("group,namesrv"), "direction": packet_filter.DIRECTION}
 
 
 def requires(aim: Aim) -> Command:
     """Probe for iptables and for peers with addresses of their own."""
-    return packets.probe(aim)
+    return packet_filter.probe(aim)
 
 
-def plan(aim: Aim, _found: str) -> Plan:
+def plan(aim: Aim, _found: str) -> FaultPlan:
     """Return the plan."""
-    return packets.plan(aim, "-j DROP")
+    return packet_filter.plan(aim, "-j DROP")

@@ -6,8 +6,8 @@ told of anything: peers find out by their own time-outs, a NameServer after 120 
 
 from __future__ import annotations
 
-from rmqops.chaos import processes
-from rmqops.chaos.faults import Aim, Option, Plan
+from rmqops.chaos.mechanisms import processes
+from rmqops.chaos.mechanisms.plan import Aim, FaultPlan, Option
 from rmqops.model.commands import Command
 
 SUMMARY = "STOP to the process, its sockets stay open; healed by CONT"
@@ -54,10 +54,10 @@ def requires(aim: Aim) -> Command:
     return processes.probe(aim.instance)
 
 
-def plan(aim: Aim, found: str) -> Plan:
+def plan(aim: Aim, found: str) -> FaultPlan:
     """Return the plan; ``found`` is the process id."""
     pid, tries = found.strip(), str(processes.VERIFY_SECONDS * 100)
-    return Plan(
+    return FaultPlan(
         inject=processes.signal(aim.instance, pid, "STOP"),
         verify=Command.shell(_VERIFY, pid, tries, timeout=processes.VERIFY_SECONDS * 4),
         heal=Command.shell(_HEAL, aim.instance.home, timeout=processes.start(aim.instance).timeout),

@@ -12,8 +12,8 @@ written to. Where the process has no namespace of its own the mount is the host'
 
 from __future__ import annotations
 
-from rmqops.chaos import processes, store
-from rmqops.chaos.faults import Aim, Option, Plan
+from rmqops.chaos.mechanisms import processes, store_directory
+from rmqops.chaos.mechanisms.plan import Aim, FaultPlan, Option
 from rmqops.model.commands import Command
 
 SUMMARY = "whatever the broker opens in its store from now on is read-only; healed by unmounting"
@@ -104,18 +104,22 @@ pid=$("$1/current/bin/pid.sh") || { echo "$1 does not run" >&2; exit 1; }
 
 def requires(aim: Aim) -> Command:
     """Probe for the right to mount, and that the store is the running process's own."""
-    home, directory = aim.instance.home, store.directory(aim.instance)
-    proof = store.probe(aim.instance).argv[2]
+    home, directory = aim.instance.home, store_directory.directory(aim.instance)
+    proof = store_directory.probe(aim.instance).argv[2]
     return Command.shell(
         'sh -c "$3" rmqops "$1" "$2" && sh -c "$4" rmqops "$1" "$2"', home, directory, _PROBE, proof
     )
 
 
-def plan(aim: Aim, found: str) -> Plan:
+def plan(aim: Aim, found: str) -> FaultPlan:
     """Return the plan; ``found`` is the process id."""
     instance, pid = aim.instance, found.strip()
-    home, directory, note = instance.home, store.directory(instance), f"{instance.home}/run/{aim.fault}.read-only"
-    return Plan(
+    home, directory, note = (
+        instance.home,
+        store_directory.directory(instance),
+        f"{instance.home}/run/{aim.fault}.read-only",
+    )
+    return FaultPlan(
         inject=Command.shell(_INJECT, home, directory, pid, note),
         verify=Command.shell(_VERIFY, home, directory, pid, note, f"probe-{aim.fault}", timeout=VERIFY_SECONDS),
         heal=Command.shell(_HEAL, home, directory, note, timeout=processes.start(instance).timeout + 10),

@@ -12,8 +12,8 @@ known to start again; a lab's are (``docs/lab.md``). A host that does not come b
 
 from __future__ import annotations
 
-from rmqops.chaos import deadman
-from rmqops.chaos.faults import Aim, Option, Plan
+from rmqops.chaos.mechanisms import deadman
+from rmqops.chaos.mechanisms.plan import Aim, FaultPlan, Option
 from rmqops.model.commands import Command
 
 SUMMARY = "the host is rebooted; healed by waiting for it, and by starting what does not come back by itself"
@@ -120,12 +120,12 @@ def requires(aim: Aim) -> Command:
     return Command.shell(_PROBE, home, f"rocketmq-{name}.service", _forbidden(aim), _unit(aim))
 
 
-def plan(aim: Aim, found: str) -> Plan:
+def plan(aim: Aim, found: str) -> FaultPlan:
     """Return the plan; ``found`` is the boot before."""
     instance, unit = aim.instance, _unit(aim)
     seconds = instance.number("rocketmq_stop_timeout") + 30.0
     alone = f"{aim.number('alone'):.0f}"
-    return Plan(
+    return FaultPlan(
         inject=Command.shell(
             _INJECT, instance.home, unit, aim.fault, alone, _SLEEPER, str(DELAY), str(deadman.TRIES)
         ),

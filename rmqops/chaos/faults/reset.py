@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from rmqops.chaos import packets
-from rmqops.chaos.faults import Aim, Plan
+from rmqops.chaos.mechanisms import packet_filter
+from rmqops.chaos.mechanisms.plan import Aim, FaultPlan
 from rmqops.model.commands import Command
 
 SUMMARY = "TCP connections between the host and its peers are reset; healed by taking the rules away"
-OPTIONS = {"peers": packets.peers_option("clients"), "direction": packets.DIRECTION}
+OPTIONS = {"peers": packet_filter.peers_option("clients"), "direction": packet_filter.DIRECTION}
 
 
 def requires(aim: Aim) -> Command:
     """Probe for iptables and for peers with addresses of their own."""
-    return packets.probe(aim)
+    return packet_filter.probe(aim)
 
 
-def plan(aim: Aim, _found: str) -> Plan:
+def plan(aim: Aim, _found: str) -> FaultPlan:
     """Return the plan."""
-    return packets.plan(aim, "-p tcp -j REJECT --reject-with tcp-reset")
+    return packet_filter.plan(aim, "-p tcp -j REJECT --reject-with tcp-reset")

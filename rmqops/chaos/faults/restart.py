@@ -6,8 +6,8 @@ involved, and nothing of its configuration changes.
 
 from __future__ import annotations
 
-from rmqops.chaos import processes
-from rmqops.chaos.faults import Aim, Option, Plan
+from rmqops.chaos.mechanisms import processes
+from rmqops.chaos.mechanisms.plan import Aim, FaultPlan, Option
 from rmqops.model.commands import Command
 
 SUMMARY = "stop.sh and start.sh, one after the other; nothing is left to heal where the start succeeds"
@@ -28,11 +28,11 @@ def requires(aim: Aim) -> Command:
     return processes.probe(aim.instance)
 
 
-def plan(aim: Aim, found: str) -> Plan:
+def plan(aim: Aim, found: str) -> FaultPlan:
     """Return the plan; ``found`` is the process id."""
     home, start = aim.instance.home, processes.start(aim.instance)
     seconds = start.timeout + aim.instance.number("rocketmq_stop_timeout") + 10
-    return Plan(
+    return FaultPlan(
         inject=Command.shell(_RESTART, home, timeout=seconds),
         verify=Command.shell(_VERIFY, home, found.strip()),
         heal=start,

@@ -13,8 +13,8 @@ mount namespace that is gone with each command, so that it need not be mounted o
 
 from __future__ import annotations
 
-from rmqops.chaos import processes, store
-from rmqops.chaos.faults import Aim, Option, Plan
+from rmqops.chaos.mechanisms import processes, store_directory
+from rmqops.chaos.mechanisms.plan import Aim, FaultPlan, Option
 from rmqops.model.commands import Command
 
 SUMMARY = "what the broker flushes to its disk has to share few KiB a second; healed by taking the limit away"
@@ -148,21 +148,21 @@ _FOUND = _TOOLS + 'pid=$(sh -c "$4" rmqops "$1" "$2") && echo "$pid $(path "$pid
 
 def requires(aim: Aim) -> Command:
     """Probe for a limit that kernel and disk can have, and for the store; prints the pid and its cgroup."""
-    where, proof = store.directory(aim.instance), store.probe(aim.instance).argv[2]
+    where, proof = store_directory.directory(aim.instance), store_directory.probe(aim.instance).argv[2]
     return _unshared(_PROBE, aim, where, _group(aim), proof, then=_FOUND)
 
 
-def plan(aim: Aim, found: str) -> Plan:
+def plan(aim: Aim, found: str) -> FaultPlan:
     """Return the plan; ``found`` is the process id, and where in the hierarchy the process is."""
     pid, path = found.strip().split(" ", 1)
-    where, group, kib = store.directory(aim.instance), _group(aim), aim.number("kib")
+    where, group, kib = store_directory.directory(aim.instance), _group(aim), aim.number("kib")
     file = f"{where}/.rmqops-fault-{aim.fault}"
     size, least = f"{kib * SECONDS:.0f}", f"{SECONDS * 500}"
     limit = (where, group, pid, f"{kib * 1024:.0f}", path)
     start = processes.start(aim.instance).timeout
     runs = '"$1/current/bin/pid.sh"'
     started = f'{runs} || "$1/current/bin/start.sh"'
-    return Plan(
+    return FaultPlan(
         inject=_unshared(_INJECT, aim, *limit),
         verify=_unshared(_VERIFY, aim, *limit, file, size, least, timeout=60),
         heal=_unshared(_HEAL, aim, where, group, file, path, then=started, timeout=start),

@@ -5,8 +5,8 @@ A broker flushes its store and takes itself out of every NameServer's route befo
 
 from __future__ import annotations
 
-from rmqops.chaos import processes
-from rmqops.chaos.faults import Aim, Option, Plan
+from rmqops.chaos.mechanisms import processes
+from rmqops.chaos.mechanisms.plan import Aim, FaultPlan, Option
 from rmqops.model.commands import Command
 
 SUMMARY = "TERM to the process, which ends in order; healed by starting it again"
@@ -18,10 +18,10 @@ def requires(aim: Aim) -> Command:
     return processes.probe(aim.instance)
 
 
-def plan(aim: Aim, found: str) -> Plan:
+def plan(aim: Aim, found: str) -> FaultPlan:
     """Return the plan; ``found`` is the process id."""
     pid = found.strip()
-    return Plan(
+    return FaultPlan(
         inject=processes.signal(aim.instance, pid, "TERM"),
         verify=processes.gone(aim.instance, pid, aim.instance.number("rocketmq_stop_timeout")),
         heal=processes.start(aim.instance),

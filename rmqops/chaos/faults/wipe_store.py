@@ -11,8 +11,8 @@ no time, and then removed, so that one who starts the broker too early does not 
 
 from __future__ import annotations
 
-from rmqops.chaos import processes, store
-from rmqops.chaos.faults import Aim, Option, Plan
+from rmqops.chaos.mechanisms import processes, store_directory
+from rmqops.chaos.mechanisms.plan import Aim, FaultPlan, Option
 from rmqops.model.commands import Command
 
 SUMMARY = "kill -9, and all that the store holds is removed; healed by starting it, empty, again"
@@ -45,16 +45,16 @@ rm -rf --one-file-system -- "$2" && exec "$1/current/bin/start.sh"
 
 def requires(aim: Aim) -> Command:
     """Probe that the store is the running process's own."""
-    return store.probe(aim.instance)
+    return store_directory.probe(aim.instance)
 
 
-def plan(aim: Aim, found: str) -> Plan:
+def plan(aim: Aim, found: str) -> FaultPlan:
     """Return the plan; ``found`` is the process id."""
-    home, directory = aim.instance.home, store.directory(aim.instance)
+    home, directory = aim.instance.home, store_directory.directory(aim.instance)
     aside = f"{directory}/wiped-{aim.fault}"
-    return Plan(
+    return FaultPlan(
         inject=processes.killed(aim.instance, found.strip(), _WIPE, directory, aside),
         verify=Command.shell(_VERIFY, home, directory, timeout=VERIFY_SECONDS),
         heal=Command.shell(_HEAL, home, aside, timeout=processes.start(aim.instance).timeout + 60),
-        healed=store.healed(aim.instance, aside),
+        healed=store_directory.healed(aim.instance, aside),
     )

@@ -20,11 +20,11 @@ from markupsafe import Markup
 
 from rmqops import __version__
 from rmqops.chaos.report import words
-from rmqops.chaos.report.lanes import Group
+from rmqops.chaos.report.lanes import GroupLanes
 from rmqops.chaos.report.moments import MOMENT_LIMIT, moments
+from rmqops.chaos.report.result import Result
 from rmqops.chaos.report.timeline import Level, Timeline
-from rmqops.chaos.result import Result
-from rmqops.chaos.verdict import Evidence
+from rmqops.chaos.verdicts.verdict import Evidence
 
 SCRIPTS = ("scales.js", "drawing.js", "moving.js")
 
@@ -168,7 +168,7 @@ def _level(level: Level) -> dict[str, object]:
     return {name: getattr(level, name) for name in Level.__dataclass_fields__}
 
 
-def _group(group: Group, timeline: Timeline) -> dict[str, object]:
+def _group(group: GroupLanes, timeline: Timeline) -> dict[str, object]:
     return {
         "name": group.name,
         "members": [

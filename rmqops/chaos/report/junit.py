@@ -11,8 +11,8 @@ import re
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from rmqops.chaos.report import words
-from rmqops.chaos.result import Result
-from rmqops.chaos.verdict import CheckResult, Evidence, Verdict
+from rmqops.chaos.report.result import Result
+from rmqops.chaos.verdicts.verdict import CheckResult, Evidence, Verdict
 
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that XML 1.0 cannot hold, not even escaped (section 2.2)."""

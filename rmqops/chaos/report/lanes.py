@@ -25,7 +25,7 @@ Route = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class RouteAnswer:
     """A time in which one NameServer gave the same answer; ``route`` is None when it gave none."""
 
     start: float
@@ -54,7 +54,7 @@ class Lane:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class GroupLanes:
     """A broker group: every address that any route named, in order, and a lane for each NameServer."""
 
     name: str
@@ -62,33 +62,33 @@ class Group:
     lanes: tuple[Lane, ...]
 
 
-def answers(samples: Iterable[tuple[float, Route | None]]) -> tuple[Answer, ...]:
+def answers(samples: Iterable[tuple[float, Route | None]]) -> tuple[RouteAnswer, ...]:
     """Join samples in order of time; one holds until the next, or until it is too old to believe."""
-    joined: list[Answer] = []
+    joined: list[RouteAnswer] = []
     seen = 0.0
     for t, route in samples:
         fresh = bool(joined) and t - seen <= UNSEEN
         if joined:
-            joined[-1] = Answer(joined[-1].start, t if fresh else seen, joined[-1].route)
+            joined[-1] = RouteAnswer(joined[-1].start, t if fresh else seen, joined[-1].route)
         if not (fresh and joined[-1].route == route):
-            joined.append(Answer(t, t, route))
+            joined.append(RouteAnswer(t, t, route))
         seen = t
     return tuple(joined)
 
 
-def group(name: str, told: Mapping[str, Sequence[Answer]], end: float) -> Group:
+def group(name: str, told: Mapping[str, Sequence[RouteAnswer]], end: float) -> GroupLanes:
     """Lay what each NameServer told about a group into lanes that stop at ``end`` (seconds)."""
     named = {address for given in told.values() for answer in given for address in (answer.route or {}).values()}
     addresses = tuple(sorted(named, key=_order))
     lanes = [Lane(server, _lay(given, addresses, end)) for server, given in sorted(told.items())]
-    return Group(name, addresses, tuple(lanes))
+    return GroupLanes(name, addresses, tuple(lanes))
 
 
-def _lay(given: Sequence[Answer], addresses: Sequence[str], end: float) -> tuple[Segment, ...]:
+def _lay(given: Sequence[RouteAnswer], addresses: Sequence[str], end: float) -> tuple[Segment, ...]:
     """Write answers in letters; the last one holds to the end of the drill if it is fresh enough."""
     shown = [answer for answer in given if answer.start < end]
     if shown and end - shown[-1].end <= UNSEEN:
-        shown[-1] = Answer(shown[-1].start, end, shown[-1].route)
+        shown[-1] = RouteAnswer(shown[-1].start, end, shown[-1].route)
     return _bounded(
         [Segment(each.start, min(each.end, end), _state(each.route, addresses)) for each in shown], end
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from rmqops.chaos.report.lanes import NO_ANSWER, Group, Lane
+from rmqops.chaos.report.lanes import NO_ANSWER, GroupLanes, Lane
 from rmqops.chaos.report.timeline import Milestone, Timeline
 
 MOMENT_LIMIT = 150
@@ -56,7 +56,7 @@ _DEEDS = {
 }
 
 
-def _changes(group: Group, lane: Lane, names: dict[str, str]) -> Iterator[Moment]:
+def _changes(group: GroupLanes, lane: Lane, names: dict[str, str]) -> Iterator[Moment]:
     members = [names.get(address, address) for address in group.addresses]
     before: str | None = None
     for segment in lane.segments:

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 
-from rmqops.chaos.comparison import Row, Spread
 from rmqops.chaos.report import html
-from rmqops.chaos.verdict import Verdict
+from rmqops.chaos.report.comparison import RtoSpread, RunRow
+from rmqops.chaos.verdicts.verdict import Verdict
 
 
-def render(rows: Sequence[Row], spreads: Sequence[Spread], reports: Mapping[str, str]) -> str:
+def render(rows: Sequence[RunRow], spreads: Sequence[RtoSpread], reports: Mapping[str, str]) -> str:
     """Return the page.
 
     Args:

@@ -98,7 +98,7 @@ class Timeline:
 
     end: float
     levels: tuple[Level, ...] = ()
-    groups: tuple[lanes.Group, ...] = ()
+    groups: tuple[lanes.GroupLanes, ...] = ()
     milestones: tuple[Milestone, ...] = ()
     errors: tuple[SendError, ...] = ()
     names: dict[str, str] = field(default_factory=dict)
@@ -223,7 +223,7 @@ def _milliseconds(seconds: float) -> float:
     return float(f"{seconds * 1000:.3g}")
 
 
-def _groups(database: DuckDBPyConnection, end: float) -> tuple[lanes.Group, ...]:
+def _groups(database: DuckDBPyConnection, end: float) -> tuple[lanes.GroupLanes, ...]:
     servers = _column(database, "select distinct process from event where op = 'route' order by 1")
     names = _column(
         database, "select distinct broker from event where op = 'route' and broker is not null order by 1"

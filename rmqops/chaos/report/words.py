@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from rmqops.chaos.result import Result
-from rmqops.chaos.verdict import CheckResult, Number, Verdict
+from rmqops.chaos.report.result import Result
+from rmqops.chaos.verdicts.verdict import CheckResult, Number, Verdict
 
 UNKNOWN = "\N{EM DASH}"
 """Stands where a figure was not measured; never a zero."""
@@ -32,7 +32,7 @@ SIGNS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class RtoStep:
     """One part of an RTO: when it was reached and when the part before it was, in milliseconds from the fault.
 
     ``at`` is None when it was not reached.
@@ -113,14 +113,14 @@ def figures(result: Result) -> tuple[Figure, ...]:
     )
 
 
-def rto_steps(result: Result) -> tuple[Step, ...]:
+def rto_steps(result: Result) -> tuple[RtoStep, ...]:
     """Return the parts of the RTO in the order of the contract; empty when availability was not measured."""
     numbers = next((check.numbers for check in result.verdicts.results if check.name == AVAILABILITY), {})
     steps = []
     before = 0.0
     for name, label, meaning in RTO_STEPS:
         at = _milliseconds(numbers.get(name))
-        steps.append(Step(label, meaning, at, before if at is None else min(before, at)))
+        steps.append(RtoStep(label, meaning, at, before if at is None else min(before, at)))
         before = max(before, at or 0)
     return tuple(steps) if before else ()
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from rmqops.chaos.result import read_result
-from rmqops.errors import OperationFailed
+from rmqops.chaos.report.result import read_result
+from rmqops.system.files import write_whole
 
 HTML = "report.html"
 JUNIT = "junit.xml"
@@ -36,25 +34,6 @@ def write_reports(run_directory: Path) -> ReportPaths:
 
     result = read_result(run_directory)
     paths = ReportPaths(run_directory / HTML, run_directory / JUNIT)
-    replace(paths.junit, junit.render(result))
-    replace(paths.html, html.render(result, read_timeline(run_directory)))
+    write_whole(paths.junit, junit.render(result))
+    write_whole(paths.html, html.render(result, read_timeline(run_directory)))
     return paths
-
-
-def replace(target: Path, text: str) -> None:
-    """Write a file whole or not at all, in the place of one that is there.
-
-    Raises:
-        OperationFailed: it cannot be written.
-    """
-    partial = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        partial.write_text(text, encoding="utf-8", errors="replace")
-        partial.replace(target)
-    except OSError as error:
-        raise OperationFailed(
-            f"{target} could not be written: {error.strerror or error}", remedy="name a file where one can be made"
-        ) from error
-    finally:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)

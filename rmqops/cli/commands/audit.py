@@ -22,7 +22,7 @@ def command(
 
     A run that is `running` and has long ended was killed.
     """
-    from rmqops.operations import audit
+    from rmqops.operations.change import audit
 
     found = [entry for entry in audit.entries() if cluster in {None, entry.cluster} and run in {None, entry.id}]
     if run is not None:

@@ -33,7 +33,7 @@ def command(
     then its processors are busy and the brokers' are not. `rmqops size --figures` takes the JSON.
     """
     from rmqops.chaos import bench
-    from rmqops.chaos.drill import Load
+    from rmqops.chaos.load.settings import Load
     from rmqops.cli import drilling
     from rmqops.operations import inventories
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rmqops.model.topology import Topology
-    from rmqops.operations.check import Report, Row
+    from rmqops.operations.check.check import CheckReport, ProbeResult
 
 _MARKS = {
     "failed": "[red]failed[/]",
@@ -43,7 +43,8 @@ def command(
     Each finding comes with host, probe, what was found, what is wanted and the remedy (docs/check.md). Exits
     with 0 when nothing failed, warnings or not, and with 4 when something failed or could not be found out.
     """
-    from rmqops.operations import check, inventories
+    from rmqops.operations import inventories
+    from rmqops.operations.check import check
 
     loaded = inventories.load(inventory)
     if loaded.placeholders:
@@ -68,9 +69,10 @@ def command(
     return 0 if report.passed else PreflightFailed.exit_code
 
 
-def _apply(topology: Topology, report: Report, forks: int, yes: bool) -> Report:
+def _apply(topology: Topology, report: CheckReport, forks: int, yes: bool) -> CheckReport:
     """Mend after asking, say what was done, and look again."""
-    from rmqops.operations import audit, check, lock
+    from rmqops.operations.change import audit, lock
+    from rmqops.operations.check import check
 
     rows = [[offer.machine.name, offer.probe, offer.mend.summary] for offer in report.offers]
     output.table("what --apply changes", ["host", "probe", "change"], rows, stderr=True)
@@ -83,7 +85,7 @@ def _apply(topology: Topology, report: Report, forks: int, yes: bool) -> Report:
     return check.check(topology, forks=forks)
 
 
-def _show(report: Report, verbose: bool) -> None:
+def _show(report: CheckReport, verbose: bool) -> None:
     shown = [row for row in report.rows if verbose or row.finding.severity != "ok"]
     if shown:
         columns = ["", "host", "probe", "found", "wanted", "remedy"]
@@ -102,7 +104,7 @@ def _show(report: Report, verbose: bool) -> None:
     output.result(f"{report.cluster} is {verdict}{f': {counts}' if counts else ''}")
 
 
-def _lines(report: Report, rows: Sequence[Row]) -> list[list[str]]:
+def _lines(report: CheckReport, rows: Sequence[ProbeResult]) -> list[list[str]]:
     """Return the lines of the table, worst first; what several machines have in common is one line."""
     from rich.markup import escape
 

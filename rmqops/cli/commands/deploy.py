@@ -24,13 +24,13 @@ def command(
 
     Deploying again changes nothing and says so; a dead instance is started again.
     """
-    from rmqops.operations import deploy, lifecycle
+    from rmqops.operations.change import deploy
 
     topology, artifact = deploying.ready(
         inventory, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass
     )
     with changing("deploy", topology) as (shown, entry):
-        todo = deploy.prepare(topology, lifecycle.chosen(topology, limit or []), artifact)
+        todo = deploy.prepare(topology, topology.select(limit or []), artifact)
         entry.plan = [f"{change.instance.name}: {deploying.words(change)}" for change in todo.needed]
         if todo.needed:
             deploying.show("deploy", topology, todo)

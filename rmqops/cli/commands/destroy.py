@@ -23,7 +23,8 @@ def command(
     ask_become_pass: AskBecomePass = False,
 ) -> None:
     """Stop a cluster and remove what a deploy made; the messages stay unless --data is given."""
-    from rmqops.operations import destroy, inventories
+    from rmqops.operations import inventories
+    from rmqops.operations.change import destroy
 
     topology = inventories.load(inventory).topology
     what = "and ALL ITS MESSAGES" if data else "(its messages stay)"

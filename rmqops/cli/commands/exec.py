@@ -12,7 +12,7 @@ from rmqops.cli.rest import Rest
 from rmqops.errors import UsageError
 
 if TYPE_CHECKING:
-    from rmqops.operations.streams import End
+    from rmqops.operations.hosts.streams import End
 
 parser = Rest
 """What reads its command line."""
@@ -39,8 +39,10 @@ def command(
     For a named instance its environment holds RMQOPS_INSTANCE, RMQOPS_INSTANCE_DIR and RMQOPS_LOG_DIR. Exit code 1
     when it did not exit with 0 on every host; Ctrl-C ends it on all of them.
     """
-    from rmqops.operations import audit, execute, inventories
-    from rmqops.operations.streams import End, Line, Streams
+    from rmqops.operations import inventories
+    from rmqops.operations.change import audit
+    from rmqops.operations.hosts import execute
+    from rmqops.operations.hosts.streams import End, Line, Streams
 
     argv = Rest.of(context)
     if not argv:

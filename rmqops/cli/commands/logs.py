@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rmqops.model.topology import Instance
-    from rmqops.operations.logs import Line
+    from rmqops.operations.hosts.logs import LogLine
 
 
 def command(
@@ -35,10 +35,11 @@ def command(
     The logs are console.log and namesrv.log or broker.log unless others are named. With --follow all hosts are
     followed at once, also over a rotation; Ctrl-C ends that on the hosts too, and the exit code is 130.
     """
-    from rmqops.operations import inventories, lifecycle, logs
+    from rmqops.operations import inventories
+    from rmqops.operations.hosts import logs
 
     topology = inventories.load(inventory).topology
-    chosen = lifecycle.chosen(topology, instances or [])
+    chosen = topology.select(instances or [])
     names = file or []
     width = max(len(f"{item.name} {name}") for item in chosen for name in logs.files(item, names))
     hosts.prepare(topology, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
@@ -56,8 +57,8 @@ def command(
 
 def _follow(chosen: Sequence[Instance], names: Sequence[str], lines: int, width: int) -> int:
     """Show lines until Ctrl-C; when a host is lost the others go on."""
-    from rmqops.operations import logs
-    from rmqops.operations.streams import End, Streams
+    from rmqops.operations.hosts import logs
+    from rmqops.operations.hosts.streams import End, Streams
 
     jobs = logs.follow(chosen, names, lines)
     with Streams(jobs, forks=len(jobs)) as streams:
@@ -71,6 +72,6 @@ def _follow(chosen: Sequence[Instance], names: Sequence[str], lines: int, width:
     return 1
 
 
-def _show(line: Line, width: int) -> None:
+def _show(line: LogLine, width: int) -> None:
     where = f"{line.instance} {line.file}"
     output.result(f"{where:<{width}} | {line.text}")

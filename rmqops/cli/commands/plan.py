@@ -12,7 +12,7 @@ from rmqops.cli.options import AcceptNewHostKeys, AskBecomePass, Inventory, Json
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from rmqops.operations.plan import Plan
+    from rmqops.operations.plan.plan import Plan
 
 
 def command(
@@ -30,7 +30,9 @@ def command(
 
     A restart is one instance at a time, followers before their master, healthy between one and the next.
     """
-    from rmqops.operations import answers, differences, drift, inventories, lifecycle, plan
+    from rmqops.operations import inventories
+    from rmqops.operations.observe import settings_in_force
+    from rmqops.operations.plan import differences, drift, plan
     from rmqops.source.cache import find_artifact
 
     topology = inventories.load(inventory).topology
@@ -39,12 +41,12 @@ def command(
     runtime = artifact.runtime if artifact else None
     found = plan.plan(
         topology,
-        lifecycle.chosen(topology, limit or []),
+        topology.select(limit or []),
         artifact.name if artifact else None,
         runtime.name if runtime else None,
     )
     diffs = differences.differences(found.changes)
-    live = answers.settings(topology)
+    live = settings_in_force.settings(topology)
     drifts = {
         change.instance.name: [
             *change.drift,

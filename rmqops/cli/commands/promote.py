@@ -12,7 +12,7 @@ from rmqops.cli.changes import changing
 from rmqops.cli.options import AcceptNewHostKeys, AskBecomePass, Inventory, Json
 
 if TYPE_CHECKING:
-    from rmqops.operations.promote import Todo
+    from rmqops.operations.change.promote import PromotionPlan
 
 
 def command(
@@ -47,7 +47,8 @@ def command(
     becomes a slave; what only its log holds is counted, and set aside on its host. Interrupted, it is run again.
     """
     from rmqops.errors import Unsafe, UsageError
-    from rmqops.operations import inventories, promote
+    from rmqops.operations import inventories
+    from rmqops.operations.change import promote
 
     topology = inventories.load(inventory).topology
     promote.find(topology, broker)
@@ -95,7 +96,7 @@ def command(
         output.result(f"bring {slave} back as its slave: rmqops start {slave} --inventory {topology.inventory}")
 
 
-def _lines(todo: Todo, *, undo: bool) -> list[str]:
+def _lines(todo: PromotionPlan, *, undo: bool) -> list[str]:
     if not undo:
         return todo.lines()
     up, down = todo.up, todo.down
@@ -106,7 +107,7 @@ def _lines(todo: Todo, *, undo: bool) -> list[str]:
     ]
 
 
-def _show(todo: Todo, lines: list[str]) -> None:
+def _show(todo: PromotionPlan, lines: list[str]) -> None:
     output.note(f"promotion in {todo.group.name} of {todo.topology.cluster}, RocketMQ {todo.topology.version}")
     for line in lines:
         output.note(f"  {line}")

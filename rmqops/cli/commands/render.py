@@ -28,7 +28,8 @@ def command(
     INSTALL.md, that says in which order to install. They are the bytes that a deploy puts on the hosts.
     """
     from rmqops.errors import UsageError
-    from rmqops.operations import inventories, rendering
+    from rmqops.operations import inventories
+    from rmqops.operations.plan import rendering
 
     topology = inventories.load(inventory).topology
     rendered = rendering.rendered(topology, host)

@@ -16,10 +16,11 @@ def command(
     ask_become_pass: AskBecomePass = False,
 ) -> None:
     """Restart instances one at a time, followers before the master, healthy between one and the next."""
-    from rmqops.operations import inventories, lifecycle
+    from rmqops.operations import inventories
+    from rmqops.operations.change import lifecycle
 
     topology = inventories.load(inventory).topology
-    chosen = lifecycle.chosen(topology, instances or [])
+    chosen = topology.select(instances or [])
     hosts.prepare(topology, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
     with changing("restart", topology) as (shown, entry):
         entry.plan = [f"restart {instance.name}" for instance in chosen]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +15,8 @@ from rmqops.errors import Unsafe
 
 if TYPE_CHECKING:
     from rmqops.model.topology import Group, Topology
-    from rmqops.operations.scale_out import Spread
+    from rmqops.operations.change.scale_out import TopicSpread
+    from rmqops.system import event_loop
 
 
 def command(
@@ -39,15 +39,16 @@ def command(
     Write them into the inventory first. Nothing is done to the instances that are there. Clients use the new
     queues from their next look at the route on. A message's key may lead to another queue then.
     """
-    from rmqops.operations import deploy, lifecycle, topics
+    from rmqops.operations.change import deploy
+    from rmqops.operations.topics import topics
 
     topology, artifact = deploying.ready(
         inventory, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass
     )
     new = topics.choose(topology, group)
     with changing("scale-out", topology) as (shown, entry):
-        spread = asyncio.run(_prepare(topology, new, topic or []))
-        todo = deploy.prepare(topology, lifecycle.chosen(topology, group), artifact)
+        spread = event_loop.run(_prepare(topology, new, topic or []))
+        todo = deploy.prepare(topology, topology.select(group), artifact)
         entry.plan = [
             *(f"{change.instance.name}: {deploying.words(change)}" for change in todo.needed),
             *(f"{name} gets {_many(found)}" for name, found in _lines(spread).items() if found),
@@ -63,7 +64,7 @@ def command(
         log = Path(entry.log)
         done = deploy.execute(topology, todo, artifact, log=log, listener=shown.listen, say=shown.say, forks=forks)
         shown.say("spreading topics and consumer groups")
-        asyncio.run(_fill(topology, new, spread))
+        event_loop.run(_fill(topology, new, spread))
     if json:
         output.result_json(
             {
@@ -80,7 +81,7 @@ def command(
         output.result(f"{names} healthy; topics spread: {', '.join(spread.names) or 'none was missing'}")
 
 
-def _lines(spread: Spread) -> dict[str, list[str]]:
+def _lines(spread: TopicSpread) -> dict[str, list[str]]:
     """Return what each new group gets."""
     return {
         name: [
@@ -96,16 +97,16 @@ def _many(texts: list[str], most: int = 20) -> str:
     return ", ".join(texts[:most] + more)
 
 
-async def _prepare(topology: Topology, new: tuple[Group, ...], wanted: list[str]) -> Spread:
-    from rmqops.operations import scale_out
+async def _prepare(topology: Topology, new: tuple[Group, ...], wanted: list[str]) -> TopicSpread:
+    from rmqops.operations.change import scale_out
     from rmqops.remoting.client import Client
 
     async with Client() as client:
         return await scale_out.prepare(topology, client, new, wanted)
 
 
-async def _fill(topology: Topology, new: tuple[Group, ...], spread: Spread) -> None:
-    from rmqops.operations import scale_out
+async def _fill(topology: Topology, new: tuple[Group, ...], spread: TopicSpread) -> None:
+    from rmqops.operations.change import scale_out
     from rmqops.remoting.client import Client
 
     async with Client() as client:

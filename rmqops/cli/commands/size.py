@@ -41,7 +41,7 @@ def command(
             f"{figures} was measured with {measured.size} bytes, and --size is {size}",
             remedy=f"measure with the larger size: rmqops bench --size {size} --json > {figures}",
         )
-    found = sizing.size(sizing.Load(qps, size, retention, readers), measured, headroom)
+    found = sizing.size(sizing.Demand(qps, size, retention, readers), measured, headroom)
     if json:
         output.result_json(found.document())
         return

@@ -16,10 +16,11 @@ def command(
     ask_become_pass: AskBecomePass = False,
 ) -> None:
     """Start instances that a deploy put in place, NameServers first."""
-    from rmqops.operations import inventories, lifecycle
+    from rmqops.operations import inventories
+    from rmqops.operations.change import lifecycle
 
     topology = inventories.load(inventory).topology
-    chosen = lifecycle.chosen(topology, instances or [])
+    chosen = topology.select(instances or [])
     hosts.prepare(topology, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
     with changing("start", topology) as (shown, entry):
         entry.plan = [f"start {instance.name}" for instance in chosen]

@@ -13,8 +13,8 @@ from rmqops.cli.options import Inventory, Json
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rmqops.operations.heartbeats import Heartbeat
-    from rmqops.operations.status import Status
+    from rmqops.operations.observe.heartbeats import Heartbeat
+    from rmqops.operations.observe.status import Status
 
 
 def command(
@@ -35,11 +35,12 @@ def command(
     and settings that somebody changed since they were deployed.
     """
     from rmqops.errors import OperationFailed
-    from rmqops.operations import inspection, inventories
+    from rmqops.operations import inventories
+    from rmqops.operations.plan import inspection
 
     topology = inventories.load(inventory).topology
     if wait:
-        from rmqops.operations import health
+        from rmqops.operations.observe import health
 
         with suppress(OperationFailed):  # what is wrong is told below, as it is then
             health.wait(topology, wait)
@@ -50,7 +51,7 @@ def command(
         for text in seen.drift:
             output.result(f"drift: {text}")
     if heartbeats:
-        from rmqops.operations import heartbeats as asked
+        from rmqops.operations.observe import heartbeats as asked
 
         found, errors = asked.look(topology)
         document["heartbeats"] = [one.json() for one in found]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from rmqops.chaos import bench
-from rmqops.chaos.drill import Load
+from rmqops.chaos.load.settings import Load
 from rmqops.errors import Inconclusive
 from rmqops.model.history import Event
 from tests.support.instances import topology

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from rmqops.chaos import drill, preflight, rehearsal
-from rmqops.chaos.faults import Aim
-from rmqops.chaos.preflight import Probed
+from rmqops.chaos import drill, rehearsal
+from rmqops.chaos.mechanisms.plan import Aim
+from rmqops.chaos.run import preflight
+from rmqops.chaos.run.preflight import Probed
 from rmqops.errors import PreflightFailed, UsageError
 from rmqops.model.commands import Command
 from rmqops.transport.fake import FakeTransport
@@ -70,9 +71,9 @@ def test_peers_that_are_nobody_are_refused() -> None:
 
 HOLDER = """
 import sys, time
-from rmqops.chaos import preflight
+from rmqops.chaos.run import preflight
 from tests.support.instances import topology
-with preflight.alone(topology()):
+with preflight.exclusive(topology()):
     print("held", flush=True)
     time.sleep(60)
 """
@@ -86,7 +87,7 @@ def test_the_drill_that_runs_is_asked_to_end_and_no_other_process(
     with subprocess.Popen([sys.executable, "-c", HOLDER], stdout=subprocess.PIPE, text=True) as running:
         assert running.stdout is not None
         assert running.stdout.readline() == "held\n"
-        with pytest.raises(PreflightFailed, match="running already"), preflight.alone(CLUSTER):
+        with pytest.raises(PreflightFailed, match="running already"), preflight.exclusive(CLUSTER):
             pass
         assert preflight.abort(CLUSTER)
         assert running.wait(10) == -signal.SIGTERM

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rmqops.cli.changes import changing
-from rmqops.operations import audit, lock
+from rmqops.operations.change import audit, lock
 from tests.support.instances import topology
 
 

@@ -10,16 +10,16 @@ import yaml
 
 from rmqops.errors import UsageError
 from rmqops.lab import addresses, layout
-from rmqops.lab.layout import Access, Wanted
+from rmqops.lab.layout import Access, LabRequest
 from rmqops.model.releases import RELEASES
 from rmqops.operations import inventories
 
 
-def access(wanted: Wanted) -> Access:
+def access(wanted: LabRequest) -> Access:
     return Access(addresses.addresses("10.213.0.0/24", wanted), Path("/s t/lab/key"), Path("/s t/lab/known_hosts"))
 
 
-def placed(wanted: Wanted) -> dict[str, list[str]]:
+def placed(wanted: LabRequest) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for each in layout.place(wanted):
         found.setdefault(each.host, []).append(each.name)
@@ -27,7 +27,7 @@ def placed(wanted: Wanted) -> dict[str, list[str]]:
 
 
 def test_three_hosts_are_shared() -> None:
-    assert placed(Wanted(hosts=3)) == {
+    assert placed(LabRequest(hosts=3)) == {
         "lab-1": ["namesrv-1", "broker-a-0"],
         "lab-2": ["namesrv-2", "broker-a-1"],
         "lab-3": ["namesrv-3", "broker-a-2"],
@@ -35,7 +35,7 @@ def test_three_hosts_are_shared() -> None:
 
 
 def test_six_hosts_have_one_instance_each() -> None:
-    assert [names for _, names in sorted(placed(Wanted(hosts=6)).items())] == [
+    assert [names for _, names in sorted(placed(LabRequest(hosts=6)).items())] == [
         ["namesrv-1"],
         ["namesrv-2"],
         ["namesrv-3"],
@@ -48,23 +48,23 @@ def test_six_hosts_have_one_instance_each() -> None:
 @pytest.mark.parametrize(
     ("wanted", "groups", "clients"),
     [
-        (Wanted(hosts=3), 1, 0),
-        (Wanted(hosts=5), 1, 2),
-        (Wanted(hosts=8), 1, 2),
-        (Wanted(hosts=9), 2, 0),
-        (Wanted(hosts=36), 11, 0),
-        (Wanted(hosts=36, groups=2), 2, 27),
-        (Wanted(hosts=3, mode="master-slave"), 1, 0),
-        (Wanted(hosts=4, mode="master-slave"), 1, 1),
-        (Wanted(hosts=5, mode="master-slave"), 1, 0),
-        (Wanted(hosts=8, mode="master-slave", version="4.4.0"), 2, 1),
-        (Wanted(hosts=200), 65, 2),
-        (Wanted(hosts=3, clients=2), 1, 2),
-        (Wanted(hosts=5, clients=1), 1, 3),
-        (Wanted(hosts=200, clients=40), 65, 42),
+        (LabRequest(hosts=3), 1, 0),
+        (LabRequest(hosts=5), 1, 2),
+        (LabRequest(hosts=8), 1, 2),
+        (LabRequest(hosts=9), 2, 0),
+        (LabRequest(hosts=36), 11, 0),
+        (LabRequest(hosts=36, groups=2), 2, 27),
+        (LabRequest(hosts=3, mode="master-slave"), 1, 0),
+        (LabRequest(hosts=4, mode="master-slave"), 1, 1),
+        (LabRequest(hosts=5, mode="master-slave"), 1, 0),
+        (LabRequest(hosts=8, mode="master-slave", version="4.4.0"), 2, 1),
+        (LabRequest(hosts=200), 65, 2),
+        (LabRequest(hosts=3, clients=2), 1, 2),
+        (LabRequest(hosts=5, clients=1), 1, 3),
+        (LabRequest(hosts=200, clients=40), 65, 42),
     ],
 )
-def test_groups_and_what_is_left_over(wanted: Wanted, groups: int, clients: int) -> None:
+def test_groups_and_what_is_left_over(wanted: LabRequest, groups: int, clients: int) -> None:
     found = layout.place(wanted)
     assert len({each.group for each in found if each.kind == "broker"}) == groups
     assert len([each for each in found if each.kind == "client"]) == clients
@@ -78,7 +78,9 @@ def test_groups_and_what_is_left_over(wanted: Wanted, groups: int, clients: int)
 def test_rmqops_takes_the_inventory_without_a_warning(
     version: str, hosts: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wanted = Wanted(hosts=hosts, version=version, mode="dledger" if RELEASES[version].dledger else "master-slave")
+    wanted = LabRequest(
+        hosts=hosts, version=version, mode="dledger" if RELEASES[version].dledger else "master-slave"
+    )
     (tmp_path / "inventory" / "lab").mkdir(parents=True)
     (tmp_path / "inventory" / "lab" / "hosts.yml").write_text(layout.inventory(wanted, access(wanted)))
     monkeypatch.chdir(tmp_path)
@@ -94,7 +96,7 @@ def test_rmqops_takes_the_inventory_without_a_warning(
 
 
 def test_the_inventory_says_how_hosts_are_reached() -> None:
-    wanted = Wanted(hosts=4)
+    wanted = LabRequest(hosts=4)
     document = yaml.safe_load(layout.inventory(wanted, access(wanted)))["all"]
     assert document["vars"]["ansible_become"] is True
     assert document["vars"]["ansible_user"] == "ops"
@@ -105,7 +107,7 @@ def test_the_inventory_says_how_hosts_are_reached() -> None:
 
 
 def test_a_login_uses_nothing_of_the_users_own_configuration() -> None:
-    argv = access(Wanted()).ssh("lab-2", "echo", "a b")
+    argv = access(LabRequest()).ssh("lab-2", "echo", "a b")
     assert argv[:5] == ("ssh", "-F", "none", "-i", "/s t/lab/key")
     assert argv[-3:] == ("ops@10.213.0.12", "--", "echo 'a b'")
 
@@ -113,15 +115,15 @@ def test_a_login_uses_nothing_of_the_users_own_configuration() -> None:
 @pytest.mark.parametrize(
     ("wanted", "says"),
     [
-        (Wanted(hosts=2), "3 to 200 hosts"),
-        (Wanted(hosts=201), "3 to 200 hosts"),
-        (Wanted(version="4.9.9"), "no release 4.9.9"),
-        (Wanted(version="4.4.0"), "no DLedger"),
-        (Wanted(hosts=6, groups=2), "bear 1 to 1 groups"),
-        (Wanted(hosts=6, groups=0), "bear 1 to 1 groups"),
+        (LabRequest(hosts=2), "3 to 200 hosts"),
+        (LabRequest(hosts=201), "3 to 200 hosts"),
+        (LabRequest(version="4.9.9"), "no release 4.9.9"),
+        (LabRequest(version="4.4.0"), "no DLedger"),
+        (LabRequest(hosts=6, groups=2), "bear 1 to 1 groups"),
+        (LabRequest(hosts=6, groups=0), "bear 1 to 1 groups"),
     ],
 )
-def test_what_hosts_do_not_bear(wanted: Wanted, says: str) -> None:
+def test_what_hosts_do_not_bear(wanted: LabRequest, says: str) -> None:
     with pytest.raises(UsageError, match=says) as caught:
         layout.place(wanted)
     assert caught.value.remedy

@@ -13,9 +13,9 @@ import pytest
 
 from rmqops.errors import OperationFailed
 from rmqops.lab.machine import Machine
-from rmqops.lab.parallel import each
 from rmqops.model.commands import Command
 from rmqops.source.lock import held, held_if_free
+from rmqops.system.parallel import each
 
 KILLED = """
 import os, sys, threading, time

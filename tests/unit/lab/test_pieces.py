@@ -11,7 +11,7 @@ import pytest
 
 from rmqops.errors import PreflightFailed, UsageError
 from rmqops.lab import addresses, aptsources, images, inventories, kernel, state
-from rmqops.lab.layout import Wanted
+from rmqops.lab.layout import LabRequest
 from rmqops.lab.state import Record, State
 
 ROUTES = """\
@@ -33,8 +33,8 @@ def test_a_subnet_that_is_routed_is_not_taken() -> None:
 
 
 def test_addresses_do_not_move_when_a_lab_grows() -> None:
-    six = addresses.addresses("10.213.7.0/24", Wanted(hosts=6))
-    nine = addresses.addresses("10.213.7.0/24", Wanted(hosts=9))
+    six = addresses.addresses("10.213.7.0/24", LabRequest(hosts=6))
+    nine = addresses.addresses("10.213.7.0/24", LabRequest(hosts=9))
     assert six["lab-1"] == "10.213.7.11"
     assert nine | six == nine
 
@@ -197,7 +197,7 @@ def test_the_state_is_read_back_and_only_a_labs_is_removed(tmp_path: Path) -> No
     kept = State(tmp_path / "lab")
     assert kept.read() is None
     assert not kept.remove()
-    record = Record(Wanted(hosts=9, mode="master-slave", version="4.4.0"), ("/w/inventory/lab/hosts.yml",))
+    record = Record(LabRequest(hosts=9, mode="master-slave", version="4.4.0"), ("/w/inventory/lab/hosts.yml",))
     kept.write(record)
     assert kept.read() == record
     (kept.root / state.MARKER).write_text("{")
@@ -210,7 +210,7 @@ def test_the_state_is_read_back_and_only_a_labs_is_removed(tmp_path: Path) -> No
 
 def test_host_keys_are_known_before_the_first_connection(tmp_path: Path) -> None:
     kept = State(tmp_path / "lab")
-    wanted = Wanted(hosts=3, sudo_password=True)
+    wanted = LabRequest(hosts=3, sudo_password=True)
     places = addresses.addresses("10.213.0.0/24", wanted)
     state.make_keys(kept, wanted, places)
     known = kept.known_hosts.read_text()

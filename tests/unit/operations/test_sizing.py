@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rmqops.cli.app import run
-from rmqops.operations.sizing import Load, Measured, size
+from rmqops.operations.sizing import Demand, Measured, size
 
 FIGURES = {
     "size": 1024,
@@ -17,7 +17,7 @@ FIGURES = {
 
 
 def test_a_hundred_thousand_messages_a_second_over_five_groups() -> None:
-    found = size(Load(100_000, 1024, 72), Measured(40_000, 1024, 3), headroom=0.5)
+    found = size(Demand(100_000, 1024, 72), Measured(40_000, 1024, 3), headroom=0.5)
     assert (found.groups, found.brokers, found.per_second_of_a_group) == (5, 15, 20_000)
     stored = 1024 + 200 + 91 + 48 + 20
     assert found.write_bytes_per_second == 20_000 * stored
@@ -28,7 +28,7 @@ def test_a_hundred_thousand_messages_a_second_over_five_groups() -> None:
 
 @pytest.mark.parametrize(("asked", "groups"), [(1, 1), (10_000, 1), (10_001, 2), (20_000, 2)])
 def test_a_group_is_never_asked_for_more_than_is_left_beside_the_headroom(asked: float, groups: int) -> None:
-    found = size(Load(asked, 100, 1), Measured(20_000, 100, 3), headroom=0.5)
+    found = size(Demand(asked, 100, 1), Measured(20_000, 100, 3), headroom=0.5)
     assert found.groups == groups
     assert found.share_of_measured <= 0.5
 

@@ -9,7 +9,7 @@ from rmqops.errors import OperationFailed
 
 def command(inventory: Inventory) -> None:
     """End the drill that you run from another shell: it heals, cleans up and judges what it has."""
-    from rmqops.chaos import preflight
+    from rmqops.chaos.run import preflight
     from rmqops.operations import inventories
 
     topology = inventories.load(inventory).topology

@@ -10,7 +10,7 @@ from rmqops.cli.runs import Run, find_run
 from rmqops.errors import OperationFailed
 
 if TYPE_CHECKING:
-    from rmqops.chaos.verdict import Verdicts
+    from rmqops.chaos.verdicts.verdict import Verdicts
 
 
 def command(run: Run, json: Json = False) -> int:
@@ -19,14 +19,14 @@ def command(run: Run, json: Json = False) -> int:
     The exit code is that of the verdict: 0 pass, 1 fail, 6 inconclusive, 7 when a heal failed; and 1 when
     result.json says anything else than the history does.
     """
-    from rmqops.chaos.evaluate import evaluate
-    from rmqops.chaos.history import FILE as HISTORY
-    from rmqops.chaos.result import FILE, disagreements, read_result, verdicts_document
-    from rmqops.chaos.settings import Settings
+    from rmqops.chaos.history.reader import FILE as HISTORY
+    from rmqops.chaos.report.result import FILE, disagreements, read_result, verdicts_document
+    from rmqops.chaos.verdicts.bounds import Bounds
+    from rmqops.chaos.verdicts.evaluate import evaluate
 
     directory = find_run(run)
     recorded = read_result(directory) if (directory / FILE).exists() else None
-    verdicts = evaluate(directory / HISTORY, Settings.parse(recorded.settings) if recorded else Settings())
+    verdicts = evaluate(directory / HISTORY, Bounds.parse(recorded.settings) if recorded else Bounds())
     differences = disagreements(recorded.verdicts, verdicts) if recorded else ()
     if json:
         compared = None if recorded is None else {"agrees": not differences, "differences": list(differences)}

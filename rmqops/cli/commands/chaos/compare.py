@@ -23,17 +23,17 @@ def command(
     """Set runs side by side: verdicts, what was lost, times; and for each drill the least and the most RTO."""
     from dataclasses import asdict
 
-    from rmqops.chaos import comparison
-    from rmqops.chaos.report import side_by_side, words, writing
-    from rmqops.chaos.result import read_result
+    from rmqops.chaos.report import comparison, side_by_side, words, writing
+    from rmqops.chaos.report.result import read_result
     from rmqops.cli.runs import find_run
+    from rmqops.system import files
 
     found = {str(directory): read_result(directory) for directory in map(find_run, runs)}
     rows, spreads = comparison.rows(found), comparison.spreads(found.values())
     if html is not None:
         reports = {run: Path(run, writing.HTML) for run in found if Path(run, writing.HTML).is_file()}
         links = {run: quote(os.path.relpath(report, html.parent)) for run, report in reports.items()}
-        writing.replace(html, side_by_side.render(rows, spreads, links))
+        files.write_whole(html, side_by_side.render(rows, spreads, links))
     if json:
         output.result_json({"runs": [asdict(row) for row in rows], "drills": [asdict(one) for one in spreads]})
         return

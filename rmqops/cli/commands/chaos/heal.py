@@ -28,12 +28,12 @@ def command(
 
     Every host is asked for the heals that lie armed there, so no journal is needed. Exit code 7 if one failed.
     """
-    from rmqops.chaos import healing
+    from rmqops.chaos.run import heal
     from rmqops.operations import inventories
 
     topology = inventories.load(inventory).topology
     hosts.prepare(topology, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
-    mended = healing.heal(topology, find_run(run) if run else None)
+    mended = heal.heal(topology, find_run(run) if run else None)
     if json:
         output.result_json(
             {

@@ -28,8 +28,9 @@ def command(
 
     Whom a word such as master means is found out anew.
     """
-    from rmqops.chaos import drill, runner
-    from rmqops.chaos.result import read_result
+    from rmqops.chaos import drill
+    from rmqops.chaos.report.result import read_result
+    from rmqops.chaos.run import runner
     from rmqops.operations import inventories
 
     directory = find_run(run)

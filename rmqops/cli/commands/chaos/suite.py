@@ -36,8 +36,9 @@ def command(
     What is possible on no cluster is told before anything starts, and left out. The exit code is that of the
     worst verdict; 4 when nothing was possible.
     """
-    from rmqops.chaos import runner, showing
-    from rmqops.chaos import suite as suites
+    from rmqops.chaos.run import runner
+    from rmqops.chaos.suite import model as suites
+    from rmqops.chaos.suite import perform
     from rmqops.cli import drilling
     from rmqops.operations.inventories import load
 
@@ -51,7 +52,7 @@ def command(
         asks = ask_become_pass and not number
         hosts.prepare(topology, topology.clients, accept_new=accept_new_host_keys, ask_become_pass=asks)
         clusters.append(partial(runner.Request, topology, runs=runs, seed=chosen, typed=typed))
-    outcomes = list(showing.perform(found, clusters, drilling.clocked()))
+    outcomes = list(perform.perform(found, clusters, drilling.clocked()))
     if json:
         output.result_json({"suite": found.name, "rows": [outcome.document() for outcome in outcomes]})
     else:

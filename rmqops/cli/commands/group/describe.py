@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,30 +10,32 @@ from rmqops.cli import output
 from rmqops.cli.options import Inventory, Json
 
 if TYPE_CHECKING:
-    from rmqops.operations.groups import GroupStatus
+    from rmqops.operations.topics.group_survey import ConsumerGroupStatus
+    from rmqops.system import event_loop
 
 
 def command(
     group: Annotated[str, typer.Argument(help="The consumer group.")], inventory: Inventory, json: Json = False
 ) -> None:
     """Show a consumer group: its members, how far it is behind in each queue, and which member has which queue."""
-    from rmqops.operations import groups, inventories
+    from rmqops.operations import inventories
+    from rmqops.operations.topics import group_survey
     from rmqops.remoting.client import Client
 
     topology = inventories.load(inventory).topology
 
-    async def describe() -> groups.GroupStatus:
+    async def describe() -> group_survey.ConsumerGroupStatus:
         async with Client() as client:
-            return await groups.describe(topology, client, group)
+            return await group_survey.describe(topology, client, group)
 
-    found = asyncio.run(describe())
+    found = event_loop.run(describe())
     if json:
         output.result_json(found.json())
     else:
         _show(found)
 
 
-def _show(found: GroupStatus) -> None:
+def _show(found: ConsumerGroupStatus) -> None:
     subscribed = ", ".join(f"{topic} ({expression})" for topic, expression in sorted(found.subscriptions.items()))
     output.table(
         f"{found.name}: {found.kind or 'nobody connected'} {found.model}",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated
 
 import typer
@@ -17,16 +16,18 @@ def command(
     json: Json = False,
 ) -> None:
     """List the consumer groups that brokers know: members connected, topics consumed, messages left."""
-    from rmqops.operations import groups, inventories
+    from rmqops.operations import inventories
+    from rmqops.operations.topics import group_survey
     from rmqops.remoting.client import Client
+    from rmqops.system import event_loop
 
     topology = inventories.load(inventory).topology
 
-    async def survey() -> groups.Groups:
+    async def survey() -> group_survey.ConsumerGroups:
         async with Client() as client:
-            return await groups.survey(topology, client)
+            return await group_survey.survey(topology, client)
 
-    found = asyncio.run(survey())
+    found = event_loop.run(survey())
     if json:
         output.result_json(found.json())
         return

@@ -50,13 +50,13 @@ def command(
     groups of three (of two in mode master-slave); hosts left over are in the group clients.
     """
     from rmqops.cli.steps import steps
-    from rmqops.lab.layout import Wanted
+    from rmqops.lab.layout import LabRequest
     from rmqops.lab.up import up
     from rmqops.model.releases import RELEASES
 
     if mode is None:
         mode = "dledger" if version not in RELEASES or RELEASES[version].dledger else "master-slave"
-    wanted = Wanted(
+    wanted = LabRequest(
         name=name,
         hosts=hosts,
         mode=mode,

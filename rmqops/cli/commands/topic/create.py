@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated
 
 import typer
@@ -30,9 +29,11 @@ def command(
     """Create a topic on each group, or change it, and wait until every member and every NameServer knows it."""
     from rmqops.cli.topics import show
     from rmqops.errors import UsageError
-    from rmqops.operations import inventories, topic_survey, topics
+    from rmqops.operations import inventories
+    from rmqops.operations.topics import survey, topics
     from rmqops.remoting.client import Client
     from rmqops.remoting.codes import Permission
+    from rmqops.system import event_loop
 
     known = {
         "rw": Permission.READ | Permission.WRITE,
@@ -43,7 +44,7 @@ def command(
         raise UsageError(f"--permission is {permission}", remedy=f"take one of {', '.join(known)}")
     topology = inventories.load(inventory).topology
 
-    async def create() -> topic_survey.TopicStatus:
+    async def create() -> survey.TopicStatus:
         async with Client() as client:
             await topics.create(
                 topology,
@@ -54,9 +55,9 @@ def command(
                 read_queues=read_queues,
                 permission=known[permission],
             )
-            return await topic_survey.describe(topology, client, topic)
+            return await survey.describe(topology, client, topic)
 
-    made = asyncio.run(create())
+    made = event_loop.run(create())
     if json:
         output.result_json(made.json())
     else:

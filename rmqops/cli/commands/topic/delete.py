@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from rmqops.cli import output
 from rmqops.cli.options import Inventory, Json, Topic, Yes
 
@@ -14,8 +12,10 @@ def command(topic: Topic, inventory: Inventory, yes: Yes = False, json: Json = F
     Asks for the topic's name unless --yes; refuses topics of the system.
     """
     from rmqops.errors import OperationFailed, Unsafe
-    from rmqops.operations import inventories, topics
+    from rmqops.operations import inventories
+    from rmqops.operations.topics import topics
     from rmqops.remoting.client import Client
+    from rmqops.system import event_loop
 
     topology = inventories.load(inventory).topology
     topics.refuse_system(topic, topology)
@@ -30,7 +30,7 @@ def command(topic: Topic, inventory: Inventory, yes: Yes = False, json: Json = F
         async with Client() as client:
             return await topics.delete(topology, client, topic)
 
-    had = asyncio.run(delete())
+    had = event_loop.run(delete())
     if not had:
         raise OperationFailed(f"nobody has the topic {topic}", remedy="rmqops topic list shows what there is")
     if json:

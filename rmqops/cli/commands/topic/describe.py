@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from rmqops.cli import output
 from rmqops.cli.options import Inventory, Json, Topic
 
@@ -14,16 +12,18 @@ def command(topic: Topic, inventory: Inventory, json: Json = False) -> None:
     A share is a group's part of the messages that its master holds now.
     """
     from rmqops.cli.topics import show
-    from rmqops.operations import inventories, topic_survey
+    from rmqops.operations import inventories
+    from rmqops.operations.topics import survey
     from rmqops.remoting.client import Client
+    from rmqops.system import event_loop
 
     topology = inventories.load(inventory).topology
 
-    async def describe() -> topic_survey.TopicStatus:
+    async def describe() -> survey.TopicStatus:
         async with Client() as client:
-            return await topic_survey.describe(topology, client, topic)
+            return await survey.describe(topology, client, topic)
 
-    found = asyncio.run(describe())
+    found = event_loop.run(describe())
     if json:
         output.result_json(found.json())
     else:

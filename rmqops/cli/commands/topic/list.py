@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated
 
 import typer
@@ -19,8 +18,10 @@ def command(
     json: Json = False,
 ) -> None:
     """List the topics that the NameServers know, and where they differ; every one of them is asked."""
-    from rmqops.operations import inventories, topic_survey
+    from rmqops.operations import inventories
+    from rmqops.operations.topics import survey as topic_survey
     from rmqops.remoting.client import Client
+    from rmqops.system import event_loop
 
     topology = inventories.load(inventory).topology
 
@@ -28,7 +29,7 @@ def command(
         async with Client() as client:
             return await topic_survey.survey(topology, client)
 
-    found = asyncio.run(survey())
+    found = event_loop.run(survey())
     if json:
         output.result_json(found.json())
         return

@@ -1,0 +1,22 @@
+"""What a drill says: YAML to values, who is struck, and what the guard lets pass."""
+
+from rmqops.chaos.drill.model import Abort, Drill, Limits, Phase, Schedule, Strike, Times
+from rmqops.chaos.drill.reading import find, names, parse, schema, text
+from rmqops.chaos.drill.schedule import ScheduledPhase, scheduled
+
+__all__ = [
+    "Abort",
+    "Drill",
+    "Limits",
+    "Phase",
+    "Schedule",
+    "ScheduledPhase",
+    "Strike",
+    "Times",
+    "find",
+    "names",
+    "parse",
+    "scheduled",
+    "schema",
+    "text",
+]

@@ -1,0 +1,1 @@
+"""Where processes of the load run: this machine, or hosts of clients."""

@@ -1,0 +1,236 @@
+"""Processes of the load on a client's host: started over its connection, and gone with it.
+
+Each is the child of one command that is talked to (``Transport.open``). It ends when its input ends: when the run
+closes it, when rmqops dies, and when the connection is closed; and by itself when it has heard nothing for
+``SILENCE`` seconds, for a network that is cut says nothing to anybody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from rmqops.chaos.load.clients.drivers import Settings
+from rmqops.chaos.load.hosts import clocks
+from rmqops.chaos.load.hosts.clocks import Offset
+from rmqops.chaos.load.hosts.files import ReadyHost
+from rmqops.chaos.mechanisms import process_marks
+from rmqops.errors import OperationFailed, RmqopsError
+from rmqops.model.commands import Command
+from rmqops.system import waiting
+from rmqops.transport.base import Running, check
+
+PULSE: Final = 2.0
+SILENCE: Final = 20
+"""Seconds; several words may get stuck behind a lost packet."""
+LOST: Final = 255
+"""What a process has ended with when its connection was lost."""
+CLOCK_SECONDS: Final = 30.0
+SWEEP_SECONDS: Final = 30.0
+
+_SAYS_ITS_PID: Final = 'echo "$$"; exec "$@"'
+
+# $1 the run, $2 pid. The command line of a process that is dead and not yet collected is empty.
+_KILL: Final = """
+ours() { tr '\\0' '\\n' < "/proc/$2/cmdline" | grep -Fqx -e "-Drmqops.load=$1"; } 2>/dev/null
+ours "$1" "$2" || { echo "process $2 is none of the load's any more" >&2; exit 1; }
+kill -s KILL "$2"
+tries=0
+while ours "$1" "$2"; do
+  [ "$tries" -lt 500 ] || { echo "process $2 is still alive" >&2; exit 1; }
+  tries=$((tries + 1))
+  sleep 0.01
+done
+"""
+
+# $1 the run, $2 its directory. A process whose input has ended needs a moment; after two seconds none is given.
+_SWEEP: Final = f"""{process_marks.BEARERS}
+tries=0
+while pids=$(bearers "-Drmqops.load=$1") && [ -n "$pids" ]; do
+  [ "$tries" -lt 200 ] || {{ echo "of the load are left: $pids" >&2; exit 1; }}
+  [ "$tries" -lt 40 ] || kill -s KILL $pids 2> /dev/null
+  tries=$((tries + 1))
+  sleep 0.05
+done
+rm -rf "$2"
+"""
+
+
+class RemoteProcess:
+    """A process on a client's host; see :class:`rmqops.chaos.load.hosts.place.Process`."""
+
+    def __init__(self, running: Running, kill: Callable[[int], None]) -> None:
+        self.stdin = self
+        self.stdout = asyncio.StreamReader()
+        self.stderr = asyncio.StreamReader()
+        self.returncode: int | None = None
+        self.pid = 0
+        self._running = running
+        self._kill = kill
+        self._loop = asyncio.get_running_loop()
+        self._ended = asyncio.Event()
+        self._tasks: list[asyncio.Future[None]] = []
+        threading.Thread(target=self._hear, daemon=True).start()
+
+    async def begin(self, host: str) -> None:
+        """Learn its pid, which is the first thing that it says.
+
+        Raises:
+            OperationFailed: it does not say one.
+        """
+        said = (await self.stdout.readline()).strip()
+        if not said.isdigit():
+            complaints = (await self.stderr.read(2000)).decode("utf-8", "replace").strip()
+            raise OperationFailed(f"{host}: a process of the load did not start", detail=complaints or None)
+        self.pid = int(said)
+
+    def write(self, data: bytes, /) -> None:
+        """Tell it something, in a thread; what does not reach it is seen by what it does not do."""
+        self._do(lambda: self._running.tell(data))
+
+    def kill(self) -> None:
+        """Kill it by a command of its own; where that cannot be, the end of its input has to do."""
+
+        def kill() -> None:
+            try:
+                self._kill(self.pid)
+            except RmqopsError:
+                self._running.close()
+
+        self._do(kill)
+
+    async def wait(self) -> int:
+        """Return its exit code once it has ended, and everything that was under way about it."""
+        await self._ended.wait()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        return LOST if self.returncode is None else self.returncode
+
+    def _do(self, call: Callable[[], None]) -> None:
+        self._tasks.append(self._loop.run_in_executor(None, call))
+
+    def _hear(self) -> None:
+        code = None
+        try:
+            for chunk in self._running.chunks():
+                self._loop.call_soon_threadsafe(self._take, *chunk)
+            code = self._running.returncode
+        except RmqopsError as error:
+            self._loop.call_soon_threadsafe(self._take, b"", f"{error.message}\n".encode())
+        finally:
+            with suppress(RuntimeError):  # the run is over, and nobody asks any more
+                self._loop.call_soon_threadsafe(self._end, LOST if code is None else code)
+
+    def _take(self, out: bytes, err: bytes) -> None:
+        self.stdout.feed_data(out)
+        self.stderr.feed_data(err)
+
+    def _end(self, code: int) -> None:
+        self.returncode = 128 - code if 128 < code < LOST else code
+        self.stdout.feed_eof()
+        self.stderr.feed_eof()
+        self._ended.set()
+
+
+class ClientHost:
+    """A client's host as a place; see :class:`rmqops.chaos.load.hosts.place.Place`."""
+
+    def __init__(self, stowed: ReadyHost, offset: Offset) -> None:
+        self._stowed = stowed
+        self._offset = offset
+        self._drift: float | None = None
+        self._run: str | None = None
+        self._opened: list[Running] = []
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
+
+    @property
+    def name(self) -> str:
+        """The host's name in the inventory."""
+        return self._stowed.client.name
+
+    @property
+    def told(self) -> Mapping[str, str]:
+        """How far its clock was from ours, and how well that is known."""
+        offset = self._offset
+        told = f"{1000 * offset.seconds:+.3f} ms \N{PLUS-MINUS SIGN} {1000 * offset.bound:.3f} ms"
+        drift = "" if self._drift is None else f", {1000 * self._drift:+.3f} ms more at the end"
+        return {f"clock of {self.name}": told + drift}
+
+    async def start(self, settings: Settings, run: Path) -> RemoteProcess:
+        """Start a process, and return when it runs."""
+        room = self._stowed.room / "runs" / run.name
+        told = replace(settings, epoch=settings.epoch + self._offset.seconds)
+        driver = self._stowed.engine.driver(f"-Drmqops.load={run.name}", SILENCE)
+        command = Command(("/bin/sh", "-c", _SAYS_ITS_PID, "rmqops", *driver.argv(told, room)), become=False)
+        if self._run is None:
+            self._run = run.name
+            threading.Thread(target=self._pulse, daemon=True).start()
+        running = await waiting.to_end(lambda: self._open(command))
+        process = RemoteProcess(running, self._kill)
+        await process.begin(self.name)
+        return process
+
+    async def close(self) -> None:
+        """Let go of all processes, see them gone, and remove what they logged."""
+        await waiting.to_end(self._close)
+
+    def _open(self, command: Command) -> Running:
+        with self._lock:
+            if self._closed.is_set():
+                raise OperationFailed(f"{self.name}: the load has ended")
+            self._opened.append(self._stowed.transport.open(command, talk=True))
+            return self._opened[-1]
+
+    def _pulse(self) -> None:
+        while not self._closed.wait(PULSE):
+            for running in tuple(self._opened):
+                if running.returncode is None:
+                    with suppress(RmqopsError):
+                        running.tell(b"\n")
+
+    def _kill(self, pid: int) -> None:
+        command = Command.shell(_KILL, str(self._run), str(pid), become=False)
+        check(self._stowed.transport.run(command), self.name)
+
+    def _close(self) -> None:
+        with self._lock:
+            if self._closed.is_set():
+                return
+            self._closed.set()
+        if self._run is None:
+            return
+        with ThreadPoolExecutor(max_workers=32) as pool:  # a connection that is cut takes its time for each
+            list(pool.map(lambda running: running.close(), self._opened))
+        room = self._stowed.room / "runs" / self._run
+        sweep = Command.shell(_SWEEP, self._run, str(room), timeout=SWEEP_SECONDS, become=False)
+        try:
+            check(self._stowed.transport.run(sweep), self.name)
+        except RmqopsError as error:
+            raise OperationFailed(
+                f"{self.name}: whether a process of the load is left there is not known: {error.message}",
+                detail=error.detail,
+                remedy=f"they end by themselves within {SILENCE} s; look with ps for -Drmqops.load={self._run}",
+            ) from error
+        with suppress(RmqopsError):  # the history is written, and the first measurement stands
+            self._drift = measure_clock(self._stowed).seconds - self._offset.seconds
+
+
+def measure_clock(stowed: ReadyHost) -> Offset:
+    """Measure how far a client's host's clock is from ours.
+
+    Raises:
+        OperationFailed: it cannot be read in time.
+    """
+    with stowed.transport.open(Command(stowed.engine.clock, become=False), talk=True) as running:
+        limit = threading.Timer(CLOCK_SECONDS, running.close)
+        limit.start()
+        try:
+            return clocks.ask(running, stowed.client.name)
+        finally:
+            limit.cancel()

@@ -1,0 +1,81 @@
+"""Who sends and who receives in a drill, and how they kept to their schedule. PURE."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+from rmqops.chaos.load.clients.settings import ConsumerSettings, ProcessSummary, ProducerSettings, Source
+from rmqops.chaos.load.settings import Load
+from rmqops.model.topology import Topology
+from rmqops.operations.topics import consumer_groups
+
+
+def process_settings(
+    topology: Topology, load: Load, topics: Sequence[str], epoch: float, *, mortal: bool = False
+) -> list[ProducerSettings | ConsumerSettings]:
+    """Return the settings of every process; the producers' schedules lie evenly between one another.
+
+    Args:
+        topology: The cluster.
+        load: How many, how fast, how large.
+        topics: The drill's; by turns.
+        epoch: What ``t`` counts from.
+        mortal: Whether the drill kills producers.
+    """
+    servers = tuple(server.address for server in topology.nameservers)
+    groups = tuple(group.name for group in topology.groups)
+    named = {topic: consumer_groups.names(topic, load.groups) for topic in topics}
+    shared = [(topic, named[topic][turn]) for turn in range(load.groups) for topic in topics]
+    consumers = [
+        ConsumerSettings(
+            name=f"consumer-{number}",
+            epoch=epoch,
+            topic=topic,
+            group=group,
+            nameservers=servers,
+            groups=groups,
+            queues=load.queues,
+            unelecting=tuple(group.name for group in topology.groups if group.mode == "master-slave"),
+            source=_source(load, number),
+        )
+        for number, (topic, group) in zip(range(1, load.consumers + 1), itertools.cycle(shared), strict=False)
+    ]
+    producers = [
+        ProducerSettings(
+            name=f"producer-{number}",
+            prefix=f"p{number}",
+            epoch=epoch,
+            topic=topics[(number - 1) % len(topics)],
+            nameservers=servers,
+            rate=load.rate,
+            size=load.size,
+            choice=load.choice,
+            keys=load.keys,
+            in_flight=load.in_flight,
+            ahead=mortal,
+            lead=number / load.rate / load.producers if load.rate else 0,
+        )
+        for number in range(1, load.producers + 1)
+    ]
+    return [*consumers, *producers]
+
+
+def _source(load: Load, number: int) -> Source | None:
+    """Return whom a consumer reads: the last ones read slaves."""
+    if not load.from_slaves:
+        return None
+    return "slave" if number > load.consumers - load.from_slaves else "master"
+
+
+def pace(summaries: Sequence[ProcessSummary]) -> dict[str, str]:
+    """Say how many sends there were and how late they left, of the worst producer; nothing without any."""
+    if not summaries:
+        return {}
+    late = max(summary.lateness_p99 for summary in summaries)
+    worst = max(summary.lateness_max for summary in summaries)
+    return {
+        "sends": f"{sum(summary.sends for summary in summaries):,}",
+        "skipped": f"{sum(summary.skipped for summary in summaries):,}",
+        "left late by": f"{late:,.1f} ms (p99) and {worst:,.1f} ms (most)",
+    }

@@ -1,0 +1,274 @@
+"""Start, follow and end the processes of the load, and keep count of what they say."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import re
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from rmqops.chaos.history.recorder import Recorder
+from rmqops.chaos.history.service_windows import GAP
+from rmqops.chaos.load.clients import settings
+from rmqops.chaos.load.clients.drivers import Driver, Settings
+from rmqops.chaos.load.clients.outlet import FLUSH
+from rmqops.chaos.load.clients.settings import (
+    CLIENT,
+    STOP,
+    SUMMARY,
+    ConsumerSettings,
+    ProcessSummary,
+    ProducerSettings,
+)
+from rmqops.chaos.load.hosts.place import Here, Place, Process
+from rmqops.errors import Inconclusive
+
+_HEAD = re.compile(rb'\{"t":([\d.e+-]+),"process":"[^"]*","op":"(send|receive)","type":"(invoke|ok|fail|info)"')
+
+
+@dataclass
+class Count:
+    """What one process has said so far; times are ``t`` of the history."""
+
+    acknowledged: int = 0
+    refused: int = 0
+    indeterminate: int = 0
+    received: int = 0
+    first_ok: float | None = None
+    """Of the current run of successes: the first one after whatever went wrong last, a silence included."""
+    last_ok: float | None = None
+
+    def take(self, t: float, op: bytes, kind: bytes) -> None:
+        """Count one line."""
+        if op == b"receive":
+            self.received += kind == b"ok"
+        elif kind == b"ok":
+            self.acknowledged += 1
+            if self.first_ok is None or self.last_ok is None or t - self.last_ok > GAP:
+                self.first_ok = t
+            self.last_ok = t
+        elif kind != b"invoke":
+            self.refused += kind == b"fail"
+            self.indeterminate += kind == b"info"
+            self.first_ok = None
+
+
+@dataclass
+class Worker:
+    """One process."""
+
+    settings: Settings
+    process: Process
+    where: Place = field(kw_only=True)
+    """What it runs on; a new life in its place runs there, too."""
+    count: Count = field(default_factory=Count)
+    complaints: deque[str] = field(default_factory=lambda: deque(maxlen=20))
+    """The end of what it wrote to standard error."""
+    client: Mapping[str, str] = field(default_factory=dict)
+    """What it says of its client: the driver, the version, the settings."""
+    summary: ProcessSummary | None = None
+    reading: asyncio.Task[None] | None = None
+    place: str = ""
+    """The name of its first life, which its later ones take the place of."""
+    life: int = 1
+    struck: bool = False
+    """The drill has killed it."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the history."""
+        return self.settings.name
+
+
+class Workers:
+    """All processes of the load of one run; ``await close()`` on every way out.
+
+    Args:
+        recorder: Takes their lines.
+        driver: Starts them on this machine.
+        places: Where they run, by turns, if that is elsewhere.
+    """
+
+    def __init__(self, recorder: Recorder, driver: Driver, places: Sequence[Place] = ()) -> None:
+        self._recorder = recorder
+        self.shares = driver.shares
+        """Whether its consumers are one group that shares the queues."""
+        self._places = places or (Here(driver),)
+        self.workers: list[Worker] = []
+
+    async def start(self, wanted: Sequence[Settings]) -> None:
+        """Start one process for each of the settings."""
+        for one, where in zip(wanted, itertools.cycle(self._places), strict=False):
+            await self._start(one, one.name, 1, where)
+
+    async def kill(self, worker: Worker) -> int:
+        """Kill a process by ``kill -9``, and return what it ended with once all that it had said is on record."""
+        worker.struck = True
+        if worker.process.returncode is None:
+            worker.process.kill()
+        code = await worker.process.wait()
+        if worker.reading is not None:
+            await worker.reading
+        return code
+
+    async def replace(self, dead: Worker) -> Worker:
+        """Start a new life in the place of a process that was killed; it has a name, and keys, of its own."""
+        life = dead.life + 1
+        again = replace(dead.settings, name=f"{dead.place}-{life}")
+        if isinstance(again, ProducerSettings):
+            again = replace(again, prefix=f"p{dead.place.removeprefix('producer-')}-{life}")
+        return await self._start(again, dead.place, life, dead.where)
+
+    async def _start(self, one: Settings, place: str, life: int, where: Place) -> Worker:
+        process = await where.start(one, self._recorder.path.parent)
+        worker = Worker(one, process, where=where, place=place, life=life)
+        worker.reading = asyncio.create_task(self._read(worker))
+        self.workers.append(worker)
+        return worker
+
+    @property
+    def living(self) -> list[Worker]:
+        """Those that the drill has not killed."""
+        return [worker for worker in self.workers if not worker.struck]
+
+    @property
+    def producers(self) -> list[Worker]:
+        """Those that live and send."""
+        return [worker for worker in self.living if isinstance(worker.settings, ProducerSettings)]
+
+    @property
+    def consumers(self) -> list[Worker]:
+        """Those that live and receive."""
+        return [worker for worker in self.living if isinstance(worker.settings, ConsumerSettings)]
+
+    @property
+    def client(self) -> Mapping[str, str]:
+        """What the producers say of their client; nothing before one has begun."""
+        said = next((worker.client for worker in self.producers if worker.client), {})
+        names = ", ".join(place.name for place in self._places if place.name)
+        told = {key: value for place in self._places for key, value in place.told.items()}
+        return {**said, **({"on": names} if names else {}), **told}
+
+    def alive(self) -> None:
+        """Make sure that none has died.
+
+        Raises:
+            Inconclusive: one has; then the run proves nothing.
+        """
+        for worker in self.living:
+            if worker.process.returncode is not None:
+                raise Inconclusive(
+                    f"{worker.name} ended with {worker.process.returncode} in the middle of the run",
+                    detail="\n".join(worker.complaints) or None,
+                )
+
+    def sustained(self, seconds: float, now: float, since: float = 0.0) -> bool:
+        """Tell whether every producer has had only successes for that long, all after ``since``, and still has."""
+        return all(
+            one.count.first_ok is not None
+            and one.count.last_ok is not None
+            and one.count.last_ok - max(one.count.first_ok, since) >= seconds
+            and now - one.count.last_ok <= GAP
+            for one in self.producers
+        )
+
+    @property
+    def failed(self) -> int:
+        """How many sends were refused or are indeterminate."""
+        return sum(one.count.refused + one.count.indeterminate for one in self.workers)
+
+    @property
+    def last_ok(self) -> float:
+        """When the latest acknowledgement came; 0 when there was none."""
+        return max((one.count.last_ok or 0.0 for one in self.producers), default=0.0)
+
+    def silent(self, seconds: float, now: float) -> bool:
+        """Tell whether no producer has had a success for that long."""
+        return all(now - (one.count.last_ok or 0.0) >= seconds for one in self.producers)
+
+    def trouble(self) -> str:
+        """Say what every producer has seen so far, for a load that is not what it should be."""
+        return "; ".join(
+            f"{one.name}: {one.count.acknowledged} acknowledged, {one.count.refused} refused, "
+            f"{one.count.indeterminate} indeterminate"
+            for one in self.producers
+        )
+
+    async def stop(self, workers: Sequence[Worker], seconds: float) -> None:
+        """Let processes end in order: what is under way is finished first.
+
+        Raises:
+            Inconclusive: one did not end in time, or not well.
+        """
+        for worker in workers:
+            if worker.process.stdin is not None and worker.process.returncode is None:
+                worker.process.stdin.write(STOP)
+        for worker in workers:
+            try:
+                async with asyncio.timeout(seconds):
+                    await worker.process.wait()
+                    if worker.reading is not None:
+                        await worker.reading
+            except TimeoutError:
+                raise Inconclusive(f"{worker.name} did not end within {seconds:g} s") from None
+            if worker.process.returncode or worker.summary is None:
+                raise Inconclusive(
+                    f"{worker.name} ended with {worker.process.returncode}",
+                    detail="\n".join(worker.complaints) or None,
+                )
+
+    async def close(self) -> None:
+        """End every process that is left, and read what it still said.
+
+        Consumers first: what one of them has read must be on record as sent, and a producer keeps its lines for
+        ``FLUSH`` seconds.
+        """
+        await self._kill(self.consumers)
+        if any(worker.process.returncode is None for worker in self.producers):
+            await asyncio.sleep(5 * FLUSH)
+        await self._kill(self.producers)
+        ends = await asyncio.gather(*(place.close() for place in self._places), return_exceptions=True)
+        for end in ends:
+            if end is not None:
+                raise end
+
+    async def _kill(self, workers: Sequence[Worker]) -> None:
+        for worker in workers:
+            if worker.process.returncode is None:
+                worker.process.kill()
+        for worker in workers:
+            await worker.process.wait()
+            if worker.reading is not None:
+                await worker.reading
+
+    async def _read(self, worker: Worker) -> None:
+        """Hand on whole lines as they come; one that is cut off by a death is dropped."""
+        stdout, stderr = worker.process.stdout, worker.process.stderr
+        if stdout is None or stderr is None:
+            return
+        complaining = asyncio.create_task(self._complaints(worker, stderr))
+        rest = b""
+        while data := await stdout.read(1 << 18):
+            *lines, rest = (rest + data).split(b"\n")
+            for line in lines:
+                self._line(worker, line)
+        await complaining
+
+    def _line(self, worker: Worker, line: bytes) -> None:
+        head = _HEAD.match(line)
+        if head is not None:
+            t = float(head[1])
+            worker.count.take(t, head[2], head[3])
+            self._recorder.line(t, line)
+        elif line.startswith(CLIENT):
+            worker.client = settings.read_client(line)
+        elif line.startswith(SUMMARY):
+            worker.summary = settings.read_summary(line)
+        else:
+            worker.complaints.append(line.decode(errors="replace"))
+
+    async def _complaints(self, worker: Worker, stderr: asyncio.StreamReader) -> None:
+        while data := await stderr.read(1 << 16):
+            worker.complaints.extend(data.decode(errors="replace").splitlines())

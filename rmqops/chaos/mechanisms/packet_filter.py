@@ -1,0 +1,132 @@
+"""What the faults of the network have in common: a chain of our own, and the addresses that it is about. PURE.
+
+A host's other rules stay as they are: ours stand in a chain named after the fault, and one jump to it each from
+INPUT and OUTPUT comes and goes with it. Packets are told apart by the address at the other end, so instances that
+share an address cannot be cut off from one another. What goes to and from the host's sshd passes by: rmqops may
+stand at one of those addresses, and must be able to see the fault and to heal it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from rmqops.chaos.mechanisms.plan import Aim, FaultPlan, Option
+from rmqops.errors import UsageError
+from rmqops.model.commands import Command
+
+VERIFY_SECONDS = 10
+"""How long the first packet may take; a group without load sends a heartbeat every 2 s."""
+
+BOTH, IN, OUT = "both", "in", "out"
+DIRECTION = Option(BOTH, "packets from the peers (in), to them (out), or both", words=(BOTH, IN, OUT))
+
+
+def peers_option(default: str) -> Option:
+    """Return the option that says who stands at the other end."""
+    return Option(
+        default,
+        "who stands at the other end, with commas between: group (its other members), namesrv, brokers (all),"
+        " clients (where the load runs), or names of instances",
+    )
+
+
+_PROBE = """
+command -v iptables > /dev/null || { echo "there is no iptables" >&2; exit 1; }
+iptables -w -S INPUT > /dev/null || exit 1
+! iptables -w -S "$1" > /dev/null 2>&1 || { echo "the chain $1 is there already" >&2; exit 1; }
+shift
+[ $# -gt 0 ] || { echo "all others have the address of this host" >&2; exit 1; }
+for peer; do
+  ! ip -o addr show | grep -Fqw "$peer" || { echo "$peer is an address of this host as well" >&2; exit 1; }
+done
+"""
+
+# $1 chain, $2 in, out or both, $3 what follows the address in a rule, $4 sshd's port, $5 … addresses
+_INJECT = """
+chain=$1 direction=$2 action=$3 ssh=$4
+shift 4
+iptables -w -N "$chain" || exit 1
+iptables -w -A "$chain" -p tcp --dport "$ssh" -j RETURN || exit 1
+iptables -w -A "$chain" -p tcp --sport "$ssh" -j RETURN || exit 1
+for peer; do
+  [ "$direction" = out ] || iptables -w -A "$chain" -s "$peer" $action || exit 1
+  [ "$direction" = in ] || iptables -w -A "$chain" -d "$peer" $action || exit 1
+done
+[ "$direction" = out ] || iptables -w -I INPUT -j "$chain" || exit 1
+[ "$direction" = in ] || iptables -w -I OUTPUT -j "$chain"
+"""
+
+_VERIFY = """
+tries=0
+until iptables -w -nvxL "$1" | awk 'NR > 2 && $3 != "RETURN" { hit += $1 } END { exit !hit }'; do
+  [ "$tries" -lt "$2" ] || { echo "no packet was hit by $1" >&2; exit 1; }
+  tries=$((tries + 1))
+  sleep 0.05
+done
+"""
+
+_HEAL = """
+for hook in INPUT OUTPUT; do
+  while iptables -w -C "$hook" -j "$1" 2> /dev/null; do iptables -w -D "$hook" -j "$1" || exit 1; done
+done
+iptables -w -S "$1" > /dev/null 2>&1 || exit 0
+iptables -w -F "$1" && iptables -w -X "$1"
+"""
+
+_HEALED = """
+rules=$(iptables -w -S) || exit 1
+case $rules in *"$1"*) echo "the chain $1 is there still" >&2; exit 1 ;; esac
+"""
+
+
+def chain(aim: Aim) -> str:
+    """Name the fault's chain; iptables takes 28 characters."""
+    return f"RMQOPS-{hashlib.sha256(aim.fault.encode()).hexdigest()[:16]}"
+
+
+def ssh_port(aim: Aim) -> str:
+    """Return the port of the host's sshd, as the inventory has it."""
+    return str(aim.instance.variables.get("ansible_port") or 22)
+
+
+def peers(aim: Aim) -> list[str]:
+    """Return the addresses at the other end, the victim's own left out.
+
+    Raises:
+        UsageError: a word means nobody.
+    """
+    mine, topology = aim.instance, aim.topology
+    found: set[str] = set()
+    for word in (part.strip() for part in aim.text("peers").split(",")):
+        if word == "group":
+            found |= {one.ip for one in topology.brokers if one.group == mine.group}
+        elif word == "namesrv":
+            found |= {one.ip for one in topology.nameservers}
+        elif word == "brokers":
+            found |= {one.ip for one in topology.brokers}
+        elif word == "clients":
+            found |= set(aim.clients)
+        elif word in (known := {one.name: one.ip for one in topology.instances}):
+            found.add(known[word])
+        else:
+            raise UsageError(
+                f"{word!r} are no peers of a fault",
+                remedy=f"use group, namesrv, brokers, clients, or names: {', '.join(known)}",
+            )
+    return sorted(found - {mine.ip})
+
+
+def probe(aim: Aim) -> Command:
+    """Probe for iptables, for the right to use it, and that the others have addresses of their own."""
+    return Command.shell(_PROBE, chain(aim), *peers(aim))
+
+
+def plan(aim: Aim, action: str) -> FaultPlan:
+    """Return the plan that does one thing, such as ``-j DROP``, to the packets between a host and its peers."""
+    name = chain(aim)
+    return FaultPlan(
+        inject=Command.shell(_INJECT, name, aim.text("direction"), action, ssh_port(aim), *peers(aim)),
+        verify=Command.shell(_VERIFY, name, str(VERIFY_SECONDS * 20), timeout=VERIFY_SECONDS * 3),
+        heal=Command.shell(_HEAL, name),
+        healed=Command.shell(_HEALED, name),
+    )

@@ -1,0 +1,36 @@
+"""Which member of a DLedger group led in which term, as each one's own log says it. PURE: a command, its answer.
+
+A member says in ``broker.log`` when it becomes leader (``DLedgerRoleChangeHandler``, 4.5); older logs are packed
+beside it. DLedger's own request for metadata tells a leader and no term.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rmqops.model.commands import Command, Result
+from rmqops.model.history import Event
+from rmqops.model.topology import Instance
+
+_SCRIPT = """
+cd "$1" || exit 1
+found=$(ls broker.log otherdays/broker.*.log.gz 2>/dev/null)
+[ -n "$found" ] || { echo "there is no broker.log in $1" >&2; exit 1; }
+for file in $found; do gzip -dcf "$file" || exit 1; done |
+  sed -n 's/.*Begin handling broker role change term=\\([0-9]*\\) role=LEADER.*/\\1/p' | sort -nu
+"""
+
+
+def ask(instance: Instance) -> Command:
+    """Return what prints every term in which an instance has led, one a line."""
+    return Command.shell(_SCRIPT, instance.text("rocketmq_log_dir"))
+
+
+def leader_events(instance: Instance, result: Result | None, t: float) -> Iterator[Event]:
+    """Yield what an answer says; None when the host could not be asked."""
+    if result is None or not result.ok:
+        error = "its host could not be asked" if result is None else result.stderr.strip() or "it cannot be read"
+        yield Event(t, instance.name, "leader", "fail", broker=instance.group, error=error)
+        return
+    for term in result.stdout.split():
+        yield Event(t, instance.name, "leader", "ok", broker=instance.group, value={"term": term})

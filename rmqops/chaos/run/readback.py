@@ -1,0 +1,189 @@
+"""Read every queue back from every member, up to its end, and never for a fixed time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from rmqops.chaos.load.clients.settings import key_of
+from rmqops.errors import OperationFailed, RemotingError
+from rmqops.model.history import DRAIN, Batch, Event, Type, pack
+from rmqops.model.topology import Group, Instance, Topology
+from rmqops.remoting.admin import Admin
+from rmqops.remoting.client import Client
+from rmqops.remoting.consumer import Consumer
+from rmqops.system import waiting
+
+STALL = 20.0
+"""Seconds without any progress after which a queue is given up, which the history says."""
+
+
+@dataclass(frozen=True)
+class ReadBack:
+    """What was read."""
+
+    messages: int
+    members: int
+    failures: tuple[str, ...]
+
+
+class Reader:
+    """Drains the queues of one topic.
+
+    Args:
+        topology: The cluster.
+        client: For the connections.
+        topic: The topic.
+        queues: Its queues on each group.
+        emit: Takes the events of the history, what one answer brought together.
+        now: Seconds since the run's start.
+        prefix: Begins the names of its processes in the history.
+        told: What stands beside the end that is to be reached.
+    """
+
+    def __init__(
+        self,
+        topology: Topology,
+        client: Client,
+        topic: str,
+        queues: int,
+        *,
+        emit: Callable[[Event | Batch], None],
+        now: Callable[[], float],
+        prefix: str = DRAIN,
+        told: Mapping[str, str] | None = None,
+    ) -> None:
+        self._topology = topology
+        self._admin = Admin(client)
+        self._consumer = Consumer(client)
+        self._topic = topic
+        self._queues = range(queues)
+        self._emit = emit
+        self._now = now
+        self._prefix = prefix
+        self._told = told
+
+    async def ends(self, member: Instance) -> dict[int, int]:
+        """Return the end offset of each queue on one member.
+
+        Raises:
+            RemotingError: it did not say.
+        """
+        return {queue: await self._admin.max_offset(member.address, self._topic, queue) for queue in self._queues}
+
+    async def level(self, masters: Mapping[str, Instance], seconds: float) -> None:
+        """Wait until every member of every group has as many messages as its master.
+
+        Raises:
+            OperationFailed: not in time; says who lacks what.
+        """
+
+        async def lagging() -> str | None:
+            for group in self._topology.groups:
+                wanted = await self.ends(masters[group.name])
+                for member in group.members:
+                    found = await self.ends(member)
+                    if found != wanted:
+                        return f"{member.name} ends at {found}, its master at {wanted}"
+            return None
+
+        await waiting.until("replicas level", lagging, seconds)
+
+    async def read(self, masters: Mapping[str, Instance], levelling: float) -> ReadBack:
+        """Drain the masters; then, when the others are level or ``levelling`` seconds have passed, the others.
+
+        All members of a group are read up to the ends of its master, so that one that lacks messages cannot pass.
+        """
+        ends = {}
+        failures = []
+        for group in self._topology.groups:
+            try:
+                ends[group.name] = await self.ends(masters[group.name])
+            except RemotingError as error:
+                failures.append(f"{group.name}: its master does not say where its queues end: {error}")
+        told = [await self._members(group, [masters[group.name]], ends) for group in self._topology.groups]
+        try:
+            await self.level(masters, levelling)
+        except OperationFailed as error:
+            failures.append(error.message)
+        for group in self._topology.groups:
+            others = [member for member in group.members if member != masters[group.name]]
+            told.append(await self._members(group, others, ends))
+        drains = [drain for drained in told for drain in drained]
+        return ReadBack(
+            messages=sum(count for count, _ in drains),
+            members=len(drains),
+            failures=tuple(failures + [text for _, found in drains for text in found]),
+        )
+
+    async def read_each(self, group: Group, members: Sequence[Instance]) -> ReadBack:
+        """Drain members as they are, each to its own end."""
+        told: list[tuple[int, list[str]]] = []
+        failures = []
+        for member in members:
+            try:
+                ends = await self.ends(member)
+            except RemotingError as error:
+                failures.append(f"{member.name} does not say where its queues end: {error}")
+                continue
+            told += await self._members(group, [member], {group.name: ends})
+        return ReadBack(
+            messages=sum(count for count, _ in told),
+            members=len(told),
+            failures=tuple(failures + [text for _, found in told for text in found]),
+        )
+
+    async def _members(
+        self, group: Group, members: list[Instance], ends: Mapping[str, Mapping[int, int]]
+    ) -> list[tuple[int, list[str]]]:
+        if group.name not in ends:
+            return []
+        return list(await asyncio.gather(*(self._member(member, ends[group.name]) for member in members)))
+
+    async def _member(self, member: Instance, ends: Mapping[int, int]) -> tuple[int, list[str]]:
+        """Drain the queues of one member one by one; return how many messages and what went wrong."""
+        count, failures = 0, []
+        for queue, end in ends.items():
+            self._emit(self._event(self._now(), member, queue, "invoke", offset=end))
+            try:
+                async for messages in self._consumer.drain_batches(
+                    member.address, self._topic, queue, end, begin=0, stall=STALL
+                ):
+                    count += len(messages)
+                    now = self._now()
+                    for record in pack(
+                        self._event(now, member, queue, "ok", offset=each.offset, key=key_of(each.body))
+                        for each in messages
+                    ):
+                        self._emit(record)
+            except (RemotingError, OperationFailed) as error:
+                failures.append(f"{member.name} queue {queue}: {error.message}")
+                self._emit(self._event(self._now(), member, queue, "fail", error=error.message))
+        return count, failures
+
+    def _event(
+        self,
+        t: float,
+        member: Instance,
+        queue: int,
+        kind: Type,
+        *,
+        offset: int | None = None,
+        key: str | None = None,
+        error: str | None = None,
+    ) -> Event:
+        return Event(
+            t,
+            f"{self._prefix}{member.name}",
+            "receive",
+            kind,
+            topic=self._topic,
+            broker=member.group,
+            queue=queue,
+            offset=offset,
+            key=key,
+            error=error,
+            address=member.address,
+            value=self._told if kind == "invoke" else None,
+        )

@@ -1,0 +1,1 @@
+"""Several drills in a row, each for a claim."""

@@ -1,0 +1,76 @@
+"""Acknowledged messages that are nowhere.
+
+A message is lost when its send was acknowledged and no member holds it, although every read-back of its queue
+reached the queue's end. A read-back that did not reach the end decides nothing: what it lacks is *undecided*.
+(A peer of ours reported 76 lost messages that were all there, because it stopped reading after a fixed time.)
+A message that only one member lacks is not lost; ``replicas`` fails for it.
+
+A message that a consumer has read and that nobody holds any more has *vanished*: it was committed, and is
+gone. That fails too, acknowledged or not.
+"""
+
+from __future__ import annotations
+
+from rmqops.chaos.history.reader import History
+from rmqops.chaos.verdicts.bounds import Bounds
+from rmqops.chaos.verdicts.message_stories import count, messages, not_drained
+from rmqops.chaos.verdicts.verdict import CheckResult, Number, Verdict
+
+ABSENT = """
+    select m.k, bool_and(coalesce(c.complete, false)) as decided
+    from doubtful m anti join stored on m.k = stored.k left join complete c on m.q = c.q
+    where m.acks > 0 group by m.k, m.invoked order by m.invoked, m.k
+"""
+VANISHED = """
+    select s.k, bool_and(coalesce(c.complete, false)) as decided
+    from seen s anti join stored on s.k = stored.k semi join (select k from doubtful where acks = 0) m on s.k = m.k
+        left join complete c on s.q = c.q
+    group by s.k order by min(s.line), s.k
+"""
+
+
+SPAN = """
+    select (max(ended) - min(ended)) / 1e3 from message where k in (select unnest($1::ubigint[]))
+"""
+
+
+def _span(history: History, keys: list[int]) -> float | None:
+    """Return the ms between the first and the last acknowledgement of what was lost: the RPO as a span."""
+    value = history.query(SPAN, [keys])[0][0]
+    return None if value is None else float(str(value))
+
+
+def check(history: History, _settings: Bounds) -> CheckResult:
+    """Judge that every acknowledged message is still there."""
+    acknowledged = history.number("select count(*) from message where acks > 0")
+    lost, unsure = history.sorted_keys(ABSENT)
+    gone, unsure_gone = history.sorted_keys(VANISHED)
+    undecided = [*unsure, *unsure_gone]
+    undrained = history.undrained
+    numbers: dict[str, Number] = {
+        "acknowledged": acknowledged,
+        "lost": None if undecided or undrained or not acknowledged else len(lost),
+        "vanished": len(gone),
+        "undecided": len(undecided),
+        "undrained_queues": len(undrained),
+        "rpo_span_ms": None,
+    }
+    if lost or gone:
+        numbers["lost"] = len(lost)
+        numbers["rpo_span_ms"] = _span(history, lost)
+        evidence = (
+            *messages(history, "acknowledged, and no member holds it", lost),
+            *messages(history, "read by a consumer, and no member holds it any more", gone),
+        )
+        text = f"{count(len(lost), 'message')} lost of {acknowledged:,} acknowledged"
+        text = f"{text}, {len(gone):,} more read and vanished" if gone else text
+        return CheckResult("lost", Verdict.FAIL, text, numbers, evidence)
+    if not acknowledged:
+        return CheckResult("lost", Verdict.INCONCLUSIVE, "no message was acknowledged", numbers)
+    if undrained:
+        return CheckResult("lost", Verdict.INCONCLUSIVE, not_drained(undrained), numbers)
+    if undecided:
+        text = f"{count(len(undecided), 'message')} not found, but a member was not read back to its end"
+        evidence = messages(history, "not found, and not decided", undecided)
+        return CheckResult("lost", Verdict.INCONCLUSIVE, text, numbers, evidence)
+    return CheckResult("lost", Verdict.PASS, f"all {acknowledged:,} acknowledged messages are there", numbers)

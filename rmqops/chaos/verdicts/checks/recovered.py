@@ -1,0 +1,29 @@
+"""Indeterminate sends that turned out stored: counted, and never a fault.
+
+Their clients were told nothing, so both outcomes are right. The count says how often a client that sends
+again after such an answer makes a duplicate.
+"""
+
+from __future__ import annotations
+
+from rmqops.chaos.history.reader import History
+from rmqops.chaos.verdicts.bounds import Bounds
+from rmqops.chaos.verdicts.message_stories import count, indeterminate, not_drained
+from rmqops.chaos.verdicts.verdict import CheckResult, Verdict
+
+FOUND = """
+    select k from doubtful semi join stored using (k) where outcome = 'indeterminate' order by invoked, k
+"""
+
+
+def check(history: History, _settings: Bounds) -> CheckResult:
+    """Count the indeterminate sends that are stored."""
+    total = history.number("select count(*) from message where outcome = 'indeterminate'")
+    found = history.keys(FOUND)
+    undrained = history.undrained
+    numbers = {"indeterminate": total, "recovered": None if undrained else len(found)}
+    if undrained:
+        text = not_drained(undrained)
+        return CheckResult("recovered", Verdict.INCONCLUSIVE, text, numbers)
+    text = f"{len(found):,} of {count(total, 'indeterminate send')} found stored"
+    return CheckResult("recovered", Verdict.PASS, text, numbers, indeterminate(history, "found stored", found))

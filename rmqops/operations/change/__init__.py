@@ -1,0 +1,1 @@
+"""What changes a fleet: deploy, restart, scale out, promote, destroy."""

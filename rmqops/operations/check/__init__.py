@@ -1,0 +1,1 @@
+"""Whether the machines are fit for a cluster."""

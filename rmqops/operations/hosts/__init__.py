@@ -1,0 +1,1 @@
+"""Hosts, and commands on many of them at once."""

@@ -1,0 +1,268 @@
+"""What is really on the hosts: one read-only command a machine, all machines at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from rmqops.errors import RmqopsError
+from rmqops.model.commands import Command
+from rmqops.model.topology import Instance
+from rmqops.operations.hosts.machines import Machine, machines
+from rmqops.system import parallel
+from rmqops.transport.base import Transport, check, transport_for
+
+_SCRIPT = """
+sockets=$(cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == "0A" {printf "%s ", $2}')
+printf 'listening %s\\n' "$sockets"
+newline='
+'
+IFS=$newline links=
+set -f
+while [ $# -gt 0 ]; do
+  dir=$1 release=$2 java=$3 unit=$4 logs=$5 scope=
+  shift 5
+  printf 'instance %s\\n' "$dir"
+  # Most instances of a machine share their releases; each process that is not started is 2 ms.
+  if [ "$release $java" != "$links" ]; then
+    links="$release $java" release_name= java_name=
+    [ ! -L "$release" ] || release_name=$(readlink "$release")
+    [ ! -L "$java" ] || java_name=$(readlink "$java")
+  fi
+  printf 'release %s\\n' "$release_name"
+  [ -z "$java" ] || printf 'java %s\\n' "$java_name"
+  case $unit in
+    '') ;;
+    /*) ;;
+    *) unit=${XDG_CONFIG_HOME:-$HOME/.config}/systemd/user/$unit scope=--user ;;
+  esac
+  [ ! -f "$unit" ] || printf 'unit %s\\n' "$(sha256sum < "$unit")"
+  set +f
+  for override in "$unit".d/*.conf; do [ ! -f "$override" ] || printf 'override %s\\n' "$override"; done
+  if [ -f "$unit" ]; then
+    export XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-/run/user/$(id -u)}"
+    name=${unit##*/}
+    state=$(systemctl $scope show -p ActiveState,SubState,Result,NRestarts "$name" 2>/dev/null | tr '\\n' ' ')
+    printf 'state %s\\n' "$state"
+    case $state in
+      *ActiveState=active*) ;;
+      *) if [ -s "$logs/console.log" ]; then tail -n 5 "$logs/console.log"
+         else journalctl $scope -u "$name" -n 5 --no-pager -o cat 2>/dev/null; fi | sed 's/^/said /' ;;
+    esac
+  fi
+  [ ! -f "$dir/.rmqops" ] || { mark=; read -r mark < "$dir/.rmqops"; printf 'mark %s\\n' "$mark"; }
+  cd -P "$dir/current/" 2>/dev/null || continue
+  printf 'tree %s\\n' "$PWD"
+  find . -type f -printf 'mode %m %P\\n' -exec sha256sum {} +
+  sed -n '/^[^#].*=/s/^/setting /p' conf/*.p
+  set -f
+  # The usual case of bin/pid.sh without its processes: the pid file is right.
+  pid=
+  { read -r pid < "$dir/run/pid"; } 2>/dev/null
+  words=$(tr '\\0' '\\n' 2>/dev/null < "/proc/${pid:-self}/cmdline")
+  case "$newline$words$newline" in
+    *"$newline-Drmqops.instance=$dir$newline"*) ;;
+    *)
+      pid=$(bin/pid.sh 2>/dev/null) || continue
+      words=$(tr '\\0' '\\n' 2>/dev/null < "/proc/$pid/cmdline")
+      ;;
+  esac
+  printf 'pid %s\\n' "$pid"
+  for word in $words; do
+    case $word in
+      */conf/*.p) printf 'running %s\\n' "${word%/conf/*}" ;;
+      *:*/lib/\\*) word=${word%/lib/*}; printf 'on %s\\n' "${word##*/}" ;;
+    esac
+  done
+done
+"""
+
+_DIGEST = 64
+"""Digits of a SHA-256."""
+
+_OWNERS_SCRIPT = """
+cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk -v ports="$(printf ' %04X' "$@") " '
+  $4 == "0A" && index(ports, " " substr($2, length($2) - 3) " ") {print substr($2, length($2) - 3), $10}' |
+while read -r port inode; do printf '%d %s\\n' "0x$port" "$inode"; done |
+{
+  held=$(cat)
+  [ -n "$held" ] || exit 0
+  find /proc/[0-9]*/fd -lname 'socket:*' -printf '%h %l\\n' 2>/dev/null | sort -u |
+  awk -v held="$held" '
+    BEGIN {count = split(held, part); for (i = 1; i < count; i += 2) port["socket:[" part[i + 1] "]"] = part[i]}
+    $2 in port {split($1, path, "/"); print port[$2], path[3]; delete port[$2]}
+    END {for (socket in port) print port[socket], "-"}'
+} |
+while read -r port pid; do
+  if [ "$pid" = - ]; then
+    printf '%s a process that only root may see\\n' "$port"
+  else
+    printf '%s pid %s (%s)\\n' "$port" "$pid" "$(tr '\\0' ' ' < "/proc/$pid/cmdline" | cut -c 1-120)"
+  fi
+done
+"""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is on a host of one instance."""
+
+    mark: str | None = None
+    """Whose directory it is, ``CLUSTER/INSTANCE``; None when rmqops made nothing there."""
+    release: str | None = None
+    """Name of the release that its link points to."""
+    java: str | None = None
+    """Name of the bundled runtime that its link points to; None where none is wanted or there."""
+    tree: str | None = None
+    """Directory of the configuration in force."""
+    files: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Mode and SHA-256 of each file of that tree, by path."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """What RocketMQ's own file of that tree says, by key."""
+    unit: str | None = None
+    """SHA-256 of its systemd unit."""
+    overrides: tuple[str, ...] = ()
+    """Drop-ins that somebody put beside the unit."""
+    state: Mapping[str, str] = field(default_factory=dict)
+    """What systemd says of that unit: ``ActiveState``, ``SubState``, ``Result``, ``NRestarts``."""
+    said: tuple[str, ...] = ()
+    """The end of its console log, or of its journal where it has none, unless the unit is active."""
+    pid: int | None = None
+    running: str | None = None
+    """Directory of the configuration that the process was started with."""
+    on: str | None = None
+    """Name of the release that the process was started from; its link may have been turned since."""
+    listening: frozenset[int] = frozenset()
+    """The ports that something listens on, on its machine."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        return self.pid is not None
+
+
+def _arguments(instance: Instance) -> tuple[str, str, str, str, str]:
+    """Return an instance's directory, the links to what it runs, its unit, its logs; empty where there is none."""
+    releases = f"{instance.text('rocketmq_base_dir')}/releases"
+    unit = f"rocketmq-{instance.name}.service"
+    units = {"systemd": f"/etc/systemd/system/{unit}", "systemd-user": unit, "detached": ""}
+    return (
+        instance.home,
+        f"{releases}/rocketmq-{instance.text('rocketmq_version')}",
+        f"{releases}/java" if instance.bundles_java else "",
+        units[instance.supervisor],
+        instance.text("rocketmq_log_dir"),
+    )
+
+
+def survey(
+    instances: Iterable[Instance], transports: Callable[[Instance], Transport] = transport_for
+) -> tuple[dict[str, Facts], dict[str, str]]:
+    """Return the facts of instances by name, and why those that are missing could not be had."""
+
+    def ask(machine: Machine) -> tuple[dict[str, Facts], dict[str, str]]:
+        try:
+            return _ask(machine, transports), {}
+        except RmqopsError as error:
+            return {}, {instance.name: str(error) for instance in machine.instances}
+
+    found: dict[str, Facts] = {}
+    errors: dict[str, str] = {}
+    for facts, failed in parallel.mapped(ask, machines(instances)):
+        found |= facts
+        errors |= failed
+    return found, errors
+
+
+def gather(
+    instances: Iterable[Instance], transports: Callable[[Instance], Transport] = transport_for
+) -> dict[str, Facts]:
+    """Return the facts of instances by name.
+
+    Raises:
+        OperationFailed: a machine could not be asked.
+    """
+    answers = parallel.mapped(lambda machine: _ask(machine, transports), machines(instances))
+    return {name: facts for answer in answers for name, facts in answer.items()}
+
+
+def _ask(machine: Machine, transports: Callable[[Instance], Transport]) -> dict[str, Facts]:
+    transport = transports(machine.instances[0])
+    return parse(machine, check(transport.run(question(machine)), transport.host).stdout)
+
+
+def question(machine: Machine) -> Command:
+    """Return the command whose output :func:`parse` takes."""
+    return Command.shell(_SCRIPT, *(part for instance in machine.instances for part in _arguments(instance)))
+
+
+def parse(machine: Machine, output: str) -> dict[str, Facts]:
+    """Return the facts of a machine's instances by name."""
+    head, *blocks = output.split("\ninstance ")
+    listening = _listening(head)
+    return {
+        instance.name: _parse(block.splitlines()[1:], listening)
+        for instance, block in zip(machine.instances, blocks, strict=True)
+    }
+
+
+def owners_question(ports: Iterable[int]) -> Command:
+    """Return the command whose output :func:`parse_owners` takes."""
+    return Command.shell(_OWNERS_SCRIPT, *map(str, ports))
+
+
+def parse_owners(output: str) -> dict[int, str]:
+    """Return which process listens on each of the ports where one does."""
+    return {int(port): owner for port, _, owner in (line.partition(" ") for line in output.splitlines())}
+
+
+def owner(instance: Instance, port: int, transports: Callable[[Instance], Transport] = transport_for) -> str:
+    """Say which process listens on a port of an instance's machine."""
+    transport = transports(instance)
+    output = check(transport.run(owners_question([port])), transport.host).stdout
+    return parse_owners(output).get(port, "a process that has ended since")
+
+
+def _listening(line: str) -> frozenset[int]:
+    return frozenset(int(address.rpartition(":")[2], 16) for address in line.split()[1:])
+
+
+def _parse(lines: Iterable[str], listening: frozenset[int]) -> Facts:
+    single: dict[str, str] = {}
+    modes: dict[str, str] = {}
+    contents: dict[str, str] = {}
+    overrides: list[str] = []
+    settings: dict[str, str] = {}
+    said: list[str] = []
+    for line in lines:
+        kind, _, rest = line.partition(" ")
+        if kind == "mode":
+            mode, _, path = rest.partition(" ")
+            modes[path] = mode.zfill(4)
+        elif len(kind) == _DIGEST:  # what sha256sum says
+            contents[rest.lstrip(" *").removeprefix("./")] = kind
+        elif kind == "setting":
+            key, _, value = rest.partition("=")
+            settings[key.strip()] = value.strip()
+        elif kind == "said":
+            said.append(rest)
+        elif kind == "override":
+            overrides.append(rest)
+        else:
+            single[kind] = rest
+    return Facts(
+        mark=single.get("mark"),
+        release=single.get("release") or None,
+        java=single.get("java") or None,
+        tree=single.get("tree"),
+        files={path: (modes[path], contents[path]) for path in modes if path in contents},
+        settings=settings,
+        unit=single["unit"].split()[0] if "unit" in single else None,
+        overrides=tuple(overrides),
+        state=dict(pair.split("=", 1) for pair in single.get("state", "").split()),
+        said=tuple(said),
+        pid=int(single["pid"]) if "pid" in single else None,
+        running=single.get("running"),
+        on=single.get("on"),
+        listening=listening,
+    )

@@ -1,0 +1,77 @@
+"""Wait until a cluster is healthy, and say why when it is not."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection
+
+from rmqops.errors import OperationFailed, RmqopsError
+from rmqops.model.commands import Command
+from rmqops.model.topology import Topology
+from rmqops.operations.observe.status import Status, observe
+from rmqops.transport.base import transport_for
+
+DEADLINE = 120.0
+"""Seconds. A NameServer that was restarted knows a broker again at its next heartbeat, 30 s at most by default."""
+INTERVAL = 0.2
+
+_TAIL = 'for file; do [ ! -s "$file" ] || { echo "--- end of $file"; tail -n 15 "$file"; }; done'
+
+
+def wait(
+    topology: Topology,
+    deadline: float = DEADLINE,
+    *,
+    only: Collection[str] = (),
+    look: Callable[[Topology], Status] = observe,
+    clock: Callable[[], float] = time.monotonic,
+    pause: Callable[[float], None] = time.sleep,
+) -> Status:
+    """Wait for health and return the status.
+
+    Args:
+        topology: The cluster.
+        deadline: Seconds to wait.
+        only: Instances; problems that none of them has a part in do not count. All count when empty.
+        look: How the cluster is asked; a test hands in its own, and so the clock.
+        clock: Seconds, monotonic.
+        pause: Waits between two looks.
+
+    Raises:
+        OperationFailed: it did not become healthy; with the last problems seen and the logs that explain them.
+    """
+    end = clock() + deadline
+    while True:
+        status = look(topology)
+        status = status.about(only) if only else status
+        if status.healthy:
+            return status
+        if clock() >= end:
+            raise OperationFailed(
+                f"{topology.cluster} is not healthy after {deadline:g} s",
+                detail="\n".join([*status.problems, *tails(topology, status.ailing)]),
+            )
+        pause(INTERVAL)
+
+
+def masters_by_group(topology: Topology) -> dict[str, str | None]:
+    """Return the address of each group's master on which all NameServers agree; None where they do not."""
+    return {group.name: group.master for group in observe(topology).groups}
+
+
+def masters(topology: Topology) -> frozenset[str]:
+    """Return the address of every group's master that all NameServers agree on."""
+    return frozenset(filter(None, masters_by_group(topology).values()))
+
+
+def tails(topology: Topology, names: tuple[str, ...]) -> list[str]:
+    """Return the end of the logs of some instances, as far as their hosts can be reached."""
+    told = []
+    for instance in map(topology.instance, names):
+        logs = instance.text("rocketmq_log_dir")
+        files = [f"{logs}/console.log", f"{logs}/{instance.kind}.log"]
+        try:
+            told.append(transport_for(instance).run(Command.shell(_TAIL, *files)).stdout.rstrip())
+        except RmqopsError as error:
+            told.append(str(error))
+    return [text for text in told if text]

@@ -1,0 +1,186 @@
+"""The timeline of a report: bins, lanes and moments."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+
+import pytest
+
+from rmqops.chaos.report import lanes
+from rmqops.chaos.report.moments import moments
+from rmqops.chaos.report.timeline import BIN_LIMIT, Timeline, read_timeline, widths
+from rmqops.chaos.verdicts.verdict import Verdict
+from rmqops.errors import UsageError
+from rmqops.model.history import Event
+from tests.support.drill import (
+    ADDRESSES,
+    END,
+    FAULT,
+    NAMESERVERS,
+    NEW_MASTER,
+    PER_SECOND,
+    events,
+    result,
+    write_run,
+)
+
+FULL = {"0": "a:1", "2": "b:1"}
+WITHOUT = {"2": "b:1"}
+
+
+def timeline(directory: Path, told: list[Event] | None = None) -> Timeline:
+    return read_timeline(write_run(directory / "run", result(Verdict.PASS), told))
+
+
+def test_every_level_counts_every_send(tmp_path: Path) -> None:
+    drawn = timeline(tmp_path, [*events(), Event(12.0, "consumer-1", "receive", "fail", error="time-out")])
+    sends = int(END * PER_SECOND)
+    bad = int((NEW_MASTER - FAULT) * PER_SECOND)
+    assert [level.width for level in drawn.levels] == [0.05, 0.1, 0.2]
+    for level in drawn.levels:
+        assert (sum(level.ok), sum(level.fail), sum(level.info)) == (sends - bad, bad - 4, 4)
+        assert sum(level.read) == sends - bad
+        assert len(level.ok) == len(level.max) == int(drawn.end / level.width) + 1
+
+
+def test_a_send_counts_where_it_ended_and_latency_is_that_of_acknowledged_sends(tmp_path: Path) -> None:
+    shaken = random.Random(3)
+    times = [shaken.random() * 2 for _ in range(500)]
+    told = []
+    for number, took in enumerate(times):
+        sent = Event(1.0, "producer-1", "send", "invoke", key=f"k{number}")
+        told += [sent, replace(sent, t=1.0 + took, type="ok")]
+    told += [Event(1.0, "p", "send", "invoke", key="x"), Event(90.0, "p", "send", "info", key="x")]
+    level = timeline(tmp_path, told).levels[-1]
+    assert level.width == 2
+    wanted = [took for took in times if 1 <= 1 + took < 2]
+    assert level.ok[0] == len(wanted)
+    assert level.p50[0] == pytest.approx(median(wanted) * 1000, rel=0.01)
+    assert level.max[0] == pytest.approx(max(wanted) * 1000, rel=0.01)
+    assert level.info[45] == 1
+    assert level.max[45] is None, "an indeterminate send has no latency to show"
+
+
+def test_the_read_back_is_not_drawn_but_names_the_members(tmp_path: Path) -> None:
+    drawn = timeline(tmp_path)
+    assert drawn.end == pytest.approx(END, abs=0.1)
+    assert drawn.names == dict(zip(ADDRESSES, ["broker-a-n0", "broker-a-n1", "broker-a-n2"], strict=True))
+
+
+def test_each_nameserver_has_its_own_lane(tmp_path: Path) -> None:
+    told = [event for event in events() if not (event.process == "namesrv-2" and event.t >= NEW_MASTER)]
+    told += [
+        Event(at, "namesrv-2", "route", "fail", error="no answer in 1 s") for at in (NEW_MASTER, NEW_MASTER + 1)
+    ]
+    (group,) = timeline(tmp_path, told).groups
+    assert group.addresses == ADDRESSES
+    assert [lane.nameserver for lane in group.lanes] == list(NAMESERVERS)
+    states = {lane.nameserver: [segment.state for segment in lane.segments] for lane in group.lanes}
+    assert states == {
+        "namesrv-1": ["mss", "ass", "sms"],
+        "namesrv-2": ["mss", "ass", "?"],
+        "namesrv-3": states["namesrv-1"],
+    }
+    assert group.lanes[0].segments[1].start == pytest.approx(FAULT + 0.05)
+    assert group.lanes[0].segments[2].end == pytest.approx(END, abs=0.1), "the last answer holds to the end"
+    assert group.lanes[1].segments[2].end == NEW_MASTER + 1, "an answer too old is no answer"
+
+
+def test_a_torn_last_line_is_left_out(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", result(Verdict.PASS))
+    whole = read_timeline(run)
+    with (run / "history.jsonl").open("a") as file:
+        file.write('{"t":20.5,"process":"producer-1","op":"send","ty')
+    assert read_timeline(run) == whole
+
+
+def test_an_empty_history_is_drawn_as_nothing(tmp_path: Path) -> None:
+    drawn = timeline(tmp_path, [])
+    assert drawn.end == 0
+    assert sum(drawn.levels[0].ok) == 0
+    assert drawn.groups == ()
+
+
+def test_a_run_without_history_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"history\.jsonl does not exist"):
+        read_timeline(tmp_path)
+
+
+def test_reasons_are_counted(tmp_path: Path) -> None:
+    first, second = timeline(tmp_path).errors
+    assert (first.type, first.error, first.count) == ("fail", "no master in the route", 96)
+    assert (second.type, second.error, second.count) == ("info", "connection lost", 4)
+    assert first.first > second.first
+
+
+def test_lines_of_one_moment_are_told_in_one_order(tmp_path: Path) -> None:
+    faults = [
+        Event(5.0, "nemesis", "fault", "invoke", key=kind, value={"instance": name, "address": "a:1"})
+        for kind, name in (("pause", "n2"), ("kill", "n2"), ("kill", "n1"))
+    ]
+    sends = [Event(1.0, "p", "send", "invoke", key=f"k{number}") for number in range(6)]
+    answers = [
+        replace(sent, t=2.0, type="fail", error=f"reason {number // 2}") for number, sent in enumerate(sends)
+    ]
+    again = replace(answers[0], error="reason 3")
+    routes = [Event(3.0, "namesrv-1", "route", "ok", broker="b", value=value) for value in (WITHOUT, FULL)]
+    told = [*sends, *answers, again, *routes, *faults]
+
+    drawn = timeline(tmp_path, told)
+
+    assert drawn == timeline(tmp_path, told[::-1])
+    assert [f"{one.kind} {one.instance}" for one in drawn.milestones] == ["kill n1", "kill n2", "pause n2"]
+    assert [one.error for one in drawn.errors] == ["reason 1", "reason 2", "reason 0", "reason 3"]
+    assert drawn.names == {"a:1": "n1"}
+
+
+@pytest.mark.parametrize("end", [0.0, 0.01, 3.0, 60.0, 277.0, 3600.0, 90_000.0, 5e6, 1e9])
+def test_bins_are_bounded_however_long_the_drill(end: float) -> None:
+    chosen = widths(end)
+    assert chosen == tuple(sorted(chosen))
+    assert chosen
+    assert all(end / width <= BIN_LIMIT for width in chosen)
+
+
+def test_samples_join_while_the_answer_stays() -> None:
+    samples = [(0.0, FULL), (1.0, dict(FULL)), (1.5, WITHOUT), (2.0, None), (2.5, FULL)]
+    joined = lanes.answers(samples)
+    assert [(each.start, each.end, each.route) for each in joined] == [
+        (0.0, 1.5, FULL),
+        (1.5, 2.0, WITHOUT),
+        (2.0, 2.5, None),
+        (2.5, 2.5, FULL),
+    ]
+
+
+def test_time_that_was_not_sampled_is_left_open() -> None:
+    joined = lanes.answers([(0.0, FULL), (1.0, FULL), (9.0, FULL)])
+    assert [(each.start, each.end) for each in joined] == [(0.0, 1.0), (9.0, 9.0)]
+
+
+def test_members_are_ordered_by_port_not_by_letter() -> None:
+    told = {"n": lanes.answers([(0.0, {"0": "h:9911", "1": "h:10911"})])}
+    group = lanes.group("g", told, 1.0)
+    assert group.addresses == ("h:9911", "h:10911")
+    assert group.lanes[0].segments == (lanes.Segment(0.0, 1.0, "ms"),)
+
+
+def test_a_lane_that_flaps_is_bounded_and_shows_the_worst() -> None:
+    samples = [(number / 100, FULL if number % 2 else WITHOUT) for number in range(20_000)]
+    (lane,) = lanes.group("g", {"n": lanes.answers(samples)}, 200.0).lanes
+    assert len(lane.segments) <= lanes.SEGMENT_LIMIT
+    assert {segment.state for segment in lane.segments} == {"as"}
+    assert lane.segments[-1].end == 200.0
+
+
+def test_moments_tell_the_drill_and_every_change_of_a_route(tmp_path: Path) -> None:
+    told = moments(timeline(tmp_path))
+    assert [moment.t for moment in told] == sorted(moment.t for moment in told)
+    said = [(moment.who, moment.what) for moment in told]
+    assert ("the drill", "kill broker-a-n0: seen to bite") in said
+    assert ("the drill", "the cluster is healthy again") in said
+    without = "broker-a: no master; slaves broker-a-n1, broker-a-n2; absent broker-a-n0"
+    assert [who for who, what in said if what == without] == list(NAMESERVERS)

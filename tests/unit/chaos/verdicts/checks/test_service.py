@@ -1,0 +1,90 @@
+"""What a drill expects while its fault is in force: service before the heal, or a standstill until then."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from rmqops.chaos.verdicts.bounds import Bounds
+from rmqops.chaos.verdicts.evaluate import evaluate
+from rmqops.chaos.verdicts.verdict import CheckResult, Verdict
+from rmqops.model.history import Event
+from tests.support import drill
+from tests.unit.chaos.verdicts.checks.recorded import write
+
+BEFORE_THE_HEAL, AFTER_THE_HEAL = drill.NEW_MASTER, drill.HEALED + 0.5
+SERVICE, STANDSTILL = "service", "standstill"
+
+
+def judged(events: Sequence[Event], directory: Path) -> CheckResult:
+    verdicts = evaluate(write(events, directory), Bounds(standstill=2.0))
+    return next(result for result in verdicts.results if result.name == "service")
+
+
+@pytest.mark.parametrize(
+    ("served_again", "expects", "expected"),
+    [
+        (BEFORE_THE_HEAL, SERVICE, Verdict.PASS),
+        (AFTER_THE_HEAL, SERVICE, Verdict.FAIL),
+        (AFTER_THE_HEAL, STANDSTILL, Verdict.PASS),
+        (BEFORE_THE_HEAL, STANDSTILL, Verdict.FAIL),
+    ],
+)
+def test_service_and_standstill_are_each_the_others_failure(
+    served_again: float, expects: str, expected: Verdict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drill, "NEW_MASTER", served_again)
+    monkeypatch.setattr(drill, "END", 30.0)
+    monkeypatch.setattr(drill, "EXPECTS", expects)
+    found = judged(drill.events(), tmp_path)
+    assert found.verdict is expected, found.summary
+
+
+def test_one_acknowledgement_without_a_majority_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drill, "NEW_MASTER", AFTER_THE_HEAL)
+    monkeypatch.setattr(drill, "EXPECTS", STANDSTILL)
+    events = drill.events()
+    last = next(event for event in events if event.type == "fail" and event.t > drill.HEALED - 1.5)
+    forged = Event(last.t, last.process, "send", "ok", last.topic, last.broker, last.queue, offset=7, key=last.key)
+    found = judged([forged if event is last else event for event in events], tmp_path)
+    assert (found.verdict, found.evidence[0].key) == (Verdict.FAIL, last.key)
+
+
+def test_nobody_asked_for_service_so_nothing_is_known_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drill, "EXPECTS", STANDSTILL)
+    events = [event for event in drill.events() if not (event.op == "send" and event.t > drill.FAULT)]
+    assert judged(events, tmp_path).verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_drill_that_was_ended_early_proves_neither(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drill, "NEW_MASTER", AFTER_THE_HEAL)
+    events = [event for event in drill.events() if event.key != "recovered"]
+    assert judged(events, tmp_path).verdict is Verdict.INCONCLUSIVE
+
+
+def test_each_phase_is_judged_by_what_it_expects(tmp_path: Path) -> None:
+    """The first serves again before its heal, the second, a standstill, is served all the time."""
+    later = drill.END - 5
+    second = [
+        Event(event.t + later - drill.FAULT, event.process, event.op, event.type, event.topic, event.broker,
+              key=event.key, value=event.value and {**event.value, "phase": "2", "expects": "standstill"})
+        for event in drill.events()
+        if event.op in ("fault", "heal")
+    ]  # fmt: skip
+    shortened = [replace(event, t=min(event.t, drill.END - 0.5)) for event in second]
+    events = sorted([*drill.events(), *shortened], key=lambda event: event.t)
+    found = judged(events, tmp_path)
+    assert (found.verdict, found.numbers["phases"]) == (Verdict.FAIL, 2)
+    assert "1 of 2 phases" in found.summary
+    assert found.numbers["served_without_majority"]
+
+
+def test_a_phase_that_allows_anything_is_not_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drill, "EXPECTS", "anything")
+    monkeypatch.setattr(drill, "NEW_MASTER", AFTER_THE_HEAL)
+    assert judged(drill.events(), tmp_path).verdict is Verdict.PASS
