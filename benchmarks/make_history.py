@@ -22,7 +22,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rmqops.model.history import BATCH, Event, Op, Type, pack
+from rmqops.chaos.history.batches import BATCH, pack
+from rmqops.model.history import Event, Op, Type
 
 NAMESERVERS = ("namesrv-1", "namesrv-2", "namesrv-3")
 TOPIC = "drill-kill-master"

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from rmqops.chaos.history import fault_records
 from rmqops.chaos.history.fault_records import FaultRecord
-from rmqops.chaos.history.reader import History, MalformedHistory, open_history, readable
+from rmqops.chaos.history.lines import MalformedHistory, readable
+from rmqops.chaos.history.reader import History, open_history
 from rmqops.chaos.verdicts.bounds import Bounds
 from rmqops.chaos.verdicts.checks import Check, discover
 from rmqops.chaos.verdicts.verdict import CheckResult, Counts, Number, Verdict, Verdicts, overall
@@ -59,16 +60,16 @@ def _counts(history: History, results: Iterable[CheckResult]) -> Counts:
     rows = history.query("select outcome::varchar, count(*) from message group by all")
     sends = {str(outcome): int(str(number)) for outcome, number in rows}
     numbers: Mapping[str, Mapping[str, Number]] = {result.name: result.numbers for result in results}
-    found = {name: _whole(numbers, name) for name in ("lost", "recovered", "duplicated", "unexpected")}
+    counts = {name: _whole(numbers, name) for name in ("lost", "recovered", "duplicated", "unexpected")}
     rto = numbers.get("availability", {}).get("rto_ms")
     return Counts(
         acknowledged=sends.get("acknowledged", 0),
         refused=sends.get("refused", 0),
         indeterminate=sends.get("indeterminate", 0),
-        lost=found["lost"],
-        recovered=found["recovered"],
-        duplicated=found["duplicated"],
-        unexpected=found["unexpected"],
+        lost=counts["lost"],
+        recovered=counts["recovered"],
+        duplicated=counts["duplicated"],
+        unexpected=counts["unexpected"],
         rto_ms=float(rto) if isinstance(rto, int | float) else None,
     )
 

@@ -20,5 +20,5 @@ Check = Callable[[History, Bounds], CheckResult | None]
 
 def discover() -> dict[str, Check]:
     """Return every check by its name, in order of names."""
-    names = sorted(found.name for found in pkgutil.iter_modules(__path__))
+    names = sorted(module.name for module in pkgutil.iter_modules(__path__))
     return {name: importlib.import_module(f"{__name__}.{name}").check for name in names}

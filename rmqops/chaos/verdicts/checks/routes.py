@@ -18,10 +18,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rmqops.chaos.history.fault_records import faults
+from rmqops.chaos.history.format import MASTER
 from rmqops.chaos.history.reader import History
-from rmqops.chaos.history.routes import MASTER, Span, disagreements, elections, ignorant, spans
+from rmqops.chaos.history.routes import Span, disagreements, elections, ignorant, spans
 from rmqops.chaos.verdicts.bounds import Bounds
-from rmqops.chaos.verdicts.message_stories import count
+from rmqops.chaos.verdicts.evidence import count
 from rmqops.chaos.verdicts.verdict import EVIDENCE_LIMIT, CheckResult, Evidence, Number, Verdict
 from rmqops.model.history import Event
 
@@ -31,16 +32,16 @@ def check(history: History, settings: Bounds) -> CheckResult:
     events = list(history.of("route"))
     answers, struck = spans(events), faults(history.of("fault", "heal"))
     empty = ignorant(answers, struck, settings.heartbeat)
-    found = [span for span in answers if span not in empty]
-    windows = elections(found, struck)
+    informed = [span for span in answers if span not in empty]
+    elections_seen = elections(informed, struck)
     bound = settings.agreement
-    split = [(broker, start, end) for broker, start, end in disagreements(found) if end - start > bound]
-    split = [(broker, start, end) for broker, start, end in split if not _explained(windows, broker, start)]
-    masterless = [span for span in found if span.master is None]
+    split = [(broker, start, end) for broker, start, end in disagreements(informed) if end - start > bound]
+    split = [(broker, start, end) for broker, start, end in split if not _explained(elections_seen, broker, start)]
+    masterless = [span for span in informed if span.master is None]
     second = [
         span
         for span in masterless
-        if span.end - span.start > bound and not _explained(windows, span.broker, span.start)
+        if span.end - span.start > bound and not _explained(elections_seen, span.broker, span.start)
     ]
     twofaced = [event for event in events if _is_master_and_slave(event)]
     longest = max((span.end - span.start for span in masterless), default=0.0)
@@ -63,7 +64,7 @@ def check(history: History, settings: Bounds) -> CheckResult:
             f" {count(len(twofaced), 'answer')} with an address as master and slave"
         )
         return CheckResult("routes", Verdict.FAIL, text, numbers, evidence)
-    if not found:
+    if not informed:
         return CheckResult("routes", Verdict.INCONCLUSIVE, "no NameServer answered", numbers)
     text = f"{count(servers, 'NameServer')} agreed; longest without a master {longest:.3f} s"
     return CheckResult("routes", Verdict.PASS, text, numbers)
