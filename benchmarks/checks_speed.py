@@ -37,8 +37,8 @@ import sys
 from pathlib import Path
 from benchmarks.plain_checks import find
 from rmqops.chaos.history.lines import events
-found = find(events(Path(sys.argv[1])))
-print(len(found.acknowledged), len(found.lost), len(found.recovered))
+findings = find(events(Path(sys.argv[1])))
+print(len(findings.acknowledged), len(findings.lost), len(findings.recovered))
 """
 
 

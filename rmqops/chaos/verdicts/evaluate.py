@@ -14,7 +14,7 @@ from rmqops.chaos.verdicts.checks import Check, discover
 from rmqops.chaos.verdicts.verdict import CheckResult, Counts, Number, Verdict, Verdicts, overall
 
 
-def evaluate(history_path: Path, settings: Bounds | None = None) -> Verdicts:
+def evaluate(history_path: Path, bounds: Bounds | None = None) -> Verdicts:
     """Judge a drill by its history alone.
 
     An empty history or a malformed line makes the whole inconclusive; faults that were not healed are still told.
@@ -23,7 +23,7 @@ def evaluate(history_path: Path, settings: Bounds | None = None) -> Verdicts:
         UsageError: there is no history.
         OperationFailed: the machine ran out of memory or room.
     """
-    chosen = settings or Bounds()
+    chosen = bounds or Bounds()
     try:
         with open_history(history_path) as history:
             ran = [_run(name, check, history, chosen) for name, check in discover().items()]
@@ -46,10 +46,10 @@ def _verdicts(
     return Verdicts(overall(results, heal_failed=failed), results, counts, faults, failed, tuple(notes))
 
 
-def _run(name: str, check: Check, history: History, settings: Bounds) -> CheckResult | None:
+def _run(name: str, check: Check, history: History, bounds: Bounds) -> CheckResult | None:
     """Run one check; a check that breaks has proven nothing."""
     try:
-        return check(history, settings)
+        return check(history, bounds)
     except Exception as error:
         text = f"the check itself failed: {type(error).__name__}: {error}"
         return CheckResult(name, Verdict.INCONCLUSIVE, text)

@@ -1,6 +1,6 @@
 """One file a check. PURE: from a history to a verdict.
 
-A module here is a check of its name: it holds ``check(history, settings)``, which returns its result, or None
+A module here is a check of its name: it holds ``check(history, bounds)``, which returns its result, or None
 where a drill of this kind has nothing to judge. Adding one is adding a file. A check judges nothing that it did
 not see: what it cannot tell is ``inconclusive``.
 """

@@ -1,14 +1,14 @@
 """How long sends did not work: the RTO of each fault, to the first *sustained* success, and what it is made of.
 
 The clock starts when the fault is given (its ``invoke``). The first sustained success is the acknowledgement
-of the first send, sent after that, from which on, for ``settings.sustained`` seconds, no send is refused or
+of the first send, sent after that, from which on, for ``bounds.sustained`` seconds, no send is refused or
 indeterminate and no second passes without an acknowledgement. A single success between failures is therefore
 none. The parts, all from the same start: each NameServer's route loses the struck master (``route_lost``),
 names a master again (``new_master``), the first acknowledgement of a send sent after the fault was verified
 (``first_acknowledged``), and ``sustained``.
 
 These are the client's figures with the workload's own settings; the broker's part ends with ``new_master``.
-Fails when service never came back, or took longer than ``settings.rto_limit`` if that is set. A drill that was
+Fails when service never came back, or took longer than ``bounds.rto_limit`` if that is set. A drill that was
 ended before it waited for recovery gave service no chance to come back, so that is inconclusive.
 """
 
@@ -59,7 +59,7 @@ READ_AFTER = f"""
 """  # noqa: S608 - constants of this module
 
 
-def check(history: History, settings: Bounds) -> CheckResult:
+def check(history: History, bounds: Bounds) -> CheckResult:
     """Measure every fault, and judge the worst."""
     injected = [fault for fault in faults(history.of("fault", "heal")) if fault.injected_at is not None]
     outcomes = bins(history)
@@ -69,7 +69,7 @@ def check(history: History, settings: Bounds) -> CheckResult:
         return CheckResult("availability", Verdict.INCONCLUSIVE, reason, numbers)
     answers = spans(history.of("route"))
     sustained = [
-        first_sustained(history, outcomes, fault.injected_at or 0, settings.sustained) for fault in injected
+        first_sustained(history, outcomes, fault.injected_at or 0, bounds.sustained) for fault in injected
     ]
     rtos = [_after(fault, success.at) for fault, success in zip(injected, sustained, strict=True)]
     worst = _worst(injected, rtos)
@@ -99,7 +99,7 @@ def check(history: History, settings: Bounds) -> CheckResult:
         ),
     )[:EVIDENCE_LIMIT]
     waited = any(event.key == RECOVERED and event.type != "invoke" for event in history.of("heal"))
-    verdict, text = _judge(rtos[worst], sustained[worst], settings, waited=waited)
+    verdict, text = _judge(rtos[worst], sustained[worst], bounds, waited=waited)
     return CheckResult("availability", verdict, text, numbers, evidence)
 
 
@@ -112,17 +112,17 @@ def _worst(injected: Sequence[FaultRecord], rtos: Sequence[float | None]) -> int
     return rtos.index(None) if None in rtos else max(known, key=lambda number: known[number])
 
 
-def _judge(rto: float | None, sustained: Sustained, settings: Bounds, *, waited: bool) -> tuple[Verdict, str]:
+def _judge(rto: float | None, sustained: Sustained, bounds: Bounds, *, waited: bool) -> tuple[Verdict, str]:
     if rto is None and sustained.cut_short:
-        text = f"sends worked again, but the workload ended before {settings.sustained:g} s had shown it"
+        text = f"sends worked again, but the workload ended before {bounds.sustained:g} s had shown it"
         return Verdict.INCONCLUSIVE, text
     if rto is None and not waited:
         return Verdict.INCONCLUSIVE, "the drill was ended before sends could work again"
     if rto is None:
-        return Verdict.FAIL, f"sends never worked again for {settings.sustained:g} s after a fault"
+        return Verdict.FAIL, f"sends never worked again for {bounds.sustained:g} s after a fault"
     text = f"first sustained success {rto:,.0f} ms after the fault"
-    if settings.rto_limit and rto > settings.rto_limit * 1000:
-        return Verdict.FAIL, f"{text}, beyond the limit of {settings.rto_limit:g} s"
+    if bounds.rto_limit and rto > bounds.rto_limit * 1000:
+        return Verdict.FAIL, f"{text}, beyond the limit of {bounds.rto_limit:g} s"
     return Verdict.PASS, text
 
 
@@ -145,7 +145,7 @@ def _blind(history: History, outcomes: Sequence[Bin], injected: Sequence[FaultRe
 
 def _phases(outcomes: Sequence[Bin], injected: Sequence[FaultRecord]) -> dict[str, Number]:
     """Count outcomes before the first fault, until the last heal was verified, and after; in bins."""
-    start, end = _bounds(injected)
+    start, end = _struck_time(injected)
     counts: dict[str, Number] = {}
     for phase, low, high in (
         ("before", float("-inf"), start),
@@ -161,7 +161,7 @@ def _phases(outcomes: Sequence[Bin], injected: Sequence[FaultRecord]) -> dict[st
     return counts
 
 
-def _bounds(injected: Sequence[FaultRecord]) -> tuple[float, float]:
+def _struck_time(injected: Sequence[FaultRecord]) -> tuple[float, float]:
     """Return when the first fault began and when the last one was seen healed."""
     start = min((fault.injected_at or 0 for fault in injected), default=math.inf)
     return start, max(
@@ -174,7 +174,7 @@ def _latencies(history: History, injected: Sequence[FaultRecord]) -> dict[str, N
 
     Of many messages a sample speaks for all: those whose key's hash says so.
     """
-    start, end = (min(t, FAR) for t in _bounds(injected))
+    start, end = (min(t, FAR) for t in _struck_time(injected))
     share = max(1, history.number("select count(*) from message") // SAMPLE)
     numbers: dict[str, Number] = {}
     for name, sql in (("acknowledged", ACKNOWLEDGED_AFTER), ("end_to_end", READ_AFTER)):

@@ -40,7 +40,7 @@ MISSING = """
 """
 
 
-def check(history: History, _settings: Bounds) -> CheckResult | None:
+def check(history: History, _bounds: Bounds) -> CheckResult | None:
     """Count what the slaves lacked; judge that they lacked nothing where the master waited for them."""
     ends: dict[int, float] = {}
     for fault in faults(history.of("fault", "heal")):

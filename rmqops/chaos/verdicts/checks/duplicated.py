@@ -36,7 +36,7 @@ COPIES = """
 """
 
 
-def check(history: History, _settings: Bounds) -> CheckResult:
+def check(history: History, _bounds: Bounds) -> CheckResult:
     """Judge that nothing is stored twice without an excuse."""
     excused, guilty = history.sorted_keys(COPIES)
     undrained = history.undrained

@@ -28,9 +28,9 @@ SCAN = 10.0
 """Seconds between two scans."""
 
 
-def check(history: History, settings: Bounds) -> CheckResult | None:
+def check(history: History, bounds: Bounds) -> CheckResult | None:
     """Measure when each NameServer dropped each broker that was paused for long enough."""
-    soonest, latest = EXPIRED - settings.heartbeat, EXPIRED + SCAN + settings.agreement
+    soonest, latest = EXPIRED - bounds.heartbeat, EXPIRED + SCAN + bounds.agreement
     routes = [event for event in history.of("route") if event.type == "ok"]
     drops = [
         (fault, server, took)

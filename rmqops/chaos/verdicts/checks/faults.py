@@ -9,7 +9,7 @@ from rmqops.chaos.verdicts.evidence import count, fault_evidence
 from rmqops.chaos.verdicts.verdict import CheckResult, Verdict
 
 
-def check(history: History, _settings: Bounds) -> CheckResult:
+def check(history: History, _bounds: Bounds) -> CheckResult:
     """Judge that every fault was seen to take effect."""
     injected = faults(history.of("fault", "heal"))
     blank = [fault for fault in injected if not fault.verified]

@@ -17,7 +17,7 @@ ODD = """
 """
 
 
-def check(history: History, _settings: Bounds) -> CheckResult:
+def check(history: History, _bounds: Bounds) -> CheckResult:
     """Judge that sends and outcomes belong together."""
     odd = history.keys(ODD)
     numbers = {

@@ -23,11 +23,11 @@ PLACES = f"""
 """  # noqa: S608 - a constant
 
 
-def check(history: History, settings: Bounds) -> CheckResult | None:
+def check(history: History, bounds: Bounds) -> CheckResult | None:
     """Judge in how many queues the messages of each key lie."""
-    if not settings.keys:
+    if not bounds.keys:
         return None
-    rows = [cast(tuple[str, int, int, list[str]], row) for row in history.query(PLACES, [settings.keys])]
+    rows = [cast(tuple[str, int, int, list[str]], row) for row in history.query(PLACES, [bounds.keys])]
     moved = [row for row in rows if len(row[3]) > 1]
     queues = {(topic, place) for topic, _, _, places in rows for place in places}
     numbers = {

@@ -13,7 +13,7 @@ from rmqops.chaos.verdicts.evidence import count
 from rmqops.chaos.verdicts.verdict import EVIDENCE_LIMIT, CheckResult, Evidence, Number, Verdict
 
 
-def check(history: History, _settings: Bounds) -> CheckResult | None:
+def check(history: History, _bounds: Bounds) -> CheckResult | None:
     """Judge every term of every group."""
     events = list(history.of("leader"))
     if not events:

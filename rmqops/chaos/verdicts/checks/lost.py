@@ -40,7 +40,7 @@ def _span(history: History, keys: list[int]) -> float | None:
     return None if value is None else float(str(value))
 
 
-def check(history: History, _settings: Bounds) -> CheckResult:
+def check(history: History, _bounds: Bounds) -> CheckResult:
     """Judge that every acknowledged message is still there."""
     acknowledged = history.number("select count(*) from message where acks > 0")
     lost, unsure = history.sorted_keys(ABSENT)

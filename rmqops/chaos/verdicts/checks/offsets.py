@@ -26,7 +26,7 @@ DISPLACED = """
 """
 
 
-def check(history: History, _settings: Bounds) -> CheckResult:
+def check(history: History, _bounds: Bounds) -> CheckResult:
     """Judge that every place has one message and every acknowledged message its place."""
     shared = [cast("list[int]", row[0]) for row in history.query(SHARED)]
     displaced = history.keys(DISPLACED)

@@ -49,7 +49,7 @@ BACKWARDS = """
 """
 
 
-def check(history: History, _settings: Bounds) -> CheckResult:
+def check(history: History, _bounds: Bounds) -> CheckResult:
     """Judge the order of what was acknowledged and of what was consumed."""
     history.query(MOVED)
     history.query(SUSPECTS)

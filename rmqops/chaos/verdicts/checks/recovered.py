@@ -16,7 +16,7 @@ FOUND = """
 """
 
 
-def check(history: History, _settings: Bounds) -> CheckResult:
+def check(history: History, _bounds: Bounds) -> CheckResult:
     """Count the indeterminate sends that are stored."""
     total = history.number("select count(*) from message where outcome = 'indeterminate'")
     stored = history.keys(FOUND)

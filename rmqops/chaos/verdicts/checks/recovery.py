@@ -17,7 +17,7 @@ from rmqops.chaos.verdicts.verdict import CheckResult, Evidence, Verdict
 from rmqops.model.history import Event
 
 
-def check(history: History, _settings: Bounds) -> CheckResult:
+def check(history: History, _bounds: Bounds) -> CheckResult:
     """Judge that the cluster recovered after each phase, and tell how long that took at most, from the heal."""
     injected = faults(history.of("fault", "heal"))
     open_faults = [fault for fault in injected if not fault.healed]

@@ -21,7 +21,7 @@ DIFFERING = """
 """
 
 
-def check(history: History, _settings: Bounds) -> CheckResult | None:
+def check(history: History, _bounds: Bounds) -> CheckResult | None:
     """Judge that all members of each group are level."""
     drains = history.drains
     known = _known(history)

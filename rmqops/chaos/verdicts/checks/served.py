@@ -22,9 +22,9 @@ FROM = f"""
 """  # noqa: S608 - a constant
 
 
-def check(history: History, settings: Bounds) -> CheckResult | None:
+def check(history: History, bounds: Bounds) -> CheckResult | None:
     """Count what each member gave, and judge that slaves gave something to each consumer that was to ask them."""
-    if not settings.from_slaves:
+    if not bounds.from_slaves:
         return None
     rows = [cast(tuple[str, str, str, int], row) for row in history.query(FROM)]
     drains = (event for event in history.of("receive") if event.process.startswith(DRAIN))
@@ -37,8 +37,8 @@ def check(history: History, settings: Bounds) -> CheckResult | None:
     slaves, masters = (sum(row[3] for row in rows if row[1] == source) for source in ("slave", "master"))
     numbers: dict[str, Number] = {"from_slaves": slaves, "from_masters": masters, **dict(sorted(given.items()))}
     text = f"{count(slaves, 'message')} from slaves, {masters:,} from masters"
-    if len(readers) < settings.from_slaves:
-        text = f"{text}; to {len(readers)} of the {settings.from_slaves:g} consumers that were to ask slaves"
+    if len(readers) < bounds.from_slaves:
+        text = f"{text}; to {len(readers)} of the {bounds.from_slaves:g} consumers that were to ask slaves"
         return CheckResult("served", Verdict.FAIL, text, numbers)
     return CheckResult("served", Verdict.PASS, text, numbers)
 

@@ -1,7 +1,7 @@
 """What each phase expects of the service while its faults are in force: that it goes on, or that it stands still.
 
 A cluster that survives serves again *before* anybody mends it: the first sustained success must come between the
-fault and the heal. A phase that takes a group's majority expects the opposite: from ``settings.standstill``
+fault and the heal. A phase that takes a group's majority expects the opposite: from ``bounds.standstill``
 seconds after the last fault until the first heal, no send to that group may be acknowledged, because nobody could
 have agreed to it. A phase that expects ``reads`` expects four things: the other groups serve again, no send to
 the struck group is acknowledged, its messages are read from a slave, and that slave refuses one offered to it. A
@@ -54,13 +54,13 @@ class _Phase:
     evidence: tuple[Evidence, ...] = ()
 
 
-def check(history: History, settings: Bounds) -> CheckResult:
+def check(history: History, bounds: Bounds) -> CheckResult:
     """Judge the time in which the faults of each phase were in force."""
     by_phase: dict[int, list[FaultRecord]] = {}
     for fault in faults(history.of("fault", "heal")):
         if fault.injected_at is not None:
             by_phase.setdefault(fault.phase, []).append(fault)
-    judged = [_judge(history, settings, phase) for phase in by_phase.values()]
+    judged = [_judge(history, bounds, phase) for phase in by_phase.values()]
     verdict, deciding = _worst(judged)
     text = (
         "; ".join(dict.fromkeys(phase.text for phase in deciding[:MOST])) or "no fault was in force and taken away"
@@ -85,23 +85,23 @@ def _worst(judged: Sequence[_Phase]) -> tuple[Verdict, list[_Phase]]:
     return verdict, [phase for phase in judged if phase.verdict is verdict]
 
 
-def _judge(history: History, settings: Bounds, struck: Faults) -> _Phase:
+def _judge(history: History, bounds: Bounds, struck: Faults) -> _Phase:
     ends = [fault.heal_started_at for fault in struck if fault.heal_started_at is not None]
     if not ends:
         return _Phase(Verdict.INCONCLUSIVE, "no fault was in force and taken away")
     begin, end = max(fault.verified_at or fault.injected_at or 0 for fault in struck), min(ends)
     if struck[0].expects == "standstill":
-        return _stands_still(history, settings, struck, begin, end)
+        return _stands_still(history, bounds, struck, begin, end)
     if struck[0].expects == "anything":
         return _Phase(Verdict.PASS, "either was allowed")
     if struck[0].expects == "reads":
-        return _is_read(history, settings, struck, begin, end)
-    return _goes_on(history, settings, struck, begin, end)
+        return _is_read(history, bounds, struck, begin, end)
+    return _goes_on(history, bounds, struck, begin, end)
 
 
-def _is_read(history: History, settings: Bounds, struck: Faults, begin: float, end: float) -> _Phase:
-    goes_on = _goes_on(history, settings, struck, begin, end)
-    stands_still = _stands_still(history, settings, struck, begin, end)
+def _is_read(history: History, bounds: Bounds, struck: Faults, begin: float, end: float) -> _Phase:
+    goes_on = _goes_on(history, bounds, struck, begin, end)
+    stands_still = _stands_still(history, bounds, struck, begin, end)
     read = history.number(READ, [reader_prefix(struck[0].phase)])
     text = f"{count(read, 'message')} read from a slave while the master was dead"
     reads = _Phase(Verdict.PASS if read else Verdict.FAIL, text)
@@ -134,23 +134,23 @@ def _refuses(history: History, phase: int) -> Iterator[_Phase]:
         yield _Phase(Verdict.PASS, f"slaves refused {count(len(offered), 'message')}")
 
 
-def _goes_on(history: History, settings: Bounds, struck: Faults, begin: float, end: float) -> _Phase:
+def _goes_on(history: History, bounds: Bounds, struck: Faults, begin: float, end: float) -> _Phase:
     injected = max(fault.injected_at or 0 for fault in struck)
-    at = first_sustained(history, bins(history), injected, settings.sustained).at
+    at = first_sustained(history, bins(history), injected, bounds.sustained).at
     took = None if at is None else round((at - injected) * 1000, 3)
     if at is not None and at < end:
         return _Phase(Verdict.PASS, f"served again {took:,.0f} ms after the fault, unmended", took)
     waited = any(event.key == RECOVERED and event.t > end for event in history.of("heal"))
-    if end - injected <= settings.sustained or not waited:
+    if end - injected <= bounds.sustained or not waited:
         return _Phase(Verdict.INCONCLUSIVE, "the fault was taken away before service could come back", took)
     text = f"did not serve in the {end - begin:.1f} s in which the fault was in force"
     return _Phase(Verdict.FAIL, text, took, evidence=(Evidence(text, t=begin, ended=end),))
 
 
-def _stands_still(history: History, settings: Bounds, struck: Faults, begin: float, end: float) -> _Phase:
-    start = begin + settings.standstill
+def _stands_still(history: History, bounds: Bounds, struck: Faults, begin: float, end: float) -> _Phase:
+    start = begin + bounds.standstill
     if not history.number(SENT, [start, end]):
-        text = f"nothing was sent from {settings.standstill:g} s after the fault on"
+        text = f"nothing was sent from {bounds.standstill:g} s after the fault on"
         return _Phase(Verdict.INCONCLUSIVE, text)
     names = {fault.instance for fault in struck}
     groups = sorted(

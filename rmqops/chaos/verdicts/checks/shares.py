@@ -24,11 +24,11 @@ TAKEN = """
 """
 
 
-def check(history: History, settings: Bounds) -> CheckResult | None:
+def check(history: History, bounds: Bounds) -> CheckResult | None:
     """Measure the share of each group, and judge that they are even where they must be."""
     rows = [cast(tuple[str | None, int, int, int, int], row) for row in history.query(TAKEN)]
     groups = [(row[0], *row[1:]) for row in rows if row[0] is not None]
-    if len(groups) < 2 and not settings.uneven_limit:
+    if len(groups) < 2 and not bounds.uneven_limit:
         return None
     total = sum(row[1] for row in rows)
     numbers: dict[str, Number] = {"groups": len(groups), "acknowledged": total}
@@ -52,7 +52,7 @@ def check(history: History, settings: Bounds) -> CheckResult | None:
     text = f"of {count(total, 'acknowledged message')}: {shares}"
     if len(groups) < 2:
         return CheckResult("shares", Verdict.INCONCLUSIVE, f"{text}; there is nobody to share with", numbers)
-    if settings.uneven_limit and uneven > settings.uneven_limit:
-        text = f"{text}; {uneven:.1f} % beside an equal share, where {settings.uneven_limit:g} % are allowed"
+    if bounds.uneven_limit and uneven > bounds.uneven_limit:
+        text = f"{text}; {uneven:.1f} % beside an equal share, where {bounds.uneven_limit:g} % are allowed"
         return CheckResult("shares", Verdict.FAIL, text, numbers)
     return CheckResult("shares", Verdict.PASS, text, numbers)

@@ -31,7 +31,7 @@ TAKEN = """
 """
 
 
-def check(history: History, _settings: Bounds) -> CheckResult | None:
+def check(history: History, _bounds: Bounds) -> CheckResult | None:
     """Measure when each queue of each dead member was read again."""
     struck = [
         (event, list(_queues(history, event)))

@@ -23,7 +23,7 @@ REFUSED = """
 """
 
 
-def check(history: History, _settings: Bounds) -> CheckResult:
+def check(history: History, _bounds: Bounds) -> CheckResult:
     """Judge that all that was read had been sent and not refused."""
     unsent = history.keys(UNSENT)
     refused = history.keys(REFUSED)
