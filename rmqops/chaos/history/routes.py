@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from rmqops.chaos.history.fault_records import FaultRecord
+from rmqops.chaos.history.format import MASTER
 from rmqops.model.history import Event
 
 SILENCE = 3.0
 """Seconds without a line after which a NameServer's last answer is no longer taken as true; it is sampled every
 20 ms and written at least once a second."""
-MASTER = "0"
-"""The id that a master registers with (``MixAll.MASTER_ID``)."""
 
 MAJORITIES = frozenset({"majority", "all"})
 """Targets without which a group has no master, whoever that was."""
@@ -54,21 +53,21 @@ def spans(events: Iterable[Event]) -> list[Span]:
     return sorted([*done, *current.values()], key=lambda span: (span.start, span.server))
 
 
-def elections(found: Iterable[Span], injected: Iterable[FaultRecord]) -> list[tuple[str, float, float]]:
+def elections(answers: Iterable[Span], injected: Iterable[FaultRecord]) -> list[tuple[str, float, float]]:
     """Return group, start and end of each election that a fault explains.
 
     A fault explains the loss of a master when it struck that master, or a majority. The election runs from the
     fault until the NameServer has named a master again. What is lost after the heal is lost to something else.
     """
     spans_of: dict[tuple[str, str], list[Span]] = {}
-    for span in found:
+    for span in answers:
         spans_of.setdefault((span.broker, span.server), []).append(span)
     windows = []
     for fault in injected:
         if fault.injected_at is None:
             continue
-        for (broker, _), mine in spans_of.items():
-            later = [span for span in mine if span.end > fault.injected_at]
+        for (broker, _), server_spans in spans_of.items():
+            later = [span for span in server_spans if span.end > fault.injected_at]
             if not later or not (later[0].master == fault.address or fault.target in MAJORITIES):
                 continue
             changed = later[1:]
@@ -80,7 +79,7 @@ def elections(found: Iterable[Span], injected: Iterable[FaultRecord]) -> list[tu
     return windows
 
 
-def ignorant(found: Iterable[Span], injected: Iterable[FaultRecord], heartbeat: float) -> list[Span]:
+def ignorant(answers: Iterable[Span], injected: Iterable[FaultRecord], heartbeat: float) -> list[Span]:
     """Return the answers without a master of NameServers that were struck and may have heard of none yet.
 
     A NameServer keeps the route in memory alone, and one that was started again learns it from heartbeats. It may
@@ -93,7 +92,7 @@ def ignorant(found: Iterable[Span], injected: Iterable[FaultRecord], heartbeat: 
     ]
     return [
         span
-        for span in found
+        for span in answers
         if span.master is None
         and any(span.server == name and begin <= span.start <= span.end <= end for name, begin, end in times)
     ]
@@ -104,10 +103,10 @@ def _until(span: Span, t: float) -> Span:
     return Span(span.server, span.broker, span.master, span.start, end)
 
 
-def disagreements(found: Iterable[Span]) -> Iterator[tuple[str, float, float]]:
+def disagreements(answers: Iterable[Span]) -> Iterator[tuple[str, float, float]]:
     """Yield group, start and end of each time in which NameServers named different masters, none included."""
     by_group: dict[str, list[Span]] = {}
-    for span in found:
+    for span in answers:
         by_group.setdefault(span.broker, []).append(span)
     for broker, group in by_group.items():
         edges = sorted({span.start for span in group} | {span.end for span in group})

@@ -53,20 +53,20 @@ def _bin(row: Row) -> Bin:
     return Bin(*row)  # type: ignore[arg-type]
 
 
-def breaks(found: Sequence[Bin]) -> list[Break]:
+def breaks(outcomes: Sequence[Bin]) -> list[Break]:
     """Return the times in which service was broken, in order; those in neighboring bins stand for themselves."""
     broken = [
-        Break(one.first_bad, one.last_bad, one.fail + one.info)
-        for one in found
-        if one.first_bad is not None and one.last_bad is not None
+        Break(each.first_bad, each.last_bad, each.fail + each.info)
+        for each in outcomes
+        if each.first_bad is not None and each.last_bad is not None
     ]
     last: float | None = None
-    for one in found:
-        if one.first_ok is None or one.last_ok is None:
+    for each in outcomes:
+        if each.first_ok is None or each.last_ok is None:
             continue
-        if last is not None and one.first_ok - last > GAP:
-            broken.append(Break(last + GAP, one.first_ok - 1e-6, 0))
-        last = one.last_ok
+        if last is not None and each.first_ok - last > GAP:
+            broken.append(Break(last + GAP, each.first_ok - 1e-6, 0))
+        last = each.last_ok
     return sorted(broken, key=lambda item: (item.start, item.end))
 
 
@@ -93,10 +93,10 @@ class Sustained:
     cut_short: bool = False
 
 
-def first_sustained(history: History, found: Sequence[Bin], fault: float, window: float) -> Sustained:
+def first_sustained(history: History, outcomes: Sequence[Bin], fault: float, window: float) -> Sustained:
     """Find the first acknowledged send, sent after the fault, after which nothing broke for the window."""
-    last_ok = max((one.last_ok for one in found if one.last_ok is not None), default=None)
-    broken = [item for item in breaks(found) if item.end >= fault]
+    last_ok = max((each.last_ok for each in outcomes if each.last_ok is not None), default=None)
+    broken = [item for item in breaks(outcomes) if item.end >= fault]
     end = max([fault, *(item.end for item in broken)])
     latest = fault
     for number, whole_until in enumerate([fault, *(item.end for item in broken)]):

@@ -13,18 +13,18 @@ from __future__ import annotations
 from typing import cast
 
 from rmqops.chaos.history.fault_records import faults
+from rmqops.chaos.history.format import MASTER_ROLE, reader_prefix
 from rmqops.chaos.history.reader import History
 from rmqops.chaos.verdicts.bounds import Bounds
-from rmqops.chaos.verdicts.message_stories import count, messages
+from rmqops.chaos.verdicts.evidence import count, message_evidence
 from rmqops.chaos.verdicts.verdict import CheckResult, Number, Verdict
-from rmqops.model.history import READER
 
 SYNC = "SYNC_MASTER"
 
-READERS = """
-    select process, broker, any_value(value ->> '$.role') filter (type = 'invoke'), bool_or(type = 'fail')
+READERS = f"""
+    select process, broker, any_value(value ->> '$.{MASTER_ROLE}') filter (type = 'invoke'), bool_or(type = 'fail')
     from raw where op = 'receive' and starts_with(process, $1::varchar) group by process, broker order by process
-"""
+"""  # noqa: S608 - a constant
 ACKNOWLEDGED = """
     select count(distinct key) from raw
     where op = 'send' and type = 'ok' and broker = $1::varchar and t < $2::double
@@ -40,7 +40,7 @@ MISSING = """
 """
 
 
-def check(history: History, _settings: Bounds) -> CheckResult | None:
+def check(history: History, _bounds: Bounds) -> CheckResult | None:
     """Count what the slaves lacked; judge that they lacked nothing where the master waited for them."""
     ends: dict[int, float] = {}
     for fault in faults(history.of("fault", "heal")):
@@ -50,7 +50,7 @@ def check(history: History, _settings: Bounds) -> CheckResult | None:
         return None
     acknowledged, words, failed, wrong, missing = 0, set[str](), False, list[int](), list[int]()
     for phase, end in ends.items():
-        for process, broker, role, broken in history.query(READERS, [f"{READER}{phase}-"]):
+        for process, broker, role, broken in history.query(READERS, [reader_prefix(phase)]):
             acknowledged += history.number(ACKNOWLEDGED, [broker, end])
             lacking = [cast("int", row[0]) for row in history.query(MISSING, [broker, end, process])]
             words.add("synchronous" if role == SYNC else "asynchronous")
@@ -64,11 +64,11 @@ def check(history: History, _settings: Bounds) -> CheckResult | None:
     if failed or not words:
         text = "the living members were not read to their ends while the master was dead"
         return CheckResult("copied", Verdict.INCONCLUSIVE, text, numbers)
-    told = f"of {acknowledged:,} acknowledged by the dead master, {numbers['replication']}"
+    share = f"of {acknowledged:,} acknowledged by the dead master, {numbers['replication']}"
     if wrong:
-        text = f"{count(len(wrong), 'message')} not on a slave {told}"
-        evidence = messages(history, "acknowledged as copied, and not on the slave", wrong)
+        text = f"{count(len(wrong), 'message')} not on a slave {share}"
+        evidence = message_evidence(history, "acknowledged as copied, and not on the slave", wrong)
         return CheckResult("copied", Verdict.FAIL, text, numbers, evidence)
-    evidence = messages(history, "acknowledged, and on the dead master alone", missing)
-    text = f"{count(len(missing), 'message')} not yet copied {told}"
+    evidence = message_evidence(history, "acknowledged, and on the dead master alone", missing)
+    text = f"{count(len(missing), 'message')} not yet copied {share}"
     return CheckResult("copied", Verdict.PASS, text, numbers, evidence)

@@ -13,10 +13,10 @@ import math
 from collections.abc import Iterator, Sequence
 
 from rmqops.chaos.history.fault_records import FaultRecord, faults
+from rmqops.chaos.history.format import MASTER
 from rmqops.chaos.history.reader import History
-from rmqops.chaos.history.routes import MASTER
 from rmqops.chaos.verdicts.bounds import Bounds
-from rmqops.chaos.verdicts.message_stories import count
+from rmqops.chaos.verdicts.evidence import count
 from rmqops.chaos.verdicts.verdict import EVIDENCE_LIMIT, CheckResult, Evidence, Verdict
 from rmqops.model.history import Event
 
@@ -28,23 +28,23 @@ SCAN = 10.0
 """Seconds between two scans."""
 
 
-def check(history: History, settings: Bounds) -> CheckResult | None:
+def check(history: History, bounds: Bounds) -> CheckResult | None:
     """Measure when each NameServer dropped each broker that was paused for long enough."""
-    soonest, latest = EXPIRED - settings.heartbeat, EXPIRED + SCAN + settings.agreement
+    soonest, latest = EXPIRED - bounds.heartbeat, EXPIRED + SCAN + bounds.agreement
     routes = [event for event in history.of("route") if event.type == "ok"]
-    told = [
+    drops = [
         (fault, server, took)
         for fault in faults(history.of("fault", "heal"))
         if fault.kind == SILENT and fault.verified_at is not None and _held(fault) >= latest
         for server, took in _drops(routes, fault)
     ]
-    if not told:
+    if not drops:
         return None
-    kept = [item for item in told if item[2] is None or item[2] > latest]
-    early = [item for item in told if item[2] is not None and item[2] < soonest]
-    known = [took for _, _, took in told if took is not None]
+    kept = [item for item in drops if item[2] is None or item[2] > latest]
+    early = [item for item in drops if item[2] is not None and item[2] < soonest]
+    known = [took for _, _, took in drops if took is not None]
     numbers = {
-        "nameservers": len({server for _, server, _ in told}),
+        "nameservers": len({server for _, server, _ in drops}),
         "dropped_first_ms": round(1000 * min(known), 3) if known else None,
         "dropped_last_ms": round(1000 * max(known), 3) if known else None,
     }
@@ -63,11 +63,11 @@ def _drops(routes: Sequence[Event], fault: FaultRecord) -> Iterator[tuple[str, f
     """Yield each NameServer that named the broker as a slave, with the seconds until it named it no more."""
     begin, end = fault.verified_at or 0.0, fault.heal_started_at
     for server in sorted({event.process for event in routes}):
-        mine = [event for event in routes if event.process == server]
-        before = [event for event in mine if event.t <= begin and _names(event, fault)]
+        answers = [event for event in routes if event.process == server]
+        before = [event for event in answers if event.t <= begin and _names(event, fault)]
         if not before or (before[-1].value or {}).get(MASTER) == fault.address:
             continue
-        later = [event for event in mine if event.t > begin and (end is None or event.t < end)]
+        later = [event for event in answers if event.t > begin and (end is None or event.t < end)]
         gone = (event.t for event in later if event.broker == before[-1].broker and not _names(event, fault))
         at = next(gone, None)
         yield server, None if at is None else at - begin

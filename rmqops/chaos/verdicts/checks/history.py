@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from rmqops.chaos.history.reader import History
 from rmqops.chaos.verdicts.bounds import Bounds
-from rmqops.chaos.verdicts.message_stories import count, messages
+from rmqops.chaos.verdicts.evidence import count, message_evidence
 from rmqops.chaos.verdicts.verdict import CheckResult, Verdict
 
 ODD = """
@@ -17,7 +17,7 @@ ODD = """
 """
 
 
-def check(history: History, _settings: Bounds) -> CheckResult:
+def check(history: History, _bounds: Bounds) -> CheckResult:
     """Judge that sends and outcomes belong together."""
     odd = history.keys(ODD)
     numbers = {
@@ -28,7 +28,7 @@ def check(history: History, _settings: Bounds) -> CheckResult:
     }
     if odd:
         text = f"{count(len(odd), 'send')} with an outcome that does not belong to it"
-        evidence = messages(history, "its outcome has no send before it, or it has two", odd)
+        evidence = message_evidence(history, "its outcome has no send before it, or it has two", odd)
         return CheckResult("history", Verdict.INCONCLUSIVE, text, numbers, evidence)
     if not numbers["sends"]:
         return CheckResult("history", Verdict.INCONCLUSIVE, "nothing was sent", numbers)

@@ -8,10 +8,10 @@ it is stored; that the two differ is for ``offsets``, and that members differ fo
 
 from __future__ import annotations
 
+from rmqops.chaos.history.format import CONSUMED
 from rmqops.chaos.history.reader import History
-from rmqops.chaos.history.tables import CONSUMED
 from rmqops.chaos.verdicts.bounds import Bounds
-from rmqops.chaos.verdicts.message_stories import count, messages
+from rmqops.chaos.verdicts.evidence import count, message_evidence
 from rmqops.chaos.verdicts.verdict import CheckResult, Verdict
 
 MOVED = """
@@ -49,7 +49,7 @@ BACKWARDS = """
 """
 
 
-def check(history: History, _settings: Bounds) -> CheckResult:
+def check(history: History, _bounds: Bounds) -> CheckResult:
     """Judge the order of what was acknowledged and of what was consumed."""
     history.query(MOVED)
     history.query(SUSPECTS)
@@ -69,8 +69,8 @@ def check(history: History, _settings: Bounds) -> CheckResult:
             f" consumers went backwards {count(len(backwards), 'time')}"
         )
         evidence = (
-            *messages(history, "a later message of the same producer stands before it", overtaken),
-            *messages(history, "a consumer read it after a later one, or twice", backwards),
+            *message_evidence(history, "a later message of the same producer stands before it", overtaken),
+            *message_evidence(history, "a consumer read it after a later one, or twice", backwards),
         )
         return CheckResult("order", Verdict.FAIL, text, numbers, evidence)
     if not acknowledged:

@@ -8,41 +8,35 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rmqops.chaos.history.fault_records import RECOVERED, FaultRecord, faults
+from rmqops.chaos.history.fault_records import FaultRecord, faults
+from rmqops.chaos.history.format import RECOVERED
 from rmqops.chaos.history.reader import History
 from rmqops.chaos.verdicts.bounds import Bounds
-from rmqops.chaos.verdicts.verdict import EVIDENCE_LIMIT, CheckResult, Evidence, Verdict
+from rmqops.chaos.verdicts.evidence import fault_evidence
+from rmqops.chaos.verdicts.verdict import CheckResult, Evidence, Verdict
 from rmqops.model.history import Event
 
 
-def check(history: History, _settings: Bounds) -> CheckResult:
+def check(history: History, _bounds: Bounds) -> CheckResult:
     """Judge that the cluster recovered after each phase, and tell how long that took at most, from the heal."""
-    found = faults(history.of("fault", "heal"))
-    open_faults = [fault for fault in found if not fault.healed]
-    said = [event for event in history.of("heal") if event.key == RECOVERED and event.type != "invoke"]
-    took = max((_since_heal(found, event) for event in said if event.type == "ok"), default=None)
-    numbers = {"healed": len(found) - len(open_faults), "recovery_ms": took}
-    failed = next((event for event in said if event.type == "fail"), None)
+    injected = faults(history.of("fault", "heal"))
+    open_faults = [fault for fault in injected if not fault.healed]
+    recoveries = [event for event in history.of("heal") if event.key == RECOVERED and event.type != "invoke"]
+    took = max((_since_heal(injected, event) for event in recoveries if event.type == "ok"), default=None)
+    numbers = {"healed": len(injected) - len(open_faults), "recovery_ms": took}
+    failed = next((event for event in recoveries if event.type == "fail"), None)
     if failed is not None:
         text = f"not healthy again after the heal: {failed.error or 'no reason given'}"
         return CheckResult("recovery", Verdict.FAIL, text, numbers, (Evidence(text, t=failed.t),))
     if open_faults:
-        evidence = tuple(
-            Evidence(
-                f"{fault.kind} of {fault.instance or fault.target} was not seen healed",
-                process="nemesis",
-                t=fault.injected_at,
-                address=fault.address,
-            )
-            for fault in open_faults[:EVIDENCE_LIMIT]
-        )
+        evidence = fault_evidence(open_faults, lambda _: " was not seen healed")
         text = "a fault was not healed, so nothing could recover"
         return CheckResult("recovery", Verdict.INCONCLUSIVE, text, numbers, evidence)
-    if not said:
+    if not recoveries:
         return CheckResult("recovery", Verdict.INCONCLUSIVE, "nobody said whether it was healthy again", numbers)
     return CheckResult("recovery", Verdict.PASS, f"healthy again {took or 0:.0f} ms after the heal", numbers)
 
 
-def _since_heal(found: Sequence[FaultRecord], event: Event) -> float:
-    healed = [fault.healed_at for fault in found if fault.healed_at is not None and fault.healed_at <= event.t]
+def _since_heal(injected: Sequence[FaultRecord], event: Event) -> float:
+    healed = [fault.healed_at for fault in injected if fault.healed_at is not None and fault.healed_at <= event.t]
     return round((event.t - max(healed, default=event.t)) * 1000, 3)

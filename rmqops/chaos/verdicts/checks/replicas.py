@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from rmqops.chaos.history.reader import Drain, History
 from rmqops.chaos.verdicts.bounds import Bounds
-from rmqops.chaos.verdicts.message_stories import count, messages
+from rmqops.chaos.verdicts.evidence import count, message_evidence
 from rmqops.chaos.verdicts.verdict import EVIDENCE_LIMIT, CheckResult, Evidence, Verdict
 
 DIFFERING = """
@@ -21,7 +21,7 @@ DIFFERING = """
 """
 
 
-def check(history: History, _settings: Bounds) -> CheckResult | None:
+def check(history: History, _bounds: Bounds) -> CheckResult | None:
     """Judge that all members of each group are level."""
     drains = history.drains
     known = _known(history)
@@ -45,7 +45,7 @@ def check(history: History, _settings: Bounds) -> CheckResult | None:
         lengths = tuple(
             Evidence(f"{place} ends at {ends}") for place, ends in list(uneven.items())[:EVIDENCE_LIMIT]
         )
-        evidence = (*lengths, *messages(history, "not at the same place in every member", differing))
+        evidence = (*lengths, *message_evidence(history, "not at the same place in every member", differing))
         return CheckResult("replicas", Verdict.FAIL, text, numbers, evidence)
     if not drains:
         return CheckResult("replicas", Verdict.INCONCLUSIVE, "no member was read back", numbers)
@@ -84,9 +84,9 @@ def _missing_members(history: History, known: Mapping[str, set[str]]) -> list[st
     read: dict[str, set[str]] = {}
     for drain in history.drains:
         read.setdefault(drain.broker, set()).add(drain.process)
-    wanted = {broker: len(known.get(broker, ())) or 2 for broker in read}
+    expected = {broker: len(known.get(broker, ())) or 2 for broker in read}
     return [
-        f"{broker}: {len(processes)} of {wanted[broker]} members were read back"
+        f"{broker}: {len(processes)} of {expected[broker]} members were read back"
         for broker, processes in sorted(read.items())
-        if len(processes) < wanted[broker]
+        if len(processes) < expected[broker]
     ]

@@ -1,13 +1,13 @@
 """The route that NameServers give to clients: one master a group, the same from all, and there when it should be.
 
-NameServers never talk to one another, so they may differ for a moment, at most ``settings.agreement``. A
+NameServers never talk to one another, so they may differ for a moment, at most ``bounds.agreement``. A
 group may be without a master from a fault until the election's end. A master that goes missing, or changes,
 at another time, such as when the old leader comes back and registers as broker 0 before it knows its role
 (apache/rocketmq#1464), is a second outage that nobody injected: a fail when it lasts longer than
-``settings.agreement``.
+``bounds.agreement``.
 
 A NameServer that was struck comes back with an empty route and learns it from the brokers' heartbeats. What it
-does not know is counted (``empty_windows``), and is held against it only after ``settings.heartbeat``.
+does not know is counted (``empty_windows``), and is held against it only after ``bounds.heartbeat``.
 
 An address has one id: a NameServer of 4.5 removes the old one (``RouteInfoManager.registerBroker``), and an
 address that is master and slave at once is a fail.
@@ -18,29 +18,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rmqops.chaos.history.fault_records import faults
+from rmqops.chaos.history.format import MASTER
 from rmqops.chaos.history.reader import History
-from rmqops.chaos.history.routes import MASTER, Span, disagreements, elections, ignorant, spans
+from rmqops.chaos.history.routes import Span, disagreements, elections, ignorant, spans
 from rmqops.chaos.verdicts.bounds import Bounds
-from rmqops.chaos.verdicts.message_stories import count
+from rmqops.chaos.verdicts.evidence import count
 from rmqops.chaos.verdicts.verdict import EVIDENCE_LIMIT, CheckResult, Evidence, Number, Verdict
 from rmqops.model.history import Event
 
 
-def check(history: History, settings: Bounds) -> CheckResult:
+def check(history: History, bounds: Bounds) -> CheckResult:
     """Judge each NameServer's answers, alone and against the others."""
     events = list(history.of("route"))
     answers, struck = spans(events), faults(history.of("fault", "heal"))
-    empty = ignorant(answers, struck, settings.heartbeat)
-    found = [span for span in answers if span not in empty]
-    windows = elections(found, struck)
-    bound = settings.agreement
-    split = [(broker, start, end) for broker, start, end in disagreements(found) if end - start > bound]
-    split = [(broker, start, end) for broker, start, end in split if not _explained(windows, broker, start)]
-    masterless = [span for span in found if span.master is None]
+    empty = ignorant(answers, struck, bounds.heartbeat)
+    informed = [span for span in answers if span not in empty]
+    elections_seen = elections(informed, struck)
+    bound = bounds.agreement
+    split = [(broker, start, end) for broker, start, end in disagreements(informed) if end - start > bound]
+    split = [(broker, start, end) for broker, start, end in split if not _explained(elections_seen, broker, start)]
+    masterless = [span for span in informed if span.master is None]
     second = [
         span
         for span in masterless
-        if span.end - span.start > bound and not _explained(windows, span.broker, span.start)
+        if span.end - span.start > bound and not _explained(elections_seen, span.broker, span.start)
     ]
     twofaced = [event for event in events if _is_master_and_slave(event)]
     longest = max((span.end - span.start for span in masterless), default=0.0)
@@ -63,7 +64,7 @@ def check(history: History, settings: Bounds) -> CheckResult:
             f" {count(len(twofaced), 'answer')} with an address as master and slave"
         )
         return CheckResult("routes", Verdict.FAIL, text, numbers, evidence)
-    if not found:
+    if not informed:
         return CheckResult("routes", Verdict.INCONCLUSIVE, "no NameServer answered", numbers)
     text = f"{count(servers, 'NameServer')} agreed; longest without a master {longest:.3f} s"
     return CheckResult("routes", Verdict.PASS, text, numbers)

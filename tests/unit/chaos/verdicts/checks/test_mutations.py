@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from rmqops.chaos.history import fault_records
+from rmqops.chaos.history.format import RECOVERED
 from rmqops.chaos.history.reader import open_history
 from rmqops.chaos.verdicts.verdict import Verdict
 from rmqops.model.history import Event
@@ -218,13 +218,12 @@ def fail_the_heal(events: Events) -> list[Event]:
 
 def never_recover(events: Events) -> list[Event]:
     return [
-        replace(event, type="fail") if (event.type, event.key) == ("ok", fault_records.RECOVERED) else event
-        for event in events
+        replace(event, type="fail") if (event.type, event.key) == ("ok", RECOVERED) else event for event in events
     ]
 
 
 def forget_recovery(events: Events) -> list[Event]:
-    return [event for event in events if event.key != fault_records.RECOVERED]
+    return [event for event in events if event.key != RECOVERED]
 
 
 def drop_the_master(events: Events) -> list[Event]:
