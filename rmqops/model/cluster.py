@@ -42,7 +42,7 @@ class Reference:
 
 
 @dataclass(frozen=True)
-class Host:
+class InventoryHost:
     """One inventory host with its known variables resolved."""
 
     raw: RawHost
@@ -120,41 +120,41 @@ class Cluster:
 
     raw: RawInventory
     reference: Reference
-    hosts: Mapping[str, Host]
+    hosts: Mapping[str, InventoryHost]
     """Every host of the inventory, also one that is neither NameServer nor broker."""
     machine_memory: Mapping[str, int]
     """Bytes of memory by place, of the machines where that is known."""
 
     @property
-    def nameservers(self) -> tuple[Host, ...]:
+    def nameservers(self) -> tuple[InventoryHost, ...]:
         """The hosts of the group ``namesrv``."""
         return tuple(self.hosts[name] for name in self.raw.groups.get("namesrv", ()))
 
     @property
-    def groups(self) -> Mapping[str, tuple[Host, ...]]:
+    def groups(self) -> Mapping[str, tuple[InventoryHost, ...]]:
         """The hosts of each child group of ``brokers``."""
         children = self.raw.children.get("brokers", ())
         return {child: tuple(self.hosts[name] for name in self.raw.groups.get(child, ())) for child in children}
 
     @property
-    def brokers(self) -> tuple[Host, ...]:
+    def brokers(self) -> tuple[InventoryHost, ...]:
         """The hosts of the group ``brokers``, those in no child group included."""
         return tuple(self.hosts[name] for name in self.raw.groups.get("brokers", ()))
 
     @property
-    def clients(self) -> tuple[Host, ...]:
+    def clients(self) -> tuple[InventoryHost, ...]:
         """The hosts of the group ``clients``."""
         return tuple(self.hosts[name] for name in self.raw.groups.get(CLIENTS, ()))
 
     @property
-    def members(self) -> tuple[Host, ...]:
+    def members(self) -> tuple[InventoryHost, ...]:
         """Every instance, once."""
         return tuple({host.name: host for host in self.nameservers + self.brokers}.values())
 
     @property
-    def places(self) -> Mapping[str, tuple[Host, ...]]:
+    def places(self) -> Mapping[str, tuple[InventoryHost, ...]]:
         """The instances of each machine."""
-        found: dict[str, tuple[Host, ...]] = {}
+        found: dict[str, tuple[InventoryHost, ...]] = {}
         for host in self.members:
             found[host.place] = (*found.get(host.place, ()), host)
         return found
@@ -223,10 +223,10 @@ def resolved(
     """Return an inventory with its variables resolved, and a problem for each that cannot be."""
     problems: list[Problem] = []
     scopes = resolve(raw, reference.schema.defaults, process_environment)
-    hosts: dict[str, Host] = {}
+    hosts: dict[str, InventoryHost] = {}
     for name, raw_host in raw.hosts.items():
         values: dict[str, Value] = {}
-        host = Host(raw_host, scopes[name], values, raw.path)
+        host = InventoryHost(raw_host, scopes[name], values, raw.path)
         hosts[name] = host
         for key in (*_CONNECTION_KEYS, *reference.schema.settings):
             if key not in scopes[name]:
@@ -303,17 +303,17 @@ def _topology(cluster: Cluster, machine_names: Mapping[str, str]) -> Topology:
     )
 
 
-def _broker_name(name: str, members: Sequence[Host], machine_names: Mapping[str, str]) -> str:
+def _broker_name(name: str, members: Sequence[InventoryHost], machine_names: Mapping[str, str]) -> str:
     """Return a group's ``brokerName``; a minimal broker.p has none, and RocketMQ takes its machine's name."""
     minimal = members[0].values.get("rocketmq_minimal_config") is True
     return machine_names.get(members[0].place, name) if minimal else name
 
 
-def _connection(host: Host) -> Literal["local", "ssh"]:
+def _connection(host: InventoryHost) -> Literal["local", "ssh"]:
     return "local" if host.place == LOCAL else "ssh"
 
 
-def _instance(host: Host, group: str | None) -> Instance:
+def _instance(host: InventoryHost, group: str | None) -> Instance:
     return Instance(
         name=host.name,
         kind=host.kind,

@@ -47,7 +47,7 @@ class ConnectedConsumers:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class ConsumeProgress:
     """How far a group has come in one queue."""
 
     queue: Queue
@@ -105,7 +105,7 @@ def parse_connected(body: bytes) -> ConnectedConsumers:
     )
 
 
-def parse_progress(body: bytes) -> Sequence[Progress]:
+def parse_progress(body: bytes) -> Sequence[ConsumeProgress]:
     """Return the answer to GET_CONSUME_STATS, in the order of queues.
 
     Raises:
@@ -116,7 +116,7 @@ def parse_progress(body: bytes) -> Sequence[Progress]:
     for key, value in table.items():
         offsets = mapping(value, "a queue's offsets")
         found.append(
-            Progress(
+            ConsumeProgress(
                 _queue(key),
                 end=integer(offsets.get("brokerOffset"), "brokerOffset"),
                 consumed=integer(offsets.get("consumerOffset"), "consumerOffset"),

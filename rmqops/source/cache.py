@@ -38,7 +38,7 @@ from rmqops.source.artifacts import (
     runtime_to_json,
 )
 from rmqops.source.digest import file_digest
-from rmqops.source.progress import Progress, Report, silent
+from rmqops.source.progress import Progress, ProgressListener, silent
 from rmqops.system.files import write_whole
 
 LOGS_KEPT: Final = 20
@@ -65,7 +65,7 @@ class Cache:
         return self.root / "sources" / f"rocketmq-all-{version}-{sha512[:16]}-source-release.zip"
 
     def locked(
-        self, kind: Literal["build", "unpack", "classes"], purpose: str, report: Report
+        self, kind: Literal["build", "unpack", "classes"], purpose: str, report: ProgressListener
     ) -> AbstractContextManager[int]:
         """Hold one of the cache's locks; yields its descriptor, for children to inherit."""
         self.root.mkdir(parents=True, exist_ok=True)
@@ -165,7 +165,9 @@ def intact(found: Artifact | RuntimeArtifact) -> bool:
     return _is_there(found) and file_digest(found.path, "sha256") == found.digest
 
 
-def unpacked(found: Artifact | RuntimeArtifact, cache: Cache | None = None, report: Report = silent) -> Path:
+def unpacked(
+    found: Artifact | RuntimeArtifact, cache: Cache | None = None, report: ProgressListener = silent
+) -> Path:
     """Return the directory of an artifact's content, unpacking it the first time.
 
     The directory is named as the artifact, by content, so it never changes once it is there. It holds ``bin``,

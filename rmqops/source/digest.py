@@ -20,7 +20,7 @@ def file_digest(path: Path, algorithm: Literal["sha256", "sha512"]) -> str:
 def expected_sha512(version: str, given: str | None) -> str:
     """Return the SHA-512 that the source zip of a release must have.
 
-    The four known releases are pinned (``rmqops.model.releases``); any other needs the digest that its
+    The known releases are pinned (``rmqops.model.releases``); any other needs the digest that its
     publisher names.
 
     Raises:

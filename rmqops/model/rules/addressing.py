@@ -8,7 +8,7 @@ from typing import Final
 from rmqops.errors import Problem
 from rmqops.model import addresses
 from rmqops.model.addresses import Sort
-from rmqops.model.cluster import Cluster, Host
+from rmqops.model.cluster import Cluster, InventoryHost
 
 _SET: Final = "Set rocketmq_address to the host's IPv4 address"
 _WRONG: Final[dict[Sort, tuple[str, str]]] = {
@@ -35,7 +35,7 @@ def check(cluster: Cluster) -> Iterator[Problem]:
                 yield from _address(host, key, several)
 
 
-def _address(host: Host, key: str, several: bool) -> Iterator[Problem]:
+def _address(host: InventoryHost, key: str, several: bool) -> Iterator[Problem]:
     if key not in host.values:
         return
     text = host.text(key)

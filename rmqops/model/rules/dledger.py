@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from rmqops.errors import Problem
-from rmqops.model.cluster import Cluster, Host
+from rmqops.model.cluster import Cluster, InventoryHost
 from rmqops.model.topology import DLEDGER_GROUP_SIZE
 
 _ID: Final = re.compile(r"[A-Za-z](0|[1-9][0-9]{0,8})", re.ASCII)
@@ -33,9 +33,9 @@ def check(cluster: Cluster) -> Iterator[Problem]:
         yield from _ids(members)
 
 
-def _ids(members: list[Host]) -> Iterator[Problem]:
+def _ids(members: list[InventoryHost]) -> Iterator[Problem]:
     key = "rocketmq_dledger_id"
-    numbers: dict[int, Host] = {}
+    numbers: dict[int, InventoryHost] = {}
     for host in members:
         if key not in host.values:
             if key not in host.raw.variables:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rmqops.errors import Problem
-from rmqops.model.cluster import Cluster, Host
+from rmqops.model.cluster import Cluster, InventoryHost
 
 
 def check(cluster: Cluster) -> Iterator[Problem]:
@@ -20,13 +20,13 @@ def check(cluster: Cluster) -> Iterator[Problem]:
             yield from _master_slave(cluster, name, hosts)
 
 
-def _master_slave(cluster: Cluster, name: str, hosts: tuple[Host, ...]) -> Iterator[Problem]:
+def _master_slave(cluster: Cluster, name: str, hosts: tuple[InventoryHost, ...]) -> Iterator[Problem]:
     if len(hosts) < 2:
         remedy = "Add a slave, or set rocketmq_mode to single"
         yield cluster.problem(
             name, "a group of mode master-slave has a master and at least one slave", remedy, found=1
         )
-    ids: dict[int, Host] = {}
+    ids: dict[int, InventoryHost] = {}
     for host in hosts:
         number = host.number("rocketmq_broker_id")
         if number is None:
@@ -43,7 +43,7 @@ def _master_slave(cluster: Cluster, name: str, hosts: tuple[Host, ...]) -> Itera
         yield cluster.problem(name, what, "Set rocketmq_broker_id to 0 on one of them", found=sorted(ids))
 
 
-def _role(host: Host, number: int) -> Iterator[Problem]:
+def _role(host: InventoryHost, number: int) -> Iterator[Problem]:
     role = host.text("rocketmq_broker_role")
     if role == "SLAVE" and number == 0:
         what = "is SLAVE with broker id 0, and BrokerStartup refuses to start"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from rmqops.errors import Problem
-from rmqops.model.cluster import Cluster, Host
+from rmqops.model.cluster import Cluster, InventoryHost
 
 _SIZE: Final = re.compile(r"([1-9][0-9]{0,9})([kKmMgGtT])", re.ASCII)
 _UNITS: Final = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
@@ -37,7 +37,7 @@ def size(text: str) -> int | None:
     return int(found[1]) * _UNITS[found[2].lower()] if found else None
 
 
-def _fits(place: str, hosts: tuple[Host, ...], memory: int) -> Iterator[Problem]:
+def _fits(place: str, hosts: tuple[InventoryHost, ...], memory: int) -> Iterator[Problem]:
     """Heap and direct memory alone: where the latter is left to the JVM, it counts as nothing."""
     needs = {host.name: sum(size(host.text(key)) or 0 for key in _KEYS if "young" not in key) for host in hosts}
     if sum(needs.values()) <= memory:

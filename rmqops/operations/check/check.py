@@ -19,7 +19,7 @@ from rmqops.errors import BecomeRefused, OperationFailed, RmqopsError
 from rmqops.model.commands import Command
 from rmqops.model.topology import Instance, Topology
 from rmqops.operations.check import probes
-from rmqops.operations.check.probes import Finding, Mend, Severity, Survey, ssh, sudo
+from rmqops.operations.check.probes import Finding, FindingSeverity, Mend, Survey, ssh, sudo
 from rmqops.operations.hosts import facts, sections
 from rmqops.operations.hosts.facts import Facts
 from rmqops.operations.hosts.machines import Machine, machines
@@ -85,13 +85,13 @@ class CheckReport:
         """Whether nothing failed and nothing is unknown; warnings do not count."""
         return not self.count("failed") and not self.count("unknown")
 
-    def count(self, severity: Severity) -> int:
+    def count(self, severity: FindingSeverity) -> int:
         """Return how many findings are of a severity."""
         return sum(row.finding.severity == severity for row in self.rows)
 
     def json(self) -> dict[str, object]:
         """Return the object that ``rmqops check --json`` prints."""
-        severities: tuple[Severity, ...] = ("ok", "warning", "failed", "unknown")
+        severities: tuple[FindingSeverity, ...] = ("ok", "warning", "failed", "unknown")
         return {
             "cluster": self.cluster,
             "passed": self.passed,

@@ -19,7 +19,7 @@ from rmqops.operations.hosts.facts import Facts
 from rmqops.operations.hosts.machines import Machine
 from rmqops.operations.hosts.sections import Answer
 
-Severity = Literal["ok", "warning", "failed", "unknown"]
+FindingSeverity = Literal["ok", "warning", "failed", "unknown"]
 """A warning is advice; what failed would keep the service from working."""
 
 
@@ -27,7 +27,7 @@ Severity = Literal["ok", "warning", "failed", "unknown"]
 class Finding:
     """What a probe found on a machine."""
 
-    severity: Severity
+    severity: FindingSeverity
     found: str
     wanted: str
     remedy: str = ""
