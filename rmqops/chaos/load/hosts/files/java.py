@@ -70,7 +70,8 @@ class Jars:
         if major < OLDEST_JAVA:
             has = f"Java {version}" if version else "no Java that runs"
             raise PreflightFailed(
-                f"{client.name} has {has}, and the official client needs {OLDEST_JAVA} or later; nothing was touched",
+                f"{client.name} has {has}, and the official client needs {OLDEST_JAVA} or later; "
+                "nothing was touched",
                 remedy="install one there, set rocketmq_java_home, or set rocketmq_java: bundled for it",
             )
         load = files.client_directory(client) / made.classes.name
