@@ -96,9 +96,9 @@ class InventoryHost:
         A key of a mapping is written ``variable.key``.
         """
         origin = self.raw.origins.get(key) if key else None
-        shown = self.values.get(key) if found is None and key else found
+        text = self.values.get(key) if found is None and key else found
         place = str(origin) if origin else self.inventory
-        return Problem(place, self.name, key, "" if shown is None else str(shown), message, remedy, severity)
+        return Problem(place, self.name, key, "" if text is None else str(text), message, remedy, severity)
 
 
 def is_whole(text: str) -> bool:
@@ -147,18 +147,18 @@ class Cluster:
     @property
     def places(self) -> Mapping[str, tuple[InventoryHost, ...]]:
         """The instances of each machine."""
-        found: dict[str, tuple[InventoryHost, ...]] = {}
+        hosts: dict[str, tuple[InventoryHost, ...]] = {}
         for host in self.members:
-            found[host.place] = (*found.get(host.place, ()), host)
-        return found
+            hosts[host.place] = (*hosts.get(host.place, ()), host)
+        return hosts
 
     def problem(
         self, name: str | None, message: str, remedy: str, *, found: object = None, severity: Severity = "error"
     ) -> Problem:
         """Return a problem of a group or of the inventory as a whole."""
         origin = self.raw.places.get(name) if name else None
-        shown = "" if found is None else str(found)
-        return Problem(str(origin or self.raw.path), None, name, shown, message, remedy, severity)
+        text = "" if found is None else str(found)
+        return Problem(str(origin or self.raw.path), None, name, text, message, remedy, severity)
 
 
 class Rule(Protocol):

@@ -124,14 +124,14 @@ class _Parser:
                 self._complain(self.places[name], name, None, "is a child group of itself", remedy)
 
     def _below(self, name: str) -> set[str]:
-        found: set[str] = set()
+        below: set[str] = set()
         waiting = [name]
         while waiting:
             current = waiting.pop()
-            if current not in found:
-                found.add(current)
+            if current not in below:
+                below.add(current)
                 waiting += self.groups[current].children
-        return found
+        return below
 
     def depths(self) -> dict[str, int]:
         """Return the length of the longest way from ``all`` to each group; there are no loops."""
@@ -239,18 +239,18 @@ def _merged(
     order = sorted(groups, key=lambda name: (depths[name], _priority(groups[name]), name))
     hosts = {}
     for host in members["all"]:
-        mine = [name for name in order if host in members[name]]
+        own_groups = [name for name in order if host in members[name]]
         merged = EMPTY
         # Ansible's VARIABLE_PRECEDENCE: every group of the inventory file, then group_vars/all, then the others.
-        for group in mine:
+        for group in own_groups:
             merged = _over(merged, groups[group].variables)
-        for group in mine:
+        for group in own_groups:
             merged = _over(merged, group_files.get(group, EMPTY))
         merged = _over(merged, parser.host_variables.get(host, EMPTY))
-        names = tuple(sorted(name for name in mine if name != "all"))
+        names = tuple(sorted(name for name in own_groups if name != "all"))
         hosts[host] = RawHost(host, names, _without(merged.plain(), PRIORITY), merged.places())
-    kept = {name: tuple(group.children) for name, group in groups.items()}
-    return RawInventory(path, directory, hosts, members, kept, parser.places, warnings)
+    all_children = {name: tuple(group.children) for name, group in groups.items()}
+    return RawInventory(path, directory, hosts, members, all_children, parser.places, warnings)
 
 
 def _priority(group: _Group) -> int:

@@ -134,7 +134,9 @@ class Release:
     version_code: int
     """What its programs and clients say they are: the ordinal in ``MQVersion.Version`` (module ``common``)."""
     distribution: str
-    """Where Maven assembles it, below ``distribution/target``; ``{version}`` stands for the version."""
+    """Where Maven assembles it, below ``distribution/target``; ``{version}`` stands for the version.
+
+    It is ``finalName`` of ``distribution/pom.xml``, twice where ``release.xml`` includes a base directory."""
     mapped: Literal["maped", "mapped"]
     """How the keys of its files' sizes begin: 4.5.2 corrected the spelling (setters of ``MessageStoreConfig``)."""
     dledger: str | None
@@ -184,7 +186,7 @@ RELEASES: Final[Mapping[str, Release]] = {
             sha512="4924d35da68eacf2dcfb456406f576cccabacf9a312e47815b70e3b20acf749b"
             "8a52c0eb95af16a22d334cee305310a3e421da1341b0ef1961a9f29fb1990094",
             version_code=313,
-            distribution="rocketmq-{version}/rocketmq-{version}",
+            distribution="apache-rocketmq",
             mapped="maped",
             dledger="0.1",
             bugs=_DLEDGER_0_1,

@@ -47,8 +47,8 @@ def load(
     raw = inventory.parse(path, files, directory)
     cluster, unresolved = resolve_cluster(raw, reference, process_environment, machine_memory or {})
     problems = [*raw.warnings, *unresolved]
-    for found in pkgutil.iter_modules(rules.__path__):
-        rule = cast("Rule", importlib.import_module(f"{rules.__name__}.{found.name}"))
+    for module in pkgutil.iter_modules(rules.__path__):
+        rule = cast("Rule", importlib.import_module(f"{rules.__name__}.{module.name}"))
         problems += rule.check(cluster)
     if not any(problem.severity == "error" for problem in problems):
         problems += _broken_defaults(cluster)
@@ -83,9 +83,11 @@ def resolve_cluster(
                     remedy = "Define what it uses, or write the value itself"
                     problems.append(host.problem(key, str(error), remedy, found=raw_host.variables[key]))
     cluster = Cluster(raw, reference, hosts, machine_memory)
-    judged = {(host.name, key) for host in cluster.clients for key in (*_CONNECTION_KEYS, *CLIENT_KEYS)}
+    of_clients = {(host.name, key) for host in cluster.clients for key in (*_CONNECTION_KEYS, *CLIENT_KEYS)}
     members = {host.name for host in cluster.members}
-    return cluster, [one for one in problems if one.host in members or (one.host, one.key) in judged]
+    return cluster, [
+        problem for problem in problems if problem.host in members or (problem.host, problem.key) in of_clients
+    ]
 
 
 def _broken_defaults(cluster: Cluster) -> Iterator[Problem]:
@@ -110,8 +112,8 @@ def _collapsed(problems: Sequence[Problem]) -> list[Problem]:
         names = hosts.setdefault(replace(problem, host=None), [])
         if problem.host is not None and problem.host not in names:
             names.append(problem.host)
-    found = [replace(problem, host=_listed(names)) for problem, names in hosts.items()]
-    return sorted(found, key=_place)
+    collapsed = [replace(problem, host=_listed(names)) for problem, names in hosts.items()]
+    return sorted(collapsed, key=_place)
 
 
 def _listed(names: Sequence[str]) -> str | None:

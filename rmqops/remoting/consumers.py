@@ -112,10 +112,10 @@ def parse_progress(body: bytes) -> Sequence[ConsumeProgress]:
         ProtocolError: it is something else.
     """
     table = mapping(mapping(fastjson.loads(body), "consume stats").get("offsetTable") or {}, "offsetTable")
-    found = []
+    queues = []
     for key, value in table.items():
         offsets = mapping(value, "a queue's offsets")
-        found.append(
+        queues.append(
             ConsumeProgress(
                 _queue(key),
                 end=integer(offsets.get("brokerOffset"), "brokerOffset"),
@@ -123,7 +123,7 @@ def parse_progress(body: bytes) -> Sequence[ConsumeProgress]:
                 last_ms=integer(offsets.get("lastTimestamp") or 0, "lastTimestamp"),
             )
         )
-    return sorted(found, key=lambda progress: progress.queue)
+    return sorted(queues, key=lambda progress: progress.queue)
 
 
 def parse_held_queues(body: bytes) -> Sequence[Queue]:

@@ -58,9 +58,9 @@ def check_sha512(path: Path, expected: str, origin: str) -> None:
     Raises:
         DigestMismatch: it is not; names both digests.
     """
-    found = file_digest(path, "sha512")
-    if found != expected:
+    digest = file_digest(path, "sha512")
+    if digest != expected:
         raise DigestMismatch(
-            f"{origin} is not the release: SHA-512 is {found}, but must be {expected}",
+            f"{origin} is not the release: SHA-512 is {digest}, but must be {expected}",
             remedy="get the source zip again from another place; nothing of this one was kept",
         )

@@ -92,8 +92,8 @@ def _fields(outcome: BuildOutcome, seconds: float) -> dict[str, object]:
     }
 
 
-def _archive(found: Artifact | RuntimeArtifact) -> dict[str, object]:
-    return {"path": str(found.path), "sha256": found.digest, "size": found.size}
+def _archive(archive: Artifact | RuntimeArtifact) -> dict[str, object]:
+    return {"path": str(archive.path), "sha256": archive.digest, "size": archive.size}
 
 
 def _text(outcome: BuildOutcome, seconds: float) -> str:

@@ -105,14 +105,14 @@ def _shared(hosts: tuple[InventoryHost, ...]) -> Iterator[Problem]:
     before: list[_DirectoryClaim] = []
     for host in hosts:
         claims = list(_claims(host))
-        pairs = ((mine, other) for mine in claims for other in before)
-        for mine, other in pairs:
-            if _inside(mine.path, other.path) or _inside(other.path, mine.path):
+        pairs = ((claim, other) for claim in claims for other in before)
+        for claim, other in pairs:
+            if _inside(claim.path, other.path) or _inside(other.path, claim.path):
                 origin = other.host.raw.origins.get(other.key, "by default")
-                theirs = f"{other.key} of {other.host.name} ({other.path}, {origin}) on the same machine"
-                what = f"is {theirs}, too" if mine.path == other.path else f"and {theirs} hold one another"
+                holder = f"{other.key} of {other.host.name} ({other.path}, {origin}) on the same machine"
+                what = f"is {holder}, too" if claim.path == other.path else f"and {holder} hold one another"
                 remedy = "Give every instance its own, for example with {{ inventory_hostname }} in the path"
-                yield host.problem(mine.key, what, remedy)
+                yield host.problem(claim.key, what, remedy)
                 break
         before += claims
 

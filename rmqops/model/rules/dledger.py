@@ -42,11 +42,11 @@ def _ids(members: list[InventoryHost]) -> Iterator[Problem]:
                 what = "is not set, and every member of a DLedger group needs one"
                 yield host.problem(key, what, "Set n0, n1 and n2 on the three hosts of the group")
             continue
-        found = _ID.fullmatch(host.text(key))
-        if found is None:
+        match = _ID.fullmatch(host.text(key))
+        if match is None:
             yield host.problem(key, "is not one letter and a number", "Use n0, n1 and n2")
             continue
-        first = numbers.setdefault(int(found[1]), host)
+        first = numbers.setdefault(int(match[1]), host)
         if first is not host:
             what = (
                 f"has the number of {first.name}'s, {first.text(key)} ({first.raw.origins.get(key, 'default')}), "

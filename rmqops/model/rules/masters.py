@@ -14,8 +14,8 @@ def check(cluster: Cluster) -> Iterator[Problem]:
         modes = {host.text("rocketmq_mode") for host in hosts}
         if modes == {"single"} and len(hosts) != 1:
             remedy = "Set rocketmq_mode to dledger or master-slave, or make each broker a group of its own"
-            found = f"{len(hosts)}: {', '.join(host.name for host in hosts)}"
-            yield cluster.problem(name, "a group of mode single has one broker", remedy, found=found)
+            members = f"{len(hosts)}: {', '.join(host.name for host in hosts)}"
+            yield cluster.problem(name, "a group of mode single has one broker", remedy, found=members)
         elif modes == {"master-slave"}:
             yield from _master_slave(cluster, name, hosts)
 

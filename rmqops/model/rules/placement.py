@@ -29,7 +29,7 @@ def check(cluster: Cluster) -> Iterator[Problem]:
 
 
 def _by_place(hosts: tuple[InventoryHost, ...]) -> dict[str, list[InventoryHost]]:
-    found: dict[str, list[InventoryHost]] = {}
+    places: dict[str, list[InventoryHost]] = {}
     for host in hosts:
-        found.setdefault(host.place, []).append(host)
-    return found
+        places.setdefault(host.place, []).append(host)
+    return places

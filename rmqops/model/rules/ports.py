@@ -44,15 +44,15 @@ def _claims(host: InventoryHost) -> Iterator[_PortClaim]:
 
 def _collisions(claims: list[_PortClaim]) -> Iterator[Problem]:
     """RocketMQ binds its ports on every address, so a machine has each port once; an address does, too."""
-    taken: dict[tuple[str, int], _PortClaim] = {}
-    said: set[tuple[str, str, str]] = set()
+    claims_by_port: dict[tuple[str, int], _PortClaim] = {}
+    reported: set[tuple[str, str, str]] = set()
     for claim in claims:
         first = None
         for place in (claim.host.place, f"address {claim.host.text('rocketmq_address')}"):
-            first = first or taken.get((place, claim.port))
-            taken.setdefault((place, claim.port), claim)
-        if first is not None and (claim.host.name, claim.key, first.host.name) not in said:
-            said.add((claim.host.name, claim.key, first.host.name))
+            first = first or claims_by_port.get((place, claim.port))
+            claims_by_port.setdefault((place, claim.port), claim)
+        if first is not None and (claim.host.name, claim.key, first.host.name) not in reported:
+            reported.add((claim.host.name, claim.key, first.host.name))
             origin = first.host.raw.origins.get(first.key, "by default")
             same = "on the same machine" if first.host.place == claim.host.place else "at the same address"
             what = (

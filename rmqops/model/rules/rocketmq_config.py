@@ -80,5 +80,5 @@ def _with_default(remedy: str, key: ConfigKey) -> str:
 
 def _problem(host: InventoryHost, name: str, message: str, remedy: str) -> Problem:
     config = host.values[_VARIABLE]
-    found = config.get(name) if isinstance(config, dict) else None
-    return host.problem(f"{_VARIABLE}.{name}", message, remedy, found=repr(found))
+    value = config.get(name) if isinstance(config, dict) else None
+    return host.problem(f"{_VARIABLE}.{name}", message, remedy, found=repr(value))

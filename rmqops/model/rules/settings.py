@@ -42,11 +42,11 @@ def check(cluster: Cluster) -> Iterator[Problem]:
         yield from _variables(cluster, host, [settings[key] for key in CLIENT_KEYS])
 
 
-def _variables(cluster: Cluster, host: InventoryHost, judged: Iterable[Setting]) -> Iterator[Problem]:
+def _variables(cluster: Cluster, host: InventoryHost, settings: Iterable[Setting]) -> Iterator[Problem]:
     for key in host.raw.variables:
         if key.startswith(_PREFIX) and key not in cluster.reference.schema.settings:
             yield _unknown(cluster, host, key)
-    for setting in judged:
+    for setting in settings:
         if setting.name in host.values:
             yield from _typed(host, setting, host.values[setting.name])
         elif setting.required and setting.name not in host.raw.variables:
@@ -56,11 +56,11 @@ def _variables(cluster: Cluster, host: InventoryHost, judged: Iterable[Setting])
 
 def _unknown(cluster: Cluster, host: InventoryHost, key: str) -> Problem:
     schema = cluster.reference.schema
-    found = host.raw.variables[key]
+    value = host.raw.variables[key]
     if key in schema.defaults:
-        return host.problem(key, "is derived by rmqops, not for an inventory to set", "Remove it", found=found)
+        return host.problem(key, "is derived by rmqops, not for an inventory to set", "Remove it", found=value)
     remedy = suggestion(key, schema.settings) or "Name a variable of your own without rocketmq_"
-    return host.problem(key, "is not a variable that rmqops knows", remedy, found=found)
+    return host.problem(key, "is not a variable that rmqops knows", remedy, found=value)
 
 
 def _typed(host: InventoryHost, setting: Setting, value: Value) -> Iterator[Problem]:

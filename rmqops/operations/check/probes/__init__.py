@@ -93,7 +93,7 @@ class Probe(Protocol):
 
 def discover() -> dict[str, Probe]:
     """Return every probe by its name, in order of names."""
-    names = sorted(found.name for found in pkgutil.iter_modules(__path__))
+    names = sorted(module.name for module in pkgutil.iter_modules(__path__))
     return {name.replace("_", "-"): cast("Probe", importlib.import_module(f"{__name__}.{name}")) for name in names}
 
 

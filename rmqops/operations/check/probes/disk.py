@@ -13,7 +13,7 @@ from typing import Final
 
 from rmqops.model.commands import Command
 from rmqops.model.releases import RELEASES
-from rmqops.model.rules.memory import shown
+from rmqops.model.rules.memory import size_text
 from rmqops.model.topology import Instance
 from rmqops.operations.check.probes import Finding, Survey, failed, ok, unknown, warning
 from rmqops.operations.hosts.machines import Machine
@@ -123,8 +123,8 @@ def _commit_log(instance: Instance) -> int:
 
 
 def _room(mount: str, place: _Place, need: int, data: bool) -> Iterator[Finding]:
-    found = f"{place.sort}, {shown(place.free)} free of {shown(place.size)}, {place.percent} % used"
-    wanted = f"{shown(need)} free" + (f", below {EXPIRE} % used" if data else "")
+    found = f"{place.sort}, {size_text(place.free)} free of {size_text(place.size)}, {place.percent} % used"
+    wanted = f"{size_text(need)} free" + (f", below {EXPIRE} % used" if data else "")
     if place.free < need:
         yield failed(found, wanted, "Make room, or choose another file system", subject=mount)
     elif data and place.percent >= FORCE:
