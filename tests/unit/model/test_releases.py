@@ -102,6 +102,7 @@ def test_the_table_is_in_order_and_each_entry_is_its_own() -> None:
     assert len({release.sha512 for release in ordered}) == len(ordered)
     assert DEFAULT_VERSION in RELEASES
     assert "dledger" in RELEASES[DEFAULT_VERSION].modes
+    assert inventories.reference().schema.defaults["rocketmq_version"] == DEFAULT_VERSION
     assert {CLIENT.version_code, OLDEST_JAVA} == {317, 8}
 
 
