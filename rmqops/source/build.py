@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
-from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -25,7 +24,7 @@ from rmqops.source.java_api import NEEDS_NO_HELP, compiler_options, extract_java
 from rmqops.source.jdk import JVM_ROOTS, Jdk, find_jdk
 from rmqops.source.maven import Maven, find_distribution, find_maven, module_begun, package_arguments
 from rmqops.source.progress import Progress, ProgressListener, silent
-from rmqops.source.runtime import OPTIONS, make_runtime, require_jlink
+from rmqops.source.runtime import make_runtime, require_jlink, runtime_identity
 from rmqops.source.signature import check_signature
 
 BUILD_ROOM: Final = 120_000_000
@@ -148,12 +147,6 @@ class _Job:
     def release(self) -> Release:
         return assumed(self.version)
 
-    @property
-    def runtime_identity(self) -> str:
-        """What a runtime is made from."""
-        parts = (self.jdk.identity, *self.release.runtime_modules, *OPTIONS)
-        return sha256("\n".join(parts).encode()).hexdigest()[:16]
-
     @cached_property
     def log(self) -> Path:
         now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
@@ -180,7 +173,7 @@ class _Job:
         return artifact if self.options.jdk is None or artifact.jdk == self.jdk.version else None
 
     def linked(self) -> RuntimeArtifact | None:
-        runtime = self.cache.runtime(self.runtime_identity)
+        runtime = self.cache.runtime(runtime_identity(self.jdk, self.release.runtime_modules))
         return runtime if runtime and intact(runtime) else None
 
     def run(self) -> BuildOutcome:
@@ -241,7 +234,8 @@ class _Job:
         maven.run(package_arguments(self.release), project, self.follow, javac_options)
         distribution = find_distribution(project, self.version)
         self.report(Progress("pack", f"RocketMQ {self.version}"))
-        name, path, digest = self.pack(distribution, f"rocketmq-{self.version}", f"rocketmq-{self.version}")
+        top = f"rocketmq-{self.version}"
+        name, path, digest = self.pack(distribution, top, top)
         return Artifact(
             version=self.version,
             name=name,
@@ -266,7 +260,7 @@ class _Job:
         self.report(Progress("pack", f"Java {self.jdk.version}"))
         name, path, digest = self.pack(target, "java", f"java-{self.jdk.version}-{machine}")
         runtime = RuntimeArtifact(name, path, digest, path.stat().st_size, self.jdk.version, machine)
-        self.cache.save_runtime(self.runtime_identity, runtime)
+        self.cache.save_runtime(runtime_identity(self.jdk, modules), runtime)
         return runtime
 
     def pack(self, directory: Path, top: str, prefix: str) -> tuple[str, Path, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -10,7 +11,7 @@ from rmqops.errors import PreflightFailed, SourceError
 from rmqops.source.jdk import Jdk
 from rmqops.source.process import run_logged
 
-OPTIONS: Final = ("--no-header-files", "--no-man-pages")
+_OPTIONS: Final = ("--no-header-files", "--no-man-pages")
 
 
 def require_jlink(jdk: Jdk) -> Path:
@@ -25,6 +26,11 @@ def require_jlink(jdk: Jdk) -> Path:
             remedy="name a JDK of version 11 or later with --jdk DIR, or leave --runtime out",
         )
     return jdk.jlink
+
+
+def runtime_identity(jdk: Jdk, modules: Sequence[str]) -> str:
+    """Return what tells a runtime from any other: 16 digits of the digest of all that it is made from."""
+    return sha256("\n".join((jdk.identity, *modules, *_OPTIONS)).encode()).hexdigest()[:16]
 
 
 def make_runtime(
@@ -50,7 +56,7 @@ def make_runtime(
         str(require_jlink(jdk)),
         "--add-modules",
         ",".join(modules),
-        *OPTIONS,
+        *_OPTIONS,
         "--output",
         str(target),
     ]

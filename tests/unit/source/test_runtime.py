@@ -9,7 +9,7 @@ import pytest
 from rmqops.errors import PreflightFailed, SourceError
 from rmqops.model.releases import RELEASES
 from rmqops.source.jdk import Jdk
-from rmqops.source.runtime import make_runtime, require_jlink
+from rmqops.source.runtime import make_runtime, require_jlink, runtime_identity
 
 from .conftest import write_program
 
@@ -27,6 +27,19 @@ def test_jlink_is_told_the_modules_and_the_place(tmp_path: Path) -> None:
     arguments = (tmp_path / "arguments").read_text().split()
     assert arguments[arguments.index("--add-modules") + 1].split(",") == list(MODULES)
     assert arguments[-2:] == ["--output", str(tmp_path / "java")]
+
+
+def test_a_runtime_is_known_by_its_jdk_and_its_modules(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "release").write_text('JAVA_VERSION="17.0.1"')
+    jdk, other = Jdk(tmp_path / "a", "17.0.1"), Jdk(tmp_path / "b", "17.0.1")
+    identities = [
+        runtime_identity(jdk, MODULES),
+        runtime_identity(other, MODULES),
+        runtime_identity(jdk, ["java.base"]),
+    ]
+    assert len(set(identities)) == 3
+    assert runtime_identity(jdk, MODULES) == identities[0]
 
 
 def test_a_failure_says_what_jlink_said(tmp_path: Path) -> None:
