@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from rmqops.model.releases import DEFAULT_VERSION
 from rmqops.source.build import ensure_artifact
 from rmqops.source.cache import unpacked
 from tests.support.clusters import Cluster, dledger_inventory, free_port_base
@@ -33,7 +34,9 @@ def make_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
     """Write inventories of throw-away clusters; whatever runs at the end is destroyed."""
     made: list[Cluster] = []
 
-    def make(version: str = "4.5.2", describe: Callable[..., dict[str, Any]] = dledger_inventory) -> Cluster:
+    def make(
+        version: str = DEFAULT_VERSION, describe: Callable[..., dict[str, Any]] = dledger_inventory
+    ) -> Cluster:
         directory = tmp_path_factory.mktemp("cluster")
         inventory = directory / "inventory.yml"
         base = directory / "srv"

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from rmqops.cli import output
-from rmqops.source.progress import Progress, Report
+from rmqops.source.progress import Progress, ProgressListener
 
 _WORDS: Final = {
     "wait": "",
@@ -22,7 +22,7 @@ _WORDS: Final = {
 
 
 @contextmanager
-def shown() -> Iterator[Report]:
+def shown() -> Iterator[ProgressListener]:
     """Show progress while the block runs; yield the function that takes it."""
     if sys.stderr.isatty():
         with _bar() as report:
@@ -35,7 +35,7 @@ def _sentence(progress: Progress) -> str:
     return f"{_WORDS[progress.stage]}{progress.message}"
 
 
-def _lines() -> Report:
+def _lines() -> ProgressListener:
     last = ""
 
     def report(progress: Progress) -> None:
@@ -52,7 +52,7 @@ def _lines() -> Report:
 
 
 @contextmanager
-def _bar() -> Iterator[Report]:
+def _bar() -> Iterator[ProgressListener]:
     from rich.console import Console
     from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bar

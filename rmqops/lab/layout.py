@@ -93,7 +93,7 @@ def check(wanted: LabRequest) -> None:
     if wanted.version not in RELEASES:
         known = ", ".join(RELEASES)
         raise UsageError(f"there is no release {wanted.version} that rmqops knows", remedy=f"use one of {known}")
-    if wanted.mode == "dledger" and not RELEASES[wanted.version].dledger:
+    if wanted.mode not in RELEASES[wanted.version].modes:
         raise UsageError(f"RocketMQ {wanted.version} has no DLedger", remedy="give --mode master-slave")
     room = _room(wanted)
     if wanted.groups is not None and not 1 <= wanted.groups <= room:
@@ -209,15 +209,15 @@ def _variables(wanted: LabRequest, access: Access) -> dict[str, Value]:
 
 
 def _broker_variables(wanted: LabRequest) -> dict[str, Value]:
-    # 4.5.2 corrected the spelling of its keys (config_keys.json). Small files, as in inventory/local.
-    mapped = "maped" if wanted.version in {"4.4.0", "4.5.0", "4.5.1"} else "mapped"
+    release = RELEASES[wanted.version]
     return {
         "rocketmq_mode": wanted.mode,
         "rocketmq_heap": "512m",
         "rocketmq_direct_memory": "512m",
         "rocketmq_config": {
-            f"{mapped}FileSizeCommitLog": 67108864,
-            f"{mapped}FileSizeConsumeQueue": 600000,
+            # Small files, as in inventory/local.
+            release.commit_log_size_key: 67108864,
+            release.queue_size_key: 600000,
         },
     }
 

@@ -1,4 +1,4 @@
-"""Real builds of 4.5.2: two of them whole, everything else derived from these."""
+"""Real builds: two whole ones of the default release, and what everybody's cache has of the others."""
 
 from __future__ import annotations
 
@@ -18,12 +18,14 @@ from typing import Any
 
 import pytest
 
-from rmqops.model.releases import RELEASES
+from rmqops.model.releases import DEFAULT_VERSION, RELEASES, Release
+from rmqops.source.artifacts import Artifact
+from rmqops.source.build import ensure_artifact
 from rmqops.source.cache import Cache, find_artifact, unpacked
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
 
-VERSION = "4.5.2"
+VERSION = DEFAULT_VERSION
 PINNED = RELEASES[VERSION].sha512
 BUILD = (sys.executable, "-m", "rmqops", "build")
 OPENED = [
@@ -102,18 +104,44 @@ def test_a_fresh_build_says_what_it_made(built: Built) -> None:
     assert answer["oldest_java"] == 8
     assert answer["source_sha512"] == PINNED
     assert Path(answer["path"]).stat().st_size == answer["size"] > 10_000_000
-    assert "[17/17] compiling rocketmq-distribution 4.5.2" in built.progress
+    assert f"[17/17] compiling rocketmq-distribution {VERSION}" in built.progress
     assert "BUILD SUCCESS" in Path(answer["log"]).read_text()
     assert not (built.cache.root / "work").exists()
 
 
-def test_the_artifact_is_a_whole_distribution(built: Built) -> None:
-    artifact = find_artifact(VERSION, built.cache)
-    assert artifact is not None
-    home = unpacked(artifact, built.cache)
+def distribution(version: str, built: Built) -> tuple[Artifact, Path]:
+    """Return a release, built: the default one by this module, any other for all tests that need it."""
+    if version == VERSION:
+        artifact = find_artifact(VERSION, built.cache)
+        assert artifact is not None
+        return artifact, unpacked(artifact, built.cache)
+    artifact = ensure_artifact(version)
+    return artifact, unpacked(artifact)
+
+
+@pytest.mark.parametrize("version", RELEASES)
+def test_the_artifact_is_a_whole_distribution(built: Built, version: str) -> None:
+    artifact, home = distribution(version, built)
     assert {"bin", "conf", "lib", "benchmark", "LICENSE", "NOTICE"} <= {entry.name for entry in home.iterdir()}
     assert os.access(home / "bin/mqnamesrv", os.X_OK)
-    assert (home / f"lib/rocketmq-broker-{VERSION}.jar").is_file()
+    assert (home / f"lib/rocketmq-broker-{version}.jar").is_file()
+    assert artifact.oldest_java == RELEASES[version].oldest_java
+
+
+@pytest.mark.parametrize("release", RELEASES.values(), ids=lambda release: release.version)
+def test_a_release_is_what_the_table_says(built: Built, release: Release) -> None:
+    _, home = distribution(release.version, built)
+    expected = [f"dledger-{release.dledger}.jar"] if release.dledger else []
+    assert [path.name for path in home.glob("lib/dledger-*.jar")] == expected
+    common = home / f"lib/rocketmq-common-{release.version}.jar"
+    constants = javap(common, "org.apache.rocketmq.common.MQVersion$Version")
+    names = re.findall(r"public static final org\.apache\.rocketmq\.common\.MQVersion\$Version (\w+);", constants)
+    assert names.index(f"V{release.version.replace('.', '_')}") == release.version_code
+
+
+def javap(jar: Path, name: str) -> str:
+    """Return what a class has, in the order of its file."""
+    return subprocess.run(["javap", "-cp", str(jar), name], capture_output=True, text=True, check=True).stdout
 
 
 def test_the_classes_call_nothing_that_java_8_lacks(built: Built) -> None:
@@ -145,11 +173,12 @@ def test_a_second_build_is_immediate(built: Built) -> None:
     assert done.stderr == ""
 
 
-def test_a_name_server_runs_on_the_runtime(built: Built, tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", RELEASES)
+def test_a_name_server_runs_on_the_runtime(built: Built, tmp_path: Path, version: str) -> None:
     artifact = find_artifact(VERSION, built.cache)
     assert artifact is not None
     assert artifact.runtime is not None
-    home, java = unpacked(artifact, built.cache), unpacked(artifact.runtime, built.cache)
+    (_, home), java = distribution(version, built), unpacked(artifact.runtime, built.cache)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from rmqops.errors import RemotingError
+from rmqops.model.releases import RELEASES
 from rmqops.model.topology import Topology
 from rmqops.operations.observe import health
 from rmqops.remoting.admin import Admin
@@ -130,7 +131,7 @@ def master_of_alive(cluster: Cluster) -> str:
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize("version", ["4.5.0", "4.5.1", "4.5.2"])
+@pytest.mark.parametrize("version", [each.version for each in RELEASES.values() if "dledger" in each.modes])
 def test_the_route_keeps_its_master(make_cluster: Callable[..., Cluster], version: str) -> None:
     cluster = make_cluster(version, partial(dledger_inventory, heartbeat=DEFAULT_HEARTBEAT))
     cluster.must("deploy", "--yes", timeout=600)

@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from rmqops.model.releases import DEFAULT_VERSION, RELEASES
 from rmqops.model.topology import Topology
 from rmqops.operations import inventories
 
@@ -23,6 +24,9 @@ PORTS = range(23000, 32000, 100)
 HEARTBEAT = 10_000
 """Milliseconds between a broker's registrations: the least that RocketMQ takes and not its default of 30,000, for
 after every election and every start of a NameServer a test waits for the next one."""
+
+WITHOUT_DLEDGER = next(release.version for release in RELEASES.values() if "dledger" not in release.modes)
+"""A release whose masters nobody elects."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +150,9 @@ class Cluster:
         self.inventory.write_text(yaml.safe_dump(document, sort_keys=False))
 
 
-def dledger_inventory(base: Path, port: int, version: str = "4.5.2", heartbeat: int = HEARTBEAT) -> dict[str, Any]:
+def dledger_inventory(
+    base: Path, port: int, version: str = DEFAULT_VERSION, heartbeat: int = HEARTBEAT
+) -> dict[str, Any]:
     """Describe three NameServers and a DLedger group of three on this machine."""
     brokers = {
         f"broker-a-{number}": {
@@ -156,7 +162,7 @@ def dledger_inventory(base: Path, port: int, version: str = "4.5.2", heartbeat: 
         }
         for number in range(3)
     }
-    mapped = "mapped" if version == "4.5.2" else "maped"  # 4.5.2 corrected the spelling of its keys
+    release = RELEASES[version]
     return {
         "all": {
             "vars": {
@@ -180,8 +186,8 @@ def dledger_inventory(base: Path, port: int, version: str = "4.5.2", heartbeat: 
                         "rocketmq_direct_memory": "384m",
                         "rocketmq_config": {
                             "registerNameServerPeriod": heartbeat,
-                            f"{mapped}FileSizeCommitLog": 67108864,
-                            f"{mapped}FileSizeConsumeQueue": 600000,
+                            release.commit_log_size_key: 67108864,
+                            release.queue_size_key: 600000,
                         },
                     },
                     "children": {"broker-a": {"hosts": brokers}},
@@ -191,7 +197,7 @@ def dledger_inventory(base: Path, port: int, version: str = "4.5.2", heartbeat: 
     }
 
 
-def classic_inventory(base: Path, port: int, version: str = "4.4.0") -> dict[str, Any]:
+def classic_inventory(base: Path, port: int, version: str = WITHOUT_DLEDGER) -> dict[str, Any]:
     """Describe two NameServers and two groups of master and slave on this machine, the second one synchronous."""
     found = dledger_inventory(base, port, version)
     children = found["all"]["children"]

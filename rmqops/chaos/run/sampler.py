@@ -7,10 +7,10 @@ from collections.abc import Callable, Collection, Mapping
 
 from rmqops.errors import RemotingError
 from rmqops.model.history import Event
+from rmqops.model.roles import MASTER_ID
 from rmqops.model.topology import Instance, Topology
 from rmqops.remoting.admin import Admin
 from rmqops.remoting.client import Client
-from rmqops.remoting.codes import MASTER_ID
 
 INTERVAL = 0.02
 """Seconds between two samples of one NameServer; the next is never asked for before the last was answered."""

@@ -24,6 +24,7 @@ from typing import Literal
 
 from rmqops.errors import OperationFailed, RmqopsError, Unsafe, UsageError
 from rmqops.model.commands import Command
+from rmqops.model.roles import MASTER_ID
 from rmqops.model.topology import Group, Instance, Topology
 from rmqops.operations.change import playbook
 from rmqops.operations.change.playbook import Listener
@@ -36,7 +37,6 @@ from rmqops.operations.plan import mastership, trees
 from rmqops.operations.plan.mastership import SLAVE, Role
 from rmqops.remoting.admin import Admin
 from rmqops.remoting.client import Client
-from rmqops.remoting.codes import MASTER_ID
 from rmqops.system import event_loop
 from rmqops.transport.base import check, transport_for
 

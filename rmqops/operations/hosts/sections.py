@@ -77,8 +77,8 @@ def _line(command: Command, timeout: float) -> str:
 
 def answers(output: str, count: int) -> tuple[Answer, ...]:
     """Return what each of the commands did; what the script did not come to is :data:`NEVER`."""
-    found = [Answer(int(code), text) for text, code in _SECTION.findall(_TIME.sub("", output))][:count]
-    return (*found, *[NEVER] * (count - len(found)))
+    read = [Answer(int(code), text) for text, code in _SECTION.findall(_TIME.sub("", output))][:count]
+    return (*read, *[NEVER] * (count - len(read)))
 
 
 def clock(output: str, sent: float, received: float) -> tuple[float, float] | None:

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
 from rmqops.errors import RemotingError
+from rmqops.model.roles import MASTER_ID
 from rmqops.model.topology import Group, Instance, Topology
 from rmqops.remoting.admin import Admin
 from rmqops.remoting.client import Client
-from rmqops.remoting.codes import MASTER_ID
 from rmqops.remoting.routes import ClusterInfo, RuntimeInfo
 from rmqops.system import event_loop
 

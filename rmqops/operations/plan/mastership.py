@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 from rmqops.errors import Unsafe
+from rmqops.model.roles import MASTER_ID
 from rmqops.model.topology import Group, Instance, Topology, Value
 from rmqops.operations.hosts import facts
 from rmqops.operations.hosts.facts import Facts
 from rmqops.operations.observe import health
-from rmqops.remoting.codes import MASTER_ID
 from rmqops.transport.base import Transport, transport_for
 
 if TYPE_CHECKING:

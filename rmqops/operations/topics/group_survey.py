@@ -11,7 +11,7 @@ from rmqops.model.topology import Topology
 from rmqops.operations.hosts.fan_out import ask
 from rmqops.operations.topics import topics
 from rmqops.remoting.client import Client
-from rmqops.remoting.consumers import ConnectedConsumer, ConnectedConsumers, Progress, Queue
+from rmqops.remoting.consumers import ConnectedConsumer, ConnectedConsumers, ConsumeProgress, Queue
 from rmqops.remoting.group_admin import GroupAdmin
 from rmqops.remoting.routes import ClusterInfo
 
@@ -72,7 +72,7 @@ class ConsumerGroupStatus:
     """The expression by topic."""
     kind: str
     model: str
-    progress: tuple[Progress, ...]
+    progress: tuple[ConsumeProgress, ...]
     """In the order of queues; of those whose broker answers."""
     holders: Mapping[Queue, tuple[str, ...]]
     """The client that has a queue; more than one for a moment, while the group balances, or when it broadcasts."""
@@ -211,7 +211,7 @@ async def _summary(admin: GroupAdmin, info: ClusterInfo, name: str) -> ConsumerG
 
 async def _progress(
     admin: GroupAdmin, info: ClusterInfo, name: str
-) -> tuple[tuple[Progress, ...], dict[str, RemotingError]]:
+) -> tuple[tuple[ConsumeProgress, ...], dict[str, RemotingError]]:
     answers, failures = await ask({each: admin.progress(each, name) for each in _speakers(info)})
     queues = (each for one in answers.values() for each in one)
     return tuple(sorted(queues, key=lambda progress: progress.queue)), failures

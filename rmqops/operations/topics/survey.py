@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from rmqops.errors import OperationFailed, RemotingError
+from rmqops.model.roles import MASTER_ID
 from rmqops.model.topology import Topology
 from rmqops.operations.hosts.fan_out import ask
 from rmqops.operations.topics.topics import DEAD_PREFIX, RETRY_PREFIX, is_system
 from rmqops.remoting.admin import Admin, Offsets
 from rmqops.remoting.client import Client
-from rmqops.remoting.codes import MASTER_ID, Permission
+from rmqops.remoting.codes import Permission
 from rmqops.remoting.routes import TopicQueues, TopicRoute
 
 _T = TypeVar("_T")

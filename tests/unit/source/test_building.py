@@ -22,7 +22,7 @@ import pytest
 from rmqops.errors import DigestMismatch, PreflightFailed, SourceError, ToolMissing, UsageError
 from rmqops.source import build as building
 from rmqops.source.cache import intact
-from rmqops.source.fetch import Origin
+from rmqops.source.fetch import SourceOrigin
 
 from .conftest import VERSION, Workshop
 
@@ -180,10 +180,10 @@ def test_a_cache_that_cannot_be_written_is_said(workshop: Workshop) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"source": None, "origin": Origin.ZIP}, "needs the zip"),
-        ({"origin": Origin.MAVEN}, "contradict"),
+        ({"source": None, "origin": SourceOrigin.ZIP}, "needs the zip"),
+        ({"origin": SourceOrigin.MAVEN}, "contradict"),
         ({"source": Path("/no/such.zip")}, "there is no file"),
-        ({"source": None, "origin": Origin.APACHE, "offline": True}, "contradict"),
+        ({"source": None, "origin": SourceOrigin.APACHE, "offline": True}, "contradict"),
     ],
 )
 def test_options_that_cannot_be_are_refused(workshop: Workshop, options: dict[str, object], said: str) -> None:

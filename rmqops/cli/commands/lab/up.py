@@ -55,7 +55,7 @@ def command(
     from rmqops.model.releases import RELEASES
 
     if mode is None:
-        mode = "dledger" if version not in RELEASES or RELEASES[version].dledger else "master-slave"
+        mode = "master-slave" if version in RELEASES and "dledger" not in RELEASES[version].modes else "dledger"
     wanted = LabRequest(
         name=name,
         hosts=hosts,
