@@ -4,8 +4,8 @@ The clock is the machine's, so everything on the host steps with it. The heal se
 time since boot (``/proc/uptime``) says of the time that passed, so it is right again to some hundredths of a
 second, and may be run twice. The dead-man heal sleeps by that clock, too, and comes in time.
 
-It is refused in containers, which share their machine's clock, without ``CAP_SYS_TIME``, and where a time daemon
-would set the clock right meanwhile.
+The fault is refused in containers, which share their machine's clock, without ``CAP_SYS_TIME``, and where a time
+daemon would set the clock right meanwhile.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def requires(aim: Aim) -> Command:
     return Command.shell(_PROBE, _file(aim))
 
 
-def plan(aim: Aim, _found: str) -> FaultPlan:
+def plan(aim: Aim, _probe_output: str) -> FaultPlan:
     """Return the plan."""
     seconds, file = f"{aim.number('seconds'):g}", _file(aim)
     return FaultPlan(

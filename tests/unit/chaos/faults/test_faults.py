@@ -16,7 +16,7 @@ from rmqops.chaos.mechanisms.plan import Aim
 from rmqops.errors import UsageError
 from rmqops.model.commands import Command
 from rmqops.model.topology import Instance
-from tests.support.here import alive, must, run, until
+from tests.support.here import alive, in_a_moment, marked, must, run, until
 from tests.support.instances import instance, make_scripts, topology
 
 
@@ -34,16 +34,7 @@ def victim(tmp_path: Path) -> Iterator[Instance]:
 
 def sleepers(made: Instance) -> list[int]:
     """Return the processes that stand for armed heals of an instance."""
-    mark = f"-Drmqops.heal={made.home}/".encode()
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = path.read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if any(word.startswith(mark) for word in words):
-            found.append(int(path.parent.name))
-    return found
+    return marked(f"-Drmqops.heal={made.home}/")
 
 
 def living(session: int) -> list[str]:
@@ -122,11 +113,6 @@ def state(pid: int | None) -> str:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
 
 
-def in_a_moment(command: Command) -> Command:
-    """Return a command that waits, with a shorter wait."""
-    return Command(tuple("20" if part == "500" else part for part in command.argv))
-
-
 def test_a_kill_that_did_not_happen_is_not_verified(victim: Instance) -> None:
     done = run(in_a_moment(kill(victim).verify))
     assert not done.ok
@@ -134,7 +120,7 @@ def test_a_kill_that_did_not_happen_is_not_verified(victim: Instance) -> None:
 
 
 def test_a_process_that_is_no_longer_the_instance_is_not_killed(victim: Instance) -> None:
-    plan = kill(victim)
+    before, plan = alive(victim), kill(victim)
     stranger = subprocess.Popen(["sleep", "60"], start_new_session=True)
     try:
         Path(victim.home, "run", "pid").write_text(str(stranger.pid))
@@ -144,8 +130,7 @@ def test_a_process_that_is_no_longer_the_instance_is_not_killed(victim: Instance
     finally:
         stranger.kill()
         stranger.wait()
-        pid = plan.verify.argv[5]
-        Path(victim.home, "run", "pid").write_text(pid)
+        Path(victim.home, "run", "pid").write_text(str(before))
 
 
 def test_a_dead_instance_cannot_be_killed(victim: Instance) -> None:
