@@ -18,7 +18,7 @@ MARGIN = TIMEOUT
 """Seconds for what a script does besides waiting, and for the last look at its condition."""
 
 # `within SECONDS` sets a bound from now on, `overdue` exits with 0 when it has passed, and `wait_until COMMAND…`
-# runs a command of the script until it exits with 0, or the bound has passed; there is a last look after it. It
+# runs a command of the script until it exits with 0, or did not in a last look that began after the bound. It
 # rests longer from look to look, from 0.02 s to 0.2 s, and as long as the last look took, up to 1 s: one at all
 # processes may be slow, and is to leave time to a host that has none to spare.
 SHELL = """
@@ -28,9 +28,9 @@ overdue() { ! uptime || [ "$uptime" -ge "$bound" ]; }
 wait_until() {
   pause=1
   until uptime && looked=$uptime && "$@"; do
-    ! overdue || return 1
+    [ "$looked" -lt "$bound" ] && uptime || return 1
     pause=$((pause < 16 ? pause * 2 : 20)) took=$((uptime - looked)) left=$((bound - uptime))
-    took=$((took < 100 ? took : 100))
+    took=$((took < 100 ? took : 100)) left=$((left > 0 ? left : 0))
     rest=$((took > pause ? took : pause))
     rest=$((100 + (rest < left ? rest : left)))
     sleep "$((rest / 100 - 1)).${rest#?}" 2> /dev/null || sleep 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -65,6 +66,19 @@ def test_every_file_is_a_fault() -> None:
         assert faults.find(kind).SUMMARY
     with pytest.raises(UsageError, match="kill"):
         faults.find("no-such")
+
+
+def test_every_fault_and_its_options_are_in_the_docs() -> None:
+    """Each has a row in the tables of docs/drills.md with its options, their defaults, and no others."""
+    page = (Path(__file__).parents[4] / "docs" / "drills.md").read_text("utf-8")
+    section = page[page.index("\n## Faults\n") : page.index("\n## The file of a drill\n")]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in section.splitlines() if line[:3] == "| `"]
+    assert sorted(row[0].strip("`") for row in rows) == list(faults.kinds())
+    for kind, _, told, _ in rows:
+        options = faults.find(kind.strip("`")).OPTIONS
+        assert re.findall(r"`(\w+)`", told) == list(options), kind
+        for name, option in options.items():
+            assert f"`{name}` {option.default}" in told, (kind, name)
 
 
 @pytest.mark.parametrize(("kind", "given"), [("kill", {}), ("kill", {"stay": 1}), ("terminate", {})])
