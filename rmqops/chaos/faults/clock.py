@@ -57,8 +57,8 @@ date -s "@$(echo "$(date +%s.%N) $2" | awk '{ printf "%.3f", $1 + $2 }')" > /dev
 _VERIFY = (
     _BOOT
     + """
-right=$(cat "$1") && wanted=$(echo "$right $2" | awk '{ printf "%.3f", $1 + $2 }') now=$(boot) || exit 1
-if ! near "$now" "$wanted" "$3"; then
+right=$(cat "$1") && stepped=$(echo "$right $2" | awk '{ printf "%.3f", $1 + $2 }') now=$(boot) || exit 1
+if ! near "$now" "$stepped" "$3"; then
   echo "the clock is off by $(echo "$now $right" | awk '{ print $1 - $2 }') s, and not by $2" >&2
   exit 1
 fi

@@ -71,7 +71,7 @@ _VERIFY = (
 read -r file start count < "$3/where" || { echo "the log was not cut" >&2; exit 1; }
 now() { tail -c "+$((start + 1))" "$2/$file" | head -c "$count"; }
 now "$1" "$2" | cmp -s - "$3/was" && { echo "the last $count bytes of $2/$file are what they were" >&2; exit 1; }
-changed "$5" < "$3/was" > "$3/wanted" && now "$1" "$2" | cmp - "$3/wanted"
+changed "$5" < "$3/was" > "$3/damaged" && now "$1" "$2" | cmp - "$3/damaged"
 """
 )
 

@@ -91,16 +91,16 @@ write() {{
   run=
   owner=$(stat -c '%u %g' "$1")
   [ "$(id -u)" != 0 ] || run="setpriv --reuid ${{owner% *}} --regid ${{owner#* }} --clear-groups --"
-  said=$(LC_ALL=C $run dd if=/dev/zero of="$3.try" bs=1M count="$(($2 + {2 * SLACK}))" 2>&1)
+  answer=$(LC_ALL=C $run dd if=/dev/zero of="$3.try" bs=1M count="$(($2 + {2 * SLACK}))" 2>&1)
   failed=$?
   rm -f "$3.try"
   [ "$failed" != 0 ] || return 1
-  case $said in *'No space left'* | *'quota exceeded'*) return 0 ;; esac
+  case $answer in *'No space left'* | *'quota exceeded'*) return 0 ;; esac
   return 1
 }}
 full() {{ [ "$(room "$1")" -le $(($2 + {SLACK})) ] && write "$1" "$2" "$3"; }}
 wait_until full "$1" "$2" "$3" ||
-  {{ echo "$(room "$1") MiB are free in $1, and a write said: $said" >&2; exit 1; }}
+  {{ echo "$(room "$1") MiB are free in $1, and a write said: $answer" >&2; exit 1; }}
 """
 )
 

@@ -31,7 +31,7 @@ where=$(readlink -f "$2" | sed 's/ /\\\\040/g')
 export where
 mounts() { awk '$5 == ENVIRON["where"] { count++ } END { print count + 0 }' "/proc/$1/mountinfo"; }
 over() {
-  awk '$5 == ENVIRON["where"] { said = $6 } END { print said ~ /(^|,)ro(,|$)/ }' "/proc/$1/mountinfo"
+  awk '$5 == ENVIRON["where"] { options = $6 } END { print options ~ /(^|,)ro(,|$)/ }' "/proc/$1/mountinfo"
 }
 """
 
@@ -58,20 +58,20 @@ now=$("$1/current/bin/pid.sh") || { echo "$1 does not run" >&2; exit 1; }
 echo "$(readlink "/proc/$3/ns/mnt") $(mounts "$3")" > "$4" || exit 1
 mounted() {
   nsenter -t "$2" -m mount --bind "$1" "$1" || exit 1
-  said=$(nsenter -t "$2" -m mount -o remount,bind,ro "$1" 2>&1) && return
+  answer=$(nsenter -t "$2" -m mount -o remount,bind,ro "$1" 2>&1) && return
   nsenter -t "$2" -m umount -l "$1" || exit 1
   return 1
 }
-wait_until mounted "$2" "$3" || { echo "$said" >&2; exit 1; }
+wait_until mounted "$2" "$3" || { echo "$answer" >&2; exit 1; }
 """
 )
 
 _VERIFY = """
 pid=$("$1/current/bin/pid.sh") || { echo "$1 does not run" >&2; exit 1; }
 [ "$pid" = "$3" ] || { echo "$1 runs as $pid and not as $3 any more, and its mounts are new" >&2; exit 1; }
-said=$(LC_ALL=C nsenter -t "$3" -m mkdir "$2/$5" 2>&1) &&
+answer=$(LC_ALL=C nsenter -t "$3" -m mkdir "$2/$5" 2>&1) &&
   { nsenter -t "$3" -m rmdir "$2/$5"; echo "$2 can be written to" >&2; exit 1; }
-case $said in *"Read-only file system"*) ;; *) echo "$said" >&2; exit 1 ;; esac
+case $answer in *"Read-only file system"*) ;; *) echo "$answer" >&2; exit 1 ;; esac
 """
 
 # $1 home, $2 store, $3 the note. What lay there before stays, and another namespace is none of ours.

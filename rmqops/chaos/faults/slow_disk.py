@@ -184,5 +184,5 @@ def _group(aim: Aim) -> str:
 
 
 def _unshared(script: Script) -> Script:
-    """Return what runs a script, which is for root, with mounts of its own."""
+    """Return the script that runs one, which is for root, with mounts of its own."""
     return Script(_UNSHARED, (script.text, *script.arguments))

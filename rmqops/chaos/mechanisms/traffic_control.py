@@ -56,10 +56,10 @@ case $root in
   *) echo "the device $dev has a queueing discipline of somebody else: $root" >&2; exit 1 ;;
 esac
 can() {
-  said=$(unshare -n sh -c "$2" 2>&1) && return
-  case $said in
+  answer=$(unshare -n sh -c "$2" 2>&1) && return
+  case $answer in
     *'is unknown'* | *'not found'* | *'talking to the kernel'*) echo "unsupported: the kernel has no $1" >&2 ;;
-    *) echo "tc cannot make an $1 here: $said" >&2 ;;
+    *) echo "tc cannot make an $1 here: $answer" >&2 ;;
   esac
   exit 1
 }
