@@ -19,13 +19,8 @@ from rmqops.model.topology import Instance
 
 RETRY_SECONDS = 3600
 """How long a heal that fails is tried again; one try may take as long as the start of an instance."""
-ARM_SECONDS = 10
-"""How long the sleeper may take to be there; a host that a fault burdens already is slow to start one."""
-
-# Finds our sleeper: the shell whose command line has the property, not its child `sleep` and not a grep.
-_FIND = f"""{process_marks.BEARERS}
-sleeper() {{ bearers "-Drmqops.heal=$1" | head -n 1; }}
-"""
+SLEEPER_SECONDS = 10
+"""How long the sleeper may take to be there, and to be gone; a host that a fault burdens is slow to start one."""
 
 # $1 path without .sh, $2 seconds until it heals, $3 seconds for which it tries again
 SLEEPER = (
@@ -44,7 +39,7 @@ rmdir "$(dirname "$1")" 2>/dev/null || :
 
 # $1 path without .sh, $2 seconds until it heals, $3 seconds for which it tries again, $4 the heal, $5 the sleeper
 _ARM = (
-    _FIND
+    process_marks.BEARERS
     + """
 mkdir -p "$(dirname "$1")" || exit 1
 [ ! -e "$1.sh" ] || { echo "$1.sh is armed already" >&2; exit 1; }
@@ -55,12 +50,19 @@ wait_until bears "$!" "-Drmqops.heal=$1" ||
 """
 )
 
+# $1 path without .sh. The sleeper leads a process group; a child of its that has not become `sleep` yet looks like
+# it, and goes with it.
 _DISARM = (
-    _FIND
+    process_marks.BEARERS
     + """
+ended() {
+  pids=$(bearers "-Drmqops.heal=$1")
+  [ -n "$pids" ] || return 0
+  for pid in $pids; do kill -s KILL -- "-$pid" 2> /dev/null; done
+  return 1
+}
 if [ -e "$1.sh" ]; then echo armed; else echo gone; fi
-pid=$(sleeper "$1")
-[ -z "$pid" ] || kill -s KILL -- "-$pid" || exit 1
+wait_until ended "$1" || { echo "the sleeper of the heal $1 cannot be ended" >&2; exit 1; }
 rm -f "$1.sh" "$1.new" "$1.log"
 rmdir "$(dirname "$1")" 2>/dev/null
 [ ! -e "$1.sh" ]
@@ -85,12 +87,12 @@ def arm(instance: Instance, fault: str, cure: Command, seconds: float) -> Comman
     head = f"#!/bin/sh\n# Heals the fault {fault} on {instance.name}. Written by rmqops chaos.\n"
     script = head + shlex.join(cure.argv)
     arguments = (_path(instance, fault), f"{seconds:.3f}", str(RETRY_SECONDS), script, SLEEPER)
-    return bounded_wait.command(_ARM, *arguments, seconds=ARM_SECONDS)
+    return bounded_wait.command(_ARM, *arguments, seconds=SLEEPER_SECONDS)
 
 
 def disarm(instance: Instance, fault: str) -> Command:
     """Return a Command that disarms a heal and removes its files; prints ``armed``, or ``gone`` if none was."""
-    return Command.shell(_DISARM, _path(instance, fault))
+    return bounded_wait.command(_DISARM, _path(instance, fault), seconds=SLEEPER_SECONDS)
 
 
 def armed(instance: Instance) -> Command:

@@ -8,11 +8,11 @@ at 80 processes), and it is not on every host (Debian's container images lack pr
 from __future__ import annotations
 
 # `bearers WORD…` prints the pid of each process with one of the words, whole, on its command line; not of a grep,
-# which gets them by a pipe. It looks at all processes of the host: where a pid is known, `bears PID WORD` tells
-# whether that one has the word. The command line of a process that is dead and not yet collected is empty.
+# which gets them by a pipe. It looks at all processes of the host, and takes GNU grep. Where a pid is known,
+# `bears PID WORD` tells whether that one has the word; one that is dead and not yet collected has none.
 BEARERS = """
 bearers() {
   printf '%s\\n' "$@" | grep -alzFx -f - /proc/[0-9]*/cmdline 2>/dev/null | sed 's,/proc/\\([0-9]*\\)/.*,\\1,'
 }
-bears() { printf '%s\\n' "$2" | grep -aqzFx -f - "/proc/$1/cmdline" 2>/dev/null; }
+bears() { tr '\\0' '\\n' < "/proc/$1/cmdline" | grep -Fqx -e "$2"; } 2>/dev/null
 """

@@ -38,6 +38,13 @@ def sleepers(made: Instance) -> list[int]:
     return marked(f"-Drmqops.heal={made.home}/")
 
 
+def the_sleeper(made: Instance) -> int:
+    """Return the one process that stands for an armed heal; a child of its looks like it until it is ``sleep``."""
+    until(lambda: len(sleepers(made)) == 1, "one sleeper")
+    (sleeper,) = sleepers(made)
+    return sleeper
+
+
 def living(session: int) -> list[str]:
     """Return the processes of a session that are not dead; who collects the dead is the system's affair."""
     fields = [_read(path).rpartition(")")[2].split() for path in Path("/proc").glob("[0-9]*/stat")]
@@ -170,7 +177,7 @@ def test_an_armed_heal_fires_at_its_deadline_and_leaves_nothing(victim: Instance
 def test_a_disarmed_heal_never_fires(victim: Instance) -> None:
     plan = kill(victim)
     must(deadman.arm(victim, "f-1", plan.cure, 30))
-    (sleeper,) = sleepers(victim)
+    sleeper = the_sleeper(victim)
     assert os.getsid(sleeper) == sleeper, "its own session, so that it outlives ours"
     assert must(deadman.disarm(victim, "f-1")) == "armed"
     until(lambda: not sleepers(victim), "no sleeper")
@@ -182,8 +189,9 @@ def test_a_disarmed_heal_never_fires(victim: Instance) -> None:
 def test_two_heals_of_one_name_are_refused_and_the_first_stays(victim: Instance) -> None:
     plan = kill(victim)
     must(deadman.arm(victim, "f-1", plan.cure, 60))
+    first = the_sleeper(victim)
     assert not run(deadman.arm(victim, "f-1", plan.cure, 60)).ok
-    assert len(sleepers(victim)) == 1
+    assert the_sleeper(victim) == first
 
 
 def test_disarming_one_heal_leaves_the_other(victim: Instance) -> None:
@@ -192,7 +200,7 @@ def test_disarming_one_heal_leaves_the_other(victim: Instance) -> None:
     must(deadman.arm(victim, "f-11", plan.cure, 60))
     must(deadman.disarm(victim, "f-1"))
     assert must(deadman.armed(victim)) == "f-11"
-    assert len(sleepers(victim)) == 1
+    assert the_sleeper(victim)
     must(deadman.disarm(victim, "f-11"))
 
 
