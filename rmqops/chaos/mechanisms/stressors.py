@@ -36,7 +36,7 @@ START = (
     FIND
     + """
 [ -z "$(helpers "$1")" ] || { echo "$1 is in force already" >&2; exit 1; }
-mark=$1 unit=$2 seconds=$3 script=$4 property=$5
+mark=$1 unit=$2 seconds=$3 script=$4 property=$5 pid=
 double() { printf '%s\\n' "$1" | sed 's/\\$/$$/g'; }
 shift 5
 if [ "$(id -u)" = 0 ] && [ -d /run/systemd/system ] && command -v systemd-run > /dev/null; then
@@ -45,8 +45,9 @@ if [ "$(id -u)" = 0 ] && [ -d /run/systemd/system ] && command -v systemd-run > 
     /bin/sh -c "$(double "$script")" rmqops "$@" "$seconds" "-Drmqops.fault=$(double "$mark")" || exit 1
 else
   setsid nohup /bin/sh -c "$script" rmqops "$@" "$seconds" "-Drmqops.fault=$mark" > /dev/null 2>&1 < /dev/null &
+  pid=$!
 fi
-there() { [ -n "$(helpers "$mark")" ]; }
+there() { bears "$pid" "-Drmqops.fault=$mark" || [ -n "$(helpers "$mark")" ]; }
 wait_until there || { echo "the helper of $mark did not start" >&2; exit 1; }
 """
 )
