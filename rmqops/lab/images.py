@@ -38,7 +38,7 @@ DEBIAN_KEYRING: Final = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 
 @dataclass(frozen=True)
-class Archive:
+class DebianArchive:
     """What debootstrap is pointed at."""
 
     uri: str
@@ -169,7 +169,7 @@ def _from_registry(engine: Engine, image: str, build: _Build) -> None:
 
 
 def _from_debootstrap(
-    engine: Engine, image: str, files: Mapping[str, bytes], archive: Archive, build: _Build
+    engine: Engine, image: str, files: Mapping[str, bytes], archive: DebianArchive, build: _Build
 ) -> None:
     root = build.work / "root"
     packages = files["packages"].decode().split()
@@ -193,7 +193,7 @@ def _from_debootstrap(
 _PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-def debootstrap(archive: Archive, packages: Sequence[str], root: Path) -> tuple[str, ...]:
+def debootstrap(archive: DebianArchive, packages: Sequence[str], root: Path) -> tuple[str, ...]:
     """Return the command that makes a root file system."""
     argv = ["debootstrap", "--variant=minbase", f"--include={','.join(packages)}"]
     if archive.keyring:
@@ -207,7 +207,7 @@ def importing(engine: str, packed: Path, image: str) -> tuple[str, ...]:
     return (engine, "import", *(f"--change={change}" for change in changes), str(packed), image)
 
 
-def find_archive() -> Archive:
+def find_archive() -> DebianArchive:
     """Return the Debian archive that this machine's own apt uses.
 
     Raises:
@@ -224,13 +224,13 @@ def find_archive() -> Archive:
         for path in paths
         if path.suffix in {".list", ".sources"} and path.is_file()
     }
-    found = aptsources.main_archive(aptsources.parse(texts), codename)
-    if found is None:
+    source = aptsources.main_archive(aptsources.parse(texts), codename)
+    if source is None:
         raise OperationFailed(
             f"no registry is reachable, and this machine's apt names no archive of {codename or 'its release'}",
             remedy=f"make a registry with {BASE} reachable, or run the lab on Debian with its main archive",
         )
-    return Archive(found.uri, codename, found.keyring)
+    return DebianArchive(source.uri, codename, source.keyring)
 
 
 def _apt_dump() -> str:
@@ -241,18 +241,18 @@ def _apt_dump() -> str:
 
 def acquire(dump: str) -> str:
     """Return the part of apt's configuration that says how packages are fetched: proxies, certificates, dates."""
-    wanted = ("Acquire::http", "Acquire::https", "Acquire::Check-")
-    kept = [line for line in dump.splitlines() if line.startswith(wanted) and not line.endswith('"";')]
+    prefixes = ("Acquire::http", "Acquire::https", "Acquire::Check-")
+    kept = [line for line in dump.splitlines() if line.startswith(prefixes) and not line.endswith('"";')]
     return "".join(f"{line}\n" for line in kept)
 
 
 def proxies(dump: str) -> Mapping[str, str]:
     """Return apt's proxies as debootstrap's wget takes them."""
-    found = {}
+    environ = {}
     for line in dump.splitlines():
         for scheme in ("http", "https"):
             key, _, value = line.partition(" ")
             address = value.strip('";')
             if key == f"Acquire::{scheme}::Proxy" and address not in {"", "DIRECT", "false"}:
-                found[f"{scheme}_proxy"] = address
-    return found
+                environ[f"{scheme}_proxy"] = address
+    return environ

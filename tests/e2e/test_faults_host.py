@@ -166,9 +166,11 @@ def test_an_injection_that_dies_half_way_is_healed(hosts: Hosts, healed: Callabl
     before = hosts.state(VICTIM)
     plan = hosts.plan("disk-full", VICTIM)
     healed(VICTIM, plan)
-    slow = plan.inject.argv[2].replace("fallocate -l", "sleep 60; fallocate -l")
+    script = plan.inject.script
+    assert script is not None
+    slow = replace(script, text=script.text.replace("fallocate -l", "sleep 60; fallocate -l"))
     with pytest.raises(OperationFailed):
-        hosts.run(VICTIM, replace(plan.inject, argv=("/bin/sh", "-c", slow, *plan.inject.argv[3:]), timeout=1.0))
+        hosts.run(VICTIM, slow.command(timeout=1.0))
     hosts.must(VICTIM, plan.cure)
     assert hosts.state(VICTIM) == before
 

@@ -69,9 +69,8 @@ def _line(command: Command, timeout: float) -> str:
     """Return how a command is run; one that may take all the time there is needs no process to watch it."""
     if command.timeout < timeout:
         return f"timeout -k 1 {command.timeout:g} {command}"
-    if command.argv[:2] == Command.shell("").argv[:2]:
-        script, _, *arguments = command.argv[2:]
-        return f"(\nset -- {shlex.join(arguments)}\n{script}\n)"
+    if (script := command.script) is not None:
+        return f"(\nset -- {shlex.join(script.arguments)}\n{script.text}\n)"
     return str(command)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from rmqops.errors import OperationFailed
-from rmqops.lab.machine import Machine
+from rmqops.lab.local_runner import LocalRunner
 from rmqops.model.commands import Command
 from rmqops.source.lock import held, held_if_free
 from rmqops.system.parallel import each
@@ -20,13 +20,13 @@ from rmqops.system.parallel import each
 KILLED = """
 import os, sys, threading, time
 from pathlib import Path
-from rmqops.lab.machine import Machine
+from rmqops.lab.local_runner import LocalRunner
 from rmqops.model.commands import Command
 from rmqops.source.lock import held
 lock, started, made = (Path(name) for name in sys.argv[1:])
 with held(lock, "lab up", print) as descriptor:
     script = 'sleep 600 & echo $! > "$1"; read _ < "$2"; touch "$3"'
-    run = lambda: Machine(descriptor).run(Command.shell(script, str(started), str(started) + ".go", str(made)))
+    run = lambda: LocalRunner(descriptor).run(Command.shell(script, str(started), str(started) + ".go", str(made)))
     threading.Thread(target=run, daemon=True).start()
     while not started.exists() or not started.read_text():
         time.sleep(0.01)
@@ -35,24 +35,26 @@ with held(lock, "lab up", print) as descriptor:
 
 
 def test_what_it_did() -> None:
-    done = Machine().run(Command(("sh", "-c", "cat; echo err >&2; exit 3"), stdin="in"))
+    done = LocalRunner().run(Command(("sh", "-c", "cat; echo err >&2; exit 3"), stdin="in"))
     assert (done.code, done.stdout, done.stderr) == (3, "in", "err\n")
 
 
 def test_with_the_lock_arguments_and_exit_code_are_the_same(tmp_path: Path) -> None:
     with held(tmp_path / "lock", "x", print) as descriptor:
-        done = Machine(descriptor).run(Command(("sh", "-c", 'printf "%s|" "$@"; exit 5', "x", "a b", "$c", "")))
+        done = LocalRunner(descriptor).run(
+            Command(("sh", "-c", 'printf "%s|" "$@"; exit 5', "x", "a b", "$c", ""))
+        )
     assert (done.code, done.stdout) == (5, "a b|$c||")
 
 
 def test_no_program() -> None:
     with pytest.raises(OperationFailed, match="no program"):
-        Machine().run(Command(("/nowhere/podman",)))
+        LocalRunner().run(Command(("/nowhere/podman",)))
 
 
 def test_too_slow() -> None:
     with pytest.raises(OperationFailed, match="did not end"):
-        Machine().run(Command(("sleep", "60"), timeout=0.1))
+        LocalRunner().run(Command(("sleep", "60"), timeout=0.1))
 
 
 def test_a_killed_lab_up_is_waited_for_until_its_command_has_ended(tmp_path: Path) -> None:

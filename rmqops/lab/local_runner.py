@@ -20,7 +20,7 @@ _HOLDER: Final = 'lock=$1; shift; eval "exec 9>&$lock"; eval "exec $lock>&-"; "$
 
 
 @dataclass(frozen=True)
-class Machine:
+class LocalRunner:
     """Runs commands on this machine; see :class:`rmqops.transport.base.Runner`."""
 
     lock: int | None = None
