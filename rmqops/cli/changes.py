@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING
 from rmqops.cli import output
 
 if TYPE_CHECKING:
-    from rmqops.cli.steps import Steps
+    from rmqops.cli.step_display import StepDisplay
     from rmqops.model.topology import Topology
     from rmqops.operations.change.audit import AuditEntry
 
 
 @contextmanager
-def changing(verb: str, topology: Topology) -> Iterator[tuple[Steps, AuditEntry]]:
+def changing(verb: str, topology: Topology) -> Iterator[tuple[StepDisplay, AuditEntry]]:
     """Record a run, hold the cluster's lock and show progress while the block runs.
 
     Raises:
         Unsafe: somebody else works on the cluster.
     """
-    from rmqops.cli.steps import steps
+    from rmqops.cli.step_display import steps
     from rmqops.operations.change import audit, lock
 
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rmqops.cli import hosts, output
+from rmqops.cli import host_access, output
 
 if TYPE_CHECKING:
     from rmqops.model.topology import Topology
@@ -23,7 +23,7 @@ def ready(inventory: str, *, accept_new: bool, ask_become_pass: bool) -> tuple[T
         PreflightFailed: a host's key is not known, or a tool is missing.
         SourceError: the build failed.
     """
-    from rmqops.cli import progress
+    from rmqops.cli import build_display
     from rmqops.operations import inventories
     from rmqops.operations.change import deploy
     from rmqops.source.build import BuildOptions, ensure_artifact
@@ -33,9 +33,9 @@ def ready(inventory: str, *, accept_new: bool, ask_become_pass: bool) -> tuple[T
         output.note(f"warning: {warning}")
     topology = loaded.topology
     deploy.refuse_sample(loaded)
-    hosts.prepare(topology, accept_new=accept_new, ask_become_pass=ask_become_pass)
+    host_access.prepare(topology, accept_new=accept_new, ask_become_pass=ask_become_pass)
     options = BuildOptions(runtime=any(item.bundles_java for item in topology.instances))
-    with progress.shown() as report:
+    with build_display.shown() as report:
         return topology, ensure_artifact(topology.version, options=options, progress=report)
 
 

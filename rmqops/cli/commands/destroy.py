@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rmqops.cli import hosts, output
+from rmqops.cli import host_access, output
 from rmqops.cli.changes import changing
 from rmqops.cli.options import AcceptNewHostKeys, AskBecomePass, Inventory
 
@@ -30,7 +30,7 @@ def command(
     what = "and ALL ITS MESSAGES" if data else "(its messages stay)"
     question = f"This removes cluster {topology.cluster} {what}. Type the cluster's name to go on:"
     typed = confirm if confirm is not None else output.ask(question)
-    hosts.prepare(topology, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
+    host_access.prepare(topology, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
     with changing("destroy", topology) as (shown, entry):
         log = Path(entry.log)
         removed = destroy.destroy(topology, typed=typed, data=data, log=log, listener=shown.listen)

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rmqops.cli import hosts, output
+from rmqops.cli import host_access, output
 from rmqops.cli.options import AcceptNewHostKeys, AskBecomePass, Inventory, Json
-from rmqops.cli.rest import Rest
+from rmqops.cli.passthrough import PassthroughCommand
 from rmqops.errors import UsageError
 
 if TYPE_CHECKING:
     from rmqops.operations.hosts.streams import End
 
-parser = Rest
+parser = PassthroughCommand
 """What reads its command line."""
 
 
@@ -44,14 +44,14 @@ def command(
     from rmqops.operations.hosts import execute
     from rmqops.operations.hosts.streams import End, Line, Streams
 
-    argv = Rest.of(context)
+    argv = PassthroughCommand.of(context)
     if not argv:
         raise UsageError(
             "there is no command to run", remedy="give it after --, such as: rmqops exec -i prod -- uptime"
         )
     topology = inventories.load(inventory).topology
     jobs = execute.jobs(topology, instances or [], argv)
-    hosts.prepare(topology, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
+    host_access.prepare(topology, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
     width = max(len(job.name) for job in jobs)
     said: dict[str, list[str]] = {job.name: [] for job in jobs}
     ends: dict[str, End] = {}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rmqops.cli import hosts, output
+from rmqops.cli import host_access, output
 from rmqops.cli.options import AcceptNewHostKeys, AskBecomePass, Instances, Inventory
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def command(
     chosen = topology.select(instances or [])
     names = file or []
     width = max(len(f"{item.name} {name}") for item in chosen for name in logs.files(item, names))
-    hosts.prepare(topology, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
+    host_access.prepare(topology, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
     if follow:
         return _follow(chosen, names, lines, width)
     found, errors = logs.recent(chosen, names, lines)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rmqops.cli import hosts, output
+from rmqops.cli import host_access, output
 from rmqops.cli.options import AcceptNewHostKeys, AskBecomePass, Inventory, Json, Limit
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def command(
     from rmqops.source.cache import find_artifact
 
     topology = inventories.load(inventory).topology
-    hosts.prepare(topology, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
+    host_access.prepare(topology, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
     artifact = find_artifact(topology.version)
     runtime = artifact.runtime if artifact else None
     found = plan.plan(
@@ -46,7 +46,7 @@ def command(
         runtime.name if runtime else None,
     )
     diffs = differences.differences(found.changes)
-    live = settings_in_force.settings(topology)
+    live = settings_in_force.settings_in_force(topology)
     drifts = {
         change.instance.name: [
             *change.drift,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rmqops.cli import hosts, output
+from rmqops.cli import host_access, output
 from rmqops.cli.changes import changing
 from rmqops.cli.options import AcceptNewHostKeys, AskBecomePass, Inventory, Json
 
@@ -54,7 +54,7 @@ def command(
     promote.find(topology, broker)
     if undo and gone:
         raise UsageError("--undo needs every member, and --gone leaves one out", remedy="give one of the two")
-    hosts.prepare(topology, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
+    host_access.prepare(topology, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
     with changing("promote", topology) as (shown, entry):
         todo = promote.prepare_undo(topology, broker) if undo else promote.prepare(topology, broker, gone or [])
         entry.plan = _lines(todo, undo=undo)

@@ -53,7 +53,7 @@ def command(
     if heartbeats:
         from rmqops.operations.observe import heartbeats as asked
 
-        found, errors = asked.look(topology)
+        found, errors = asked.survey(topology)
         document["heartbeats"] = [one.json() for one in found]
         if not json:
             _show_heartbeats(found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rmqops.cli import hosts, output
+from rmqops.cli import host_access, output
 from rmqops.cli.changes import changing
 from rmqops.cli.options import AcceptNewHostKeys, AskBecomePass, Instances, Inventory
 
@@ -21,7 +21,7 @@ def command(
 
     topology = inventories.load(inventory).topology
     chosen = topology.select(instances or [])
-    hosts.prepare(topology, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
+    host_access.prepare(topology, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
     with changing("stop", topology) as (shown, entry):
         entry.plan = [f"stop {instance.name}" for instance in chosen]
         lifecycle.stop(topology, chosen, Path(entry.log), shown.listen)

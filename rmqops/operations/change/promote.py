@@ -30,7 +30,7 @@ from rmqops.operations.change.playbook import Listener
 from rmqops.operations.hosts import facts
 from rmqops.operations.hosts.facts import Facts
 from rmqops.operations.observe import canary, commit_log_tail, health, status
-from rmqops.operations.observe.commit_log_tail import Tail
+from rmqops.operations.observe.commit_log_tail import CommitLogTail
 from rmqops.operations.observe.status import Answers, Status
 from rmqops.operations.plan import mastership, trees
 from rmqops.operations.plan.mastership import SLAVE, Role
@@ -112,7 +112,7 @@ class PromotionPlan:
 class Promotion:
     """What came of it."""
 
-    tail: Tail | None
+    tail: CommitLogTail | None
     """What the old master's log held that the new one's did not; None when nobody looked."""
     status: Status
 
@@ -157,11 +157,11 @@ def prepare(topology: Topology, name: str, gone: Collection[str] = ()) -> Promot
     found, answers = _look(topology, group, gone)
     others = [one for one in group.members if one != member]
     old = _old_master(member, others, found)
-    mine = mastership.held(found[member.name]) if member.name in found else None
+    mine = mastership.role_on_host(found[member.name]) if member.name in found else None
     if mine is None:
         raise OperationFailed(f"{name} is not deployed, or its host cannot be asked")
     again = mine.master
-    before = mastership.held(found[old.name]) if old.name in found else None
+    before = mastership.role_on_host(found[old.name]) if old.name in found else None
     began = _read_record(member)[0]
     up_role = mine if again else Role(MASTER_ID, _master_word(topology, old, before))
     down_role = Role(_free_number(member, old, others, found, again=again), SLAVE)
@@ -204,7 +204,7 @@ def _old_master(member: Instance, others: Sequence[Instance], found: Mapping[str
     _, recorded = _read_record(member)
     named = [one for one in others if one.name == recorded]
     absent = [one for one in others if one.name not in found]
-    by_inventory = [one for one in others if mastership.wanted(one).master]
+    by_inventory = [one for one in others if mastership.role_in_inventory(one).master]
     mine = _held(found, member)
     first = (named, absent) if mine is not None and mine.master else (absent, named)
     for candidates in (*first, by_inventory):
@@ -214,7 +214,7 @@ def _old_master(member: Instance, others: Sequence[Instance], found: Mapping[str
 
 
 def _held(found: Mapping[str, Facts], one: Instance) -> Role | None:
-    return mastership.held(found[one.name]) if one.name in found else None
+    return mastership.role_on_host(found[one.name]) if one.name in found else None
 
 
 def _master_word(topology: Topology, old: Instance, before: Role | None) -> str:
@@ -222,7 +222,7 @@ def _master_word(topology: Topology, old: Instance, before: Role | None) -> str:
     if before is not None and before.master:
         return before.word
     group = next(group for group in topology.groups if group.name == old.group)
-    return next(role.word for role in map(mastership.wanted, group.members) if role.master)
+    return next(role.word for role in map(mastership.role_in_inventory, group.members) if role.master)
 
 
 def _free_number(
@@ -236,7 +236,7 @@ def _free_number(
     if before is not None and not before.master:
         return before.number
     taken = {role.number for one in others if one != old and (role := _held(found, one)) is not None}
-    candidates: list[int] = [mastership.wanted(one).number for one in (member, old)]
+    candidates: list[int] = [mastership.role_in_inventory(one).number for one in (member, old)]
     candidates += range(1, len(others) + 2)
     return next(number for number in candidates if number != MASTER_ID and number not in taken)
 
@@ -444,7 +444,7 @@ def prepare_undo(topology: Topology, name: str) -> PromotionPlan:
     """
     group, member = find(topology, name)
     found, _ = _look(topology, group, ())
-    old = next(one for one in group.members if mastership.wanted(one).master)
+    old = next(one for one in group.members if mastership.role_in_inventory(one).master)
     if old == member:
         raise Unsafe(f"{name} is the master by the inventory", remedy="name the one that was promoted")
     mine, theirs = _held(found, member), _held(found, old)
@@ -453,8 +453,8 @@ def prepare_undo(topology: Topology, name: str) -> PromotionPlan:
     todo = PromotionPlan(
         topology,
         group,
-        RoleChange(old, theirs, mastership.wanted(old)),
-        RoleChange(member, mine, mastership.wanted(member)),
+        RoleChange(old, theirs, mastership.role_in_inventory(old)),
+        RoleChange(member, mine, mastership.role_in_inventory(member)),
         gone=False,
         began=_read_record(member)[0],
     )

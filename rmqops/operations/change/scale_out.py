@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from rmqops.errors import PreflightFailed, UsageError
 from rmqops.model.topology import Group, Topology
 from rmqops.operations.observe import canary
-from rmqops.operations.topics import group_survey as consumer_groups
+from rmqops.operations.topics import consumer_group_status as consumer_groups
 from rmqops.operations.topics import topics
 from rmqops.remoting.client import Client
 from rmqops.remoting.group_admin import GroupAdmin

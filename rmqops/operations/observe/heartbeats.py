@@ -50,7 +50,7 @@ class Heartbeat:
         return asdict(self)
 
 
-def look(
+def survey(
     topology: Topology, transports: Callable[[Instance], Transport] = transport_for
 ) -> tuple[tuple[Heartbeat, ...], Mapping[str, str]]:
     """Return what each broker's host tells, and by broker why one tells nothing."""

@@ -17,12 +17,12 @@ SettingsInForce = Mapping[str, Mapping[str, str]]
 """What each process that answered runs with, by instance."""
 
 
-def everything(topology: Topology) -> tuple[Status, SettingsInForce]:
+def status_and_settings(topology: Topology) -> tuple[Status, SettingsInForce]:
     """Ask each process for what it knows of the cluster and what it runs with."""
     return event_loop.run(_ask(topology))
 
 
-def settings(topology: Topology) -> SettingsInForce:
+def settings_in_force(topology: Topology) -> SettingsInForce:
     """Ask each process what it runs with."""
 
     async def ask() -> SettingsInForce:

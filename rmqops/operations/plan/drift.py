@@ -31,7 +31,7 @@ _COMPUTED = frozenset(
 """What a process fills in by itself where its file says nothing (``BrokerController``, ``BrokerStartup``)."""
 
 
-def differing(found: Facts, wanted: Mapping[str, tuple[str, str]]) -> list[str]:
+def differing_files(found: Facts, wanted: Mapping[str, tuple[str, str]]) -> list[str]:
     """Return the files that are missing, differ or are too many."""
     return sorted(path for path in {*wanted, *found.files} if wanted.get(path) != found.files.get(path))
 
@@ -52,7 +52,7 @@ def on_host(found: Facts, wanted: Mapping[str, tuple[str, str]] | None = None) -
     if files.tree_name(found.files) != name:
         edited: list[str] = []
         if wanted is not None and files.tree_name(wanted) == name:
-            edited = differing(found, wanted)
+            edited = differing_files(found, wanted)
         yield f"files were edited on the host{': ' if edited else ''}{', '.join(edited)}"
     deployed = found.files.get(UNIT)
     if found.unit is not None and deployed is not None and found.unit != deployed[1]:

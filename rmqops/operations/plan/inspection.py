@@ -38,7 +38,7 @@ def inspect(topology: Topology) -> Inspection:
             settings_in_force,  # a tenth of a second, in which the hosts are at work
         )
 
-        seen, live = settings_in_force.everything(topology)
+        seen, live = settings_in_force.status_and_settings(topology)
         found, errors = hosts.result()
     return Inspection(_explained(seen, found), tuple(_drift(topology, found, errors, live)))
 

@@ -44,12 +44,12 @@ class Role:
         return f"{self.word}, broker id {self.number}"
 
 
-def wanted(instance: Instance) -> Role:
+def role_in_inventory(instance: Instance) -> Role:
     """Return the role that the inventory says."""
     return Role(instance.number("rocketmq_broker_id"), instance.text("rocketmq_broker_role"))
 
 
-def held(found: Facts) -> Role | None:
+def role_on_host(found: Facts) -> Role | None:
     """Return the role that the file in force says; None where nothing is deployed."""
     number, word = found.settings.get("brokerId", ""), found.settings.get("brokerRole")
     return Role(int(number), word) if word and number.isdecimal() else None
@@ -63,10 +63,10 @@ def with_role(instance: Instance, role: Role) -> Instance:
 
 def difference(instance: Instance, found: Facts) -> str | None:
     """Say that a deployed member's role is not the inventory's; None where it is."""
-    role = held(found) if instance.variables.get("rocketmq_mode") == "master-slave" else None
-    if role is None or role == wanted(instance):
+    role = role_on_host(found) if instance.variables.get("rocketmq_mode") == "master-slave" else None
+    if role is None or role == role_in_inventory(instance):
         return None
-    return f"is deployed as {role}, and the inventory says {wanted(instance)}"
+    return f"is deployed as {role}, and the inventory says {role_in_inventory(instance)}"
 
 
 def refuse_swap(
@@ -138,7 +138,7 @@ def _second(
     by_file = [
         member
         for member in group.members
-        if member.name in found and (role := held(found[member.name])) is not None and role.master
+        if member.name in found and (role := role_on_host(found[member.name])) is not None and role.master
     ]
     for member in by_file:
         others = [other.name for other in by_file if other != member]

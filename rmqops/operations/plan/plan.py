@@ -88,7 +88,7 @@ def plan(
 def _change(instance: Instance, found: Facts, release: str | None, java: str | None) -> InstanceChange:
     tree = trees.tree(instance)
     wanted = files.fingerprints(tree)
-    differing = tuple(drift.differing(found, wanted))
+    differing = tuple(drift.differing_files(found, wanted))
     carried = tuple(_missing(instance, found, release, java))
     unit = wanted[drift.UNIT][1] if instance.supervisor != "detached" else None
     if found.mark is None:

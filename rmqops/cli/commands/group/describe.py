@@ -10,7 +10,7 @@ from rmqops.cli import output
 from rmqops.cli.options import Inventory, Json
 
 if TYPE_CHECKING:
-    from rmqops.operations.topics.group_survey import ConsumerGroupStatus
+    from rmqops.operations.topics.consumer_group_status import ConsumerGroupStatus
     from rmqops.system import event_loop
 
 
@@ -19,14 +19,14 @@ def command(
 ) -> None:
     """Show a consumer group: its members, how far it is behind in each queue, and which member has which queue."""
     from rmqops.operations import inventories
-    from rmqops.operations.topics import group_survey
+    from rmqops.operations.topics import consumer_group_status
     from rmqops.remoting.client import Client
 
     topology = inventories.load(inventory).topology
 
-    async def describe() -> group_survey.ConsumerGroupStatus:
+    async def describe() -> consumer_group_status.ConsumerGroupStatus:
         async with Client() as client:
-            return await group_survey.describe(topology, client, group)
+            return await consumer_group_status.describe(topology, client, group)
 
     found = event_loop.run(describe())
     if json:

@@ -17,15 +17,15 @@ def command(
 ) -> None:
     """List the consumer groups that brokers know: members connected, topics consumed, messages left."""
     from rmqops.operations import inventories
-    from rmqops.operations.topics import group_survey
+    from rmqops.operations.topics import consumer_group_status
     from rmqops.remoting.client import Client
     from rmqops.system import event_loop
 
     topology = inventories.load(inventory).topology
 
-    async def survey() -> group_survey.ConsumerGroups:
+    async def survey() -> consumer_group_status.ConsumerGroupList:
         async with Client() as client:
-            return await group_survey.survey(topology, client)
+            return await consumer_group_status.list_groups(topology, client)
 
     found = event_loop.run(survey())
     if json:

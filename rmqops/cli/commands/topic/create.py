@@ -27,10 +27,10 @@ def command(
     json: Json = False,
 ) -> None:
     """Create a topic on each group, or change it, and wait until every member and every NameServer knows it."""
-    from rmqops.cli.topics import show
+    from rmqops.cli.topic_table import show
     from rmqops.errors import UsageError
     from rmqops.operations import inventories
-    from rmqops.operations.topics import survey, topics
+    from rmqops.operations.topics import topic_status, topics
     from rmqops.remoting.client import Client
     from rmqops.remoting.codes import Permission
     from rmqops.system import event_loop
@@ -44,7 +44,7 @@ def command(
         raise UsageError(f"--permission is {permission}", remedy=f"take one of {', '.join(known)}")
     topology = inventories.load(inventory).topology
 
-    async def create() -> survey.TopicStatus:
+    async def create() -> topic_status.TopicStatus:
         async with Client() as client:
             await topics.create(
                 topology,
@@ -55,7 +55,7 @@ def command(
                 read_queues=read_queues,
                 permission=known[permission],
             )
-            return await survey.describe(topology, client, topic)
+            return await topic_status.describe(topology, client, topic)
 
     made = event_loop.run(create())
     if json:

@@ -11,17 +11,17 @@ def command(topic: Topic, inventory: Inventory, json: Json = False) -> None:
 
     A share is a group's part of the messages that its master holds now.
     """
-    from rmqops.cli.topics import show
+    from rmqops.cli.topic_table import show
     from rmqops.operations import inventories
-    from rmqops.operations.topics import survey
+    from rmqops.operations.topics import topic_status
     from rmqops.remoting.client import Client
     from rmqops.system import event_loop
 
     topology = inventories.load(inventory).topology
 
-    async def describe() -> survey.TopicStatus:
+    async def describe() -> topic_status.TopicStatus:
         async with Client() as client:
-            return await survey.describe(topology, client, topic)
+            return await topic_status.describe(topology, client, topic)
 
     found = event_loop.run(describe())
     if json:

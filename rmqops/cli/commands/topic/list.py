@@ -19,15 +19,15 @@ def command(
 ) -> None:
     """List the topics that the NameServers know, and where they differ; every one of them is asked."""
     from rmqops.operations import inventories
-    from rmqops.operations.topics import survey as topic_survey
+    from rmqops.operations.topics import topic_status as topic_survey
     from rmqops.remoting.client import Client
     from rmqops.system import event_loop
 
     topology = inventories.load(inventory).topology
 
-    async def survey() -> topic_survey.Topics:
+    async def survey() -> topic_survey.TopicList:
         async with Client() as client:
-            return await topic_survey.survey(topology, client)
+            return await topic_survey.list_topics(topology, client)
 
     found = event_loop.run(survey())
     if json:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import pytest
 
 from rmqops.errors import Unsafe, UsageError
-from rmqops.operations.topics import group_survey, topics
-from rmqops.operations.topics.survey import MemberShare, TopicStatus, differences
+from rmqops.operations.topics import consumer_group_status, topics
+from rmqops.operations.topics.topic_status import MemberShare, TopicStatus, differences
 from rmqops.remoting.admin import Offsets
 from rmqops.remoting.client import Client
 from rmqops.remoting.codes import Permission
@@ -93,14 +93,14 @@ def test_groups_are_chosen_by_name_in_the_clusters_order() -> None:
 
 def test_a_queue_may_have_two_holders_for_a_moment() -> None:
     one, two = Queue("t", "a", 0), Queue("t", "a", 1)
-    assert group_survey.holders({"y": [one], "x": [one, two]}) == {one: ("x", "y"), two: ("x",)}
+    assert consumer_group_status.holders({"y": [one], "x": [one, two]}) == {one: ("x", "y"), two: ("x",)}
 
 
 @pytest.mark.parametrize(
     ("name", "system"), [("TOOLS_CONSUMER", True), ("CID_RMQ_SYS_TRANS", True), ("mine", False)]
 )
 def test_groups_of_the_system(name: str, system: bool) -> None:
-    assert group_survey.is_system(name) is system
+    assert consumer_group_status.is_system(name) is system
 
 
 class Electing:

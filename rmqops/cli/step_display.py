@@ -11,7 +11,7 @@ from rmqops.cli import output
 from rmqops.operations.change.playbook import PlaybookEvent
 
 
-class Steps:
+class StepDisplay:
     """Shows the step under way and what has changed on which host."""
 
     def __init__(self, terminal: bool) -> None:
@@ -58,9 +58,9 @@ class Steps:
 
 
 @contextmanager
-def steps() -> Iterator[Steps]:
+def steps() -> Iterator[StepDisplay]:
     """Show progress on standard error while a block runs."""
-    shown = Steps(sys.stderr.isatty())
+    shown = StepDisplay(sys.stderr.isatty())
     try:
         yield shown
     finally:

@@ -51,7 +51,7 @@ class ConsumerGroupSummary:
 
 
 @dataclass(frozen=True)
-class ConsumerGroups:
+class ConsumerGroupList:
     """Every consumer group that some broker knows."""
 
     groups: tuple[ConsumerGroupSummary, ...]
@@ -122,7 +122,7 @@ class ConsumerGroupStatus:
         }
 
 
-async def survey(topology: Topology, client: Client) -> ConsumerGroups:
+async def list_groups(topology: Topology, client: Client) -> ConsumerGroupList:
     """Ask every group of brokers which consumer groups it knows, and how they are.
 
     Raises:
@@ -133,7 +133,7 @@ async def survey(topology: Topology, client: Client) -> ConsumerGroups:
     known, mute = await ask({each: admin.subscription_groups(each) for each in _speakers(info)})
     names = sorted(frozenset().union(*known.values()))
     summaries = await asyncio.gather(*(_summary(admin, info, name) for name in names))
-    return ConsumerGroups(tuple(summaries), _problems(info, mute))
+    return ConsumerGroupList(tuple(summaries), _problems(info, mute))
 
 
 async def describe(topology: Topology, client: Client, name: str) -> ConsumerGroupStatus:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rmqops.cli import output
-from rmqops.operations.topics.survey import TopicStatus, permission_text
+from rmqops.operations.topics.topic_status import TopicStatus, permission_text
 
 
 def show(found: TopicStatus) -> None:

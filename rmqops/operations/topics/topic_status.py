@@ -23,7 +23,7 @@ _T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
-class Topics:
+class TopicList:
     """Every topic that some NameServer knows."""
 
     names: tuple[str, ...]
@@ -113,7 +113,7 @@ def permission_text(permission: Permission) -> str:
     return ("r" if permission & Permission.READ else "") + ("w" if permission & Permission.WRITE else "")
 
 
-async def survey(topology: Topology, client: Client) -> Topics:
+async def list_topics(topology: Topology, client: Client) -> TopicList:
     """Ask every NameServer which topics it knows.
 
     Raises:
@@ -132,7 +132,7 @@ async def survey(topology: Topology, client: Client) -> Topics:
         for topic in known
         if (missing := [server for server, topics in answers.items() if topic not in topics])
     ]
-    return Topics(
+    return TopicList(
         names=tuple(topic for topic in known if topic not in hidden),
         system=tuple(hidden),
         differences=(*silent, *differences),

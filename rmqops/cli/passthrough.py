@@ -10,7 +10,7 @@ from typer.core import TyperCommand
 _KEY: Final = "rmqops.rest"
 
 
-class Rest(TyperCommand):
+class PassthroughCommand(TyperCommand):
     """A command that keeps what stands after the first ``--``; typer would mix it with the arguments."""
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
