@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -13,7 +13,7 @@ from rmqops.model.commands import Command
 from rmqops.model.topology import Instance
 from rmqops.operations.hosts.streams import Job
 from rmqops.system import parallel
-from rmqops.transport.base import Transport, check, transport_for
+from rmqops.transport.base import Transports, check, transport_for
 
 _RECENT: Final = """
 cd "$1" || exit
@@ -67,7 +67,7 @@ def recent(
     instances: Sequence[Instance],
     names: Sequence[str],
     lines: int,
-    transports: Callable[[Instance], Transport] = transport_for,
+    transports: Transports = transport_for,
 ) -> tuple[tuple[LogLine, ...], tuple[RmqopsError, ...]]:
     """Return the last lines of each log, all of them in the order of time, and what could not be had.
 

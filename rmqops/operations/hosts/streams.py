@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import TracebackType
@@ -13,7 +13,7 @@ from typing import Final, Self
 from rmqops.errors import OperationFailed, RmqopsError
 from rmqops.model.commands import Command
 from rmqops.model.topology import Instance
-from rmqops.transport.base import Running, Transport, transport_for
+from rmqops.transport.base import Running, Transports, transport_for
 
 _BACKLOG: Final = 10_000
 """Lines that may wait to be shown; a host that says more is slowed down."""
@@ -67,7 +67,7 @@ class Streams:
         *,
         forks: int,
         timeout: float | None = None,
-        transports: Callable[[Instance], Transport] = transport_for,
+        transports: Transports = transport_for,
     ) -> None:
         self._jobs = jobs
         self._timeout = timeout

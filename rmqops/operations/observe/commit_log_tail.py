@@ -164,8 +164,8 @@ def set_aside(instance: Instance, start: int, transport: Transport) -> CommitLog
 
 def _run(instance: Instance, start: int, aside: str, transport: Transport) -> CommitLogTail:
     root = instance.text("rocketmq_data_dir")
-    said = str(instance.variables.get("ansible_python_interpreter") or "")
-    python = said if said.startswith("/") else "python3"
+    interpreter = str(instance.variables.get("ansible_python_interpreter") or "")
+    python = interpreter if interpreter.startswith("/") else "python3"
     argv = (python, "-I", "-c", _PROGRAM, instance.home, f"{root}/commitlog", root, str(start), aside)
     answer = check(transport.run(Command(argv, timeout=TIMEOUT)), transport.host).stdout
     try:
