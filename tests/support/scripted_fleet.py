@@ -132,7 +132,7 @@ class ScriptedFleet:
         self.topology: Topology = inventories.load(str(inventory)).topology
         self.artifact = artifact(version)
         self.instances = {item.name: ScriptedInstance(item) for item in self.topology.instances}
-        self.transport = FakeTransport(self._answer, self.address)
+        self.transport = _ScriptedTransport(self._answer, self.address, self._moment)
         self.moments: list[str] = []
         """What was done, in order."""
         self.interrupt_at: int | None = None
@@ -490,6 +490,21 @@ class ScriptedFleet:
             maxOffset=len(queue),
             suggestWhichBrokerId=0,
         )
+
+
+class _ScriptedTransport(FakeTransport):
+    """A fake to which writing a file is a moment as well."""
+
+    def __init__(
+        self, answer: Callable[[Command], tuple[int, str]], host: str, moment: Callable[[str], None]
+    ) -> None:
+        super().__init__(answer, host)
+        self._moment = moment
+
+    def put(self, content: bytes, path: str, mode: int) -> None:
+        """Keep the file."""
+        self._moment(f"write {Path(path).name}")
+        super().put(content, path, mode)
 
 
 class _Loop:

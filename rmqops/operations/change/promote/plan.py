@@ -35,6 +35,8 @@ class PromotionPlan:
     """Whether the one that becomes master runs, as what its file says."""
     undoing: bool = False
     """Whether roles are given back as the inventory has them."""
+    returning: bool = False
+    """Whether an earlier run has stopped the one that gives its role back, and came no further."""
 
     @property
     def done(self) -> bool:

@@ -53,6 +53,9 @@ class Promote(Verb[PromotionPlan, CommitLogTail | None]):
             tail = self._set_tail_aside(plan, log_end, progress)
         if becomes_master:
             self.fleet.place(mastership.with_role(new, plan.new_master.after), progress)
+        if tail is not None and log_end is not None:
+            # Not before its files say master: by the pending record a stopped slave is known as one to go on with.
+            self._write_record(new, PromotionRecord(log_end, old.name, "complete"))
         if becomes_master or not plan.running:
             progress.say(f"starting {new.name} as master")
             self.fleet.play("start", [new], progress)
@@ -90,7 +93,6 @@ class Promote(Verb[PromotionPlan, CommitLogTail | None]):
         self.fleet.place(mastership.with_role(old, plan.old_master.after), progress)
         tail = commit_log_tail.set_aside(old, log_end, self.fleet.transports(old))
         progress.say(f"{old.name} held {tail.messages} messages, {tail.bytes} bytes, that {new.name} did not")
-        self._write_record(new, PromotionRecord(log_end, old.name, "complete"))
         return tail
 
     def _write_record(self, instance: Instance, content: PromotionRecord) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from rmqops.errors import RmqopsError
 from rmqops.model.commands import Command
@@ -12,6 +12,8 @@ from rmqops.transport.base import Transport, check
 
 _FILE = "promoted"
 """In the instance's ``run``: a line with the three fields."""
+
+_UNFINISHED: Final[tuple[Literal["pending", "returning"], ...]] = ("pending", "returning")
 
 _READ = f'cat "$1/run/{_FILE}" 2>/dev/null || :'
 _REMOVE = f'rm -f "$1/run/{_FILE}"'
@@ -25,8 +27,9 @@ class PromotionRecord:
     """Where its log ended."""
     old_master: str
     """In whose stead."""
-    state: Literal["pending", "complete"]
-    """Pending until what the old master's log holds beyond that place has been set aside."""
+    state: Literal["pending", "complete", "returning"]
+    """Pending until what the old master's log holds beyond that place has been set aside; returning when the
+    instance was level and is stopped, to give the role back."""
 
     @property
     def pending_log_end(self) -> int | None:
@@ -52,7 +55,8 @@ def read(instance: Instance, transport: Transport) -> PromotionRecord | None:
         return None
     if len(words) != 3 or not words[0].isdecimal():
         return None
-    return PromotionRecord(int(words[0]), words[1], "pending" if words[2] == "pending" else "complete")
+    state = next((known for known in _UNFINISHED if known == words[2]), "complete")
+    return PromotionRecord(int(words[0]), words[1], state)
 
 
 def remove(instance: Instance, transport: Transport) -> None:

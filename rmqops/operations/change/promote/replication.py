@@ -65,8 +65,8 @@ def wait_until_near(topology: Topology, master: Instance, slave: Instance) -> No
         ) from error
 
 
-def wait_until_level(topology: Topology, master: Instance, slave: Instance) -> None:
-    """Wait until a slave's log ends where its master's does, and neither grows.
+def wait_until_level(topology: Topology, master: Instance, slave: Instance) -> int:
+    """Wait until a slave's log ends where its master's does, and neither grows; return where that is.
 
     Raises:
         OperationFailed: not in time.
@@ -83,6 +83,7 @@ def wait_until_level(topology: Topology, master: Instance, slave: Instance) -> N
         return None if at_rest else f"the logs ended at {ends}"
 
     until_sync(f"{slave.name} level with {master.name}", look, LEVEL_WITHIN, interval=REST)
+    return last[slave.name]
 
 
 def wait_until_named(topology: Topology, group: Group, master: Instance, transports: Transports) -> Status:

@@ -14,6 +14,7 @@ from rmqops.operations.change.progress import Progress
 from rmqops.operations.change.promote import record, replication
 from rmqops.operations.change.promote.decision import GroupState, group_state
 from rmqops.operations.change.promote.plan import PromotionPlan, RoleChange, find_slave
+from rmqops.operations.change.promote.record import PromotionRecord
 from rmqops.operations.change.recipe import Verb
 from rmqops.operations.observe import commit_log_tail, health
 from rmqops.operations.observe.commit_log_tail import CommitLogTail
@@ -65,6 +66,7 @@ class UndoPromotion(Verb[PromotionPlan, CommitLogTail | None]):
             gone=False,
             log_end=last.pending_log_end if last else None,
             undoing=True,
+            returning=last is not None and last.state == "returning" and not state.alive(promoted),
         )
         if not (plan.done and state.alive(promoted) and state.alive(master)):
             self._refuse_unequal(plan, state)
@@ -119,32 +121,36 @@ class UndoPromotion(Verb[PromotionPlan, CommitLogTail | None]):
                 remedy=f"rmqops start {master_name} --inventory {self.fleet.topology.inventory}: "
                 "as a slave it catches up",
             )
-        if promoted_is_master and not state.alive(promoted.instance):
+        if promoted_is_master and not state.alive(promoted.instance) and not plan.returning:
             raise Unsafe(
                 f"{name} is the master and does not run, so {master_name} may lack what it took",
                 remedy=f"rmqops start {name}; or, if it cannot be started, rmqops promote {master_name}",
             )
 
     def _stop_level(self, plan: PromotionPlan, progress: Progress) -> None:
-        """Stop the promoted one when the other has everything that it took.
+        """Stop the promoted one when the other has everything that it took, and see that it has.
 
         Raises:
             OperationFailed: it took more in its last moment, and is master again.
         """
         topology = self.fleet.topology
         master, promoted = plan.new_master.instance, plan.old_master.instance
-        if plan.old_master.before is not None and plan.old_master.before.master:
+        is_master = plan.old_master.before is not None and plan.old_master.before.master and not plan.returning
+        if is_master:
             replication.wait_until_near(topology, promoted, master)
             progress.say(f"{promoted.name} refuses sends, and {master.name} copies the rest")
-            try:
+        try:
+            if is_master:
                 _refuse_sends(promoted, REFUSE_SENDS)
-                replication.wait_until_level(topology, promoted, master)
-            except BaseException:
-                with suppress(RmqopsError):  # it goes on by itself after a while
-                    _refuse_sends(promoted, 0)
-                raise
-        progress.say(f"stopping {promoted.name}")
-        self.fleet.play("stop", [promoted], progress)
+                log_end = replication.wait_until_level(topology, promoted, master)
+                returning = PromotionRecord(log_end, master.name, "returning")
+                record.write(promoted, returning, self.fleet.transports(promoted))
+            progress.say(f"stopping {promoted.name}")
+            self.fleet.play("stop", [promoted], progress)
+        except BaseException:
+            with suppress(RmqopsError):  # it is down already, or takes them again by itself after a while
+                _refuse_sends(promoted, 0)
+            raise
         log_end = replication.log_end_at_rest(topology, master)
         tail = commit_log_tail.count(promoted, log_end, self.fleet.transports(promoted))
         if tail.messages:
@@ -152,6 +158,7 @@ class UndoPromotion(Verb[PromotionPlan, CommitLogTail | None]):
             again = mastership.with_role(promoted, Role(MASTER_ID, plan.new_master.after.word))
             self.fleet.place(again, progress)
             self.fleet.play("start", [promoted], progress)
+            record.remove(promoted, self.fleet.transports(promoted))
             raise OperationFailed(
                 f"{promoted.name} took {tail.messages} messages more in its last moment, and is master again",
                 remedy="the same command once more",
