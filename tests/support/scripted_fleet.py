@@ -82,6 +82,8 @@ class ScriptedInstance:
     groups: dict[str, dict[str, object]] = field(default_factory=dict)
     queues: dict[tuple[str, int], list[bytes]] = field(default_factory=dict)
     peer: Peer | None = None
+    tree_name: str | None = None
+    """Where its files lie, if they were edited there since: a tree keeps the name of what was put in place."""
 
     @property
     def settings(self) -> dict[str, str]:
@@ -106,7 +108,7 @@ class ScriptedInstance:
     @property
     def tree(self) -> str:
         """Where its files lie."""
-        return f"{self.instance.home}/trees/{files.tree_name(self.fingerprints)}"
+        return self.tree_name or f"{self.instance.home}/trees/{files.tree_name(self.fingerprints)}"
 
 
 class ScriptedFleet:
@@ -149,6 +151,8 @@ class ScriptedFleet:
         self.refusing: set[str] = set()
         """Brokers that were told to refuse sends."""
         self.taken_ports: set[int] = set()
+        self.corrupting = False
+        """Whether brokers give back something else than they took."""
         self._host = _Loop()
 
     @property
@@ -251,10 +255,11 @@ class ScriptedFleet:
     def _place(self, name: str, rendered: Mapping[str, str]) -> None:
         each = self.instances[name]
         each.mark = f"{self.topology.cluster}/{name}"
-        each.files = dict(rendered)
+        each.files, each.tree_name = dict(rendered), None
 
     def _start(self, name: str) -> None:
         each = self.instances[name]
+        assert not each.running, f"{name} runs already"
         each.running = (each.tree, each.release, each.settings)
         for group in self.topology.groups:
             assert len(self.masters(group)) < 2, f"two masters in {group.name}: {self.masters(group)}"
@@ -413,6 +418,11 @@ class ScriptedFleet:
             RequestCode.DELETE_SUBSCRIPTION_GROUP: self._delete_group,
             RequestCode.SEND_MESSAGE_V2: self._send,
             RequestCode.PULL_MESSAGE: self._pull,
+            RequestCode.GET_MIN_OFFSET: lambda each, request: reply(request, offset=0),
+            RequestCode.GET_MAX_OFFSET: lambda each, request: reply(
+                request,
+                offset=len(each.queues.get((request.fields["topic"], int(request.fields["queueId"])), ())),
+            ),
         }
         return answers[request.code](each, request)
 
@@ -468,7 +478,7 @@ class ScriptedFleet:
         if each.instance.name in self.refusing:
             return reply(request, 14, remark="the broker's service is not available now")
         queue = each.queues.setdefault((request.fields["b"], int(request.fields["e"])), [])
-        queue.append(request.body)
+        queue.append(request.body[::-1] if self.corrupting else request.body)
         each.log_end += MESSAGE
         return reply(request, queueId=request.fields["e"], queueOffset=len(queue) - 1, msgId="ID")
 
