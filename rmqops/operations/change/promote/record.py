@@ -55,8 +55,8 @@ def read(instance: Instance, transport: Transport) -> PromotionRecord | None:
         return None
     if len(words) != 3 or not words[0].isdecimal():
         return None
-    state = next((known for known in _UNFINISHED if known == words[2]), "complete")
-    return PromotionRecord(int(words[0]), words[1], state)
+    unfinished = next((state for state in _UNFINISHED if state == words[2]), None)
+    return PromotionRecord(int(words[0]), words[1], unfinished or "complete")
 
 
 def remove(instance: Instance, transport: Transport) -> None:

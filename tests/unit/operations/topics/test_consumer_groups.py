@@ -22,7 +22,7 @@ async def test_they_are_made_masters_first_and_removed_with_their_retry_topics(
     scripted = new_fleet(dledger_inventory, "4.5.2")
     scripted.deploy()
     brokers = [scripted.instances[broker.name] for broker in scripted.topology.brokers]
-    kept = {"groupName": "billing"}
+    kept: dict[str, object] = {"groupName": "billing"}
     for broker in brokers:
         broker.groups["billing"] = kept
         broker.topics[f"%RETRY%{TOPIC}_g2"] = {"perm": 6, "readQueueNums": 1, "writeQueueNums": 1}
