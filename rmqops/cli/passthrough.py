@@ -25,5 +25,5 @@ class PassthroughCommand(TyperCommand):
     @staticmethod
     def of(context: typer.Context) -> tuple[str, ...]:
         """Return what stood after ``--``."""
-        found: tuple[str, ...] = context.meta.get(_KEY, ())
-        return found
+        rest: tuple[str, ...] = context.meta.get(_KEY, ())
+        return rest

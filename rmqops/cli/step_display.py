@@ -60,8 +60,8 @@ class StepDisplay:
 @contextmanager
 def steps() -> Iterator[StepDisplay]:
     """Show progress on standard error while a block runs."""
-    shown = StepDisplay(sys.stderr.isatty())
+    display = StepDisplay(sys.stderr.isatty())
     try:
-        yield shown
+        yield display
     finally:
-        shown.finish()
+        display.finish()

@@ -53,7 +53,7 @@ def command(
     jobs = execute.jobs(topology, instances or [], argv)
     host_access.prepare(topology, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
     width = max(len(job.name) for job in jobs)
-    said: dict[str, list[str]] = {job.name: [] for job in jobs}
+    lines_of: dict[str, list[str]] = {job.name: [] for job in jobs}
     ends: dict[str, End] = {}
     with audit.recorded("exec", topology) as entry, Streams(jobs, forks=forks, timeout=timeout) as streams:
         entry.plan = [f"run on {job.name}" for job in jobs]
@@ -61,11 +61,11 @@ def command(
             if isinstance(item, End):
                 ends[item.name] = item
             elif json:
-                said[item.name].append(item.text)
+                lines_of[item.name].append(item.text)
             elif isinstance(item, Line):
                 output.result(f"{item.name:<{width}} | {item.text}")
     if json:
-        output.result_json([_document(ends[job.name], job.instance.machine, said[job.name]) for job in jobs])
+        output.result_json([_document(ends[job.name], job.instance.machine, lines_of[job.name]) for job in jobs])
     else:
         _summary([ends[job.name] for job in jobs])
     return 0 if all(end.ok for end in ends.values()) else 1

@@ -48,7 +48,7 @@ def held(topology: Topology, purpose: str, transports: Transports = transport_fo
     machines = {instance.machine: instance for instance in reversed(topology.nameservers)}
     with ExitStack() as stack:
         unreachable: HostUnreachable | None = None
-        taken = 0
+        machines_held = 0
         for instance in reversed(machines.values()):
             try:
                 running = stack.enter_context(
@@ -63,7 +63,7 @@ def held(topology: Topology, purpose: str, transports: Transports = transport_fo
                     f"somebody works on cluster {topology.cluster}: {answer.removeprefix('busy ').strip()}",
                     remedy="wait until that has ended, and run the same command again",
                 )
-            taken += 1
-        if not taken and unreachable:
+            machines_held += 1
+        if not machines_held and unreachable:
             raise unreachable
         yield

@@ -87,8 +87,8 @@ def recent(
     for instance in instances:
         files(instance, names)
     answers = parallel.mapped(ask, instances)
-    told = merged([found for found, _ in answers])
-    return told, tuple(error for _, error in answers if error is not None)
+    lines_in_order = merged([log for log, _ in answers])
+    return lines_in_order, tuple(error for _, error in answers if error is not None)
 
 
 def follow(instances: Sequence[Instance], names: Sequence[str], lines: int) -> tuple[Job, ...]:
@@ -116,9 +116,9 @@ def merged(logs: Iterable[Sequence[LogLine]]) -> tuple[LogLine, ...]:
     for log in logs:
         last: dict[str, datetime] = {}
         for item in log:
-            found = _STAMP.match(item.text)
-            if found:
-                last[item.file] = datetime.fromisoformat(found.group())
+            stamp = _STAMP.match(item.text)
+            if stamp:
+                last[item.file] = datetime.fromisoformat(stamp.group())
             keyed.append((last.get(item.file, _FIRST), item))
     return tuple(item for _, item in sorted(keyed, key=lambda pair: pair[0]))
 

@@ -72,7 +72,7 @@ class Streams:
         self._jobs = jobs
         self._timeout = timeout
         self._transports = transports
-        self._said: queue.Queue[Line | End] = queue.Queue(_BACKLOG)
+        self._items: queue.Queue[Line | End] = queue.Queue(_BACKLOG)
         self._running: dict[str, Running] = {}
         self._lock = threading.Lock()
         self._closed = threading.Event()
@@ -87,9 +87,9 @@ class Streams:
         """Yield every line as it comes and one end a job, until all have ended."""
         left = len(self._jobs)
         while left:
-            said = self._said.get()
-            left -= isinstance(said, End)
-            yield said
+            item = self._items.get()
+            left -= isinstance(item, End)
+            yield item
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -141,10 +141,10 @@ class Streams:
         late.set()
         process.close()
 
-    def _say(self, said: Line | End) -> None:
+    def _say(self, item: Line | End) -> None:
         while not self._closed.is_set():
             try:
-                self._said.put(said, timeout=0.5)
+                self._items.put(item, timeout=0.5)
             except queue.Full:
                 continue
             return

@@ -65,8 +65,10 @@ def survey(
 
     names = [broker.name for broker in topology.brokers]
     answers = dict(zip(names, parallel.mapped(ask, topology.brokers), strict=True))
-    found = tuple(one for answer in answers.values() if not isinstance(answer, str) for one in answer)
-    return found, {name: answer for name, answer in answers.items() if isinstance(answer, str)}
+    heartbeats = tuple(
+        heartbeat for answer in answers.values() if not isinstance(answer, str) for heartbeat in answer
+    )
+    return heartbeats, {name: answer for name, answer in answers.items() if isinstance(answer, str)}
 
 
 def parse(topology: Topology, broker: Instance, output: str) -> Iterator[Heartbeat]:

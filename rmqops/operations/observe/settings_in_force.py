@@ -39,8 +39,8 @@ async def _ask(topology: Topology) -> tuple[Status, SettingsInForce]:
 
 
 async def _all_settings(topology: Topology, client: Client) -> SettingsInForce:
-    told = await asyncio.gather(*(_settings(instance, client) for instance in topology.instances))
-    return {name: found for name, found in told if found is not None}
+    answers = await asyncio.gather(*(_settings(instance, client) for instance in topology.instances))
+    return {name: settings for name, settings in answers if settings is not None}
 
 
 async def _settings(instance: Instance, client: Client) -> tuple[str, Mapping[str, str] | None]:
