@@ -16,7 +16,7 @@ class StepDisplay:
 
     def __init__(self, terminal: bool) -> None:
         self._terminal = terminal
-        self._started = time.monotonic()
+        self._started: float | None = None
         self._step = ""
 
     def say(self, text: str) -> None:
@@ -48,7 +48,10 @@ class StepDisplay:
             sys.stderr.flush()
 
     def _clock(self) -> str:
-        return f"{time.monotonic() - self._started:6.1f} s "
+        now = time.monotonic()
+        if self._started is None:  # by the first step: a question before it may have taken an hour
+            self._started = now
+        return f"{now - self._started:6.1f} s "
 
     def finish(self) -> None:
         """Clear the moving line."""
