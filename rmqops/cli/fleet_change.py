@@ -12,10 +12,7 @@ from rmqops.system.interruption import is_interruption
 if TYPE_CHECKING:
     from rmqops.operations.change.recipe import ChangePlan, Completed, Verb
 
-    P = TypeVar("P", bound=ChangePlan)
-else:
-    P = TypeVar("P")
-
+P = TypeVar("P", bound="ChangePlan")
 R = TypeVar("R")
 
 

@@ -418,6 +418,8 @@ class ScriptedFleet:
             RequestCode.DELETE_SUBSCRIPTION_GROUP: self._delete_group,
             RequestCode.SEND_MESSAGE_V2: self._send,
             RequestCode.PULL_MESSAGE: self._pull,
+            RequestCode.GET_CONSUMER_CONNECTIONS: lambda each, request: reply(request, 206, remark="not online"),
+            RequestCode.GET_CONSUME_STATS: lambda each, request: reply(request, body=b'{"offsetTable":{}}'),
             RequestCode.GET_MIN_OFFSET: lambda each, request: reply(request, offset=0),
             RequestCode.GET_MAX_OFFSET: lambda each, request: reply(
                 request,
