@@ -20,7 +20,7 @@ _TAIL = 'for file; do [ ! -s "$file" ] || { echo "--- end of $file"; tail -n 15 
 
 def wait(
     topology: Topology,
-    deadline: float = DEADLINE,
+    deadline: float | None = None,
     *,
     only: Collection[str] = (),
     look: Callable[[Topology], Status] = observe,
@@ -32,7 +32,7 @@ def wait(
 
     Args:
         topology: The cluster.
-        deadline: Seconds to wait.
+        deadline: Seconds to wait; :data:`DEADLINE` unless given.
         only: Instances; problems that none of them has a part in do not count. All count when empty.
         look: How the cluster is asked; a test hands in its own, and so the clock.
         clock: Seconds, monotonic.
@@ -42,7 +42,8 @@ def wait(
     Raises:
         OperationFailed: it did not become healthy; with the last problems seen and the logs that explain them.
     """
-    end = clock() + deadline
+    seconds = DEADLINE if deadline is None else deadline
+    end = clock() + seconds
     while True:
         status = look(topology)
         status = status.about(only) if only else status
@@ -50,7 +51,7 @@ def wait(
             return status
         if clock() >= end:
             raise OperationFailed(
-                f"{topology.cluster} is not healthy after {deadline:g} s",
+                f"{topology.cluster} is not healthy after {seconds:g} s",
                 detail="\n".join([*status.problems, *tails(topology, status.ailing, transports)]),
             )
         pause(INTERVAL)

@@ -14,7 +14,7 @@ from rmqops.operations.change import audit, deploy, recipe
 from rmqops.operations.change.deploy import Deploy
 from rmqops.operations.change.fleet import files_of
 from rmqops.operations.change.recipe import Completed, Consent
-from rmqops.operations.observe import canary
+from rmqops.operations.observe import canary, health
 from rmqops.operations.plan import mastership
 from rmqops.operations.plan.mastership import Role
 from rmqops.operations.plan.plan import Plan
@@ -143,6 +143,19 @@ def test_a_host_that_fails_is_named_and_what_was_done_stays(scripted: ScriptedFl
     scripted.fails = set()
     perform(scripted)
     assert scripted.alive() == set(scripted.instances)
+
+
+def test_a_cluster_that_does_not_become_healthy_fails_with_the_logs_of_the_ailing(
+    scripted: ScriptedFleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "DEADLINE", 0.05)
+    scripted.before["say waiting for health"] = lambda: scripted.kill("broker-a-1")
+    with pytest.raises(OperationFailed, match=r"is not healthy after 0\.05 s") as raised:
+        perform(scripted)
+    assert "broker broker-a-1 does not answer" in str(raised.value.detail)
+    assert str(raised.value.detail).endswith("the end of its log")
+    assert (canary.TOPIC, 0) not in scripted.instances["broker-a-0"].queues
+    assert (audit.entries()[0].outcome, scripted.lock_held()) == ("failed", False)
 
 
 def test_a_taken_port_is_an_obstacle_before_anything_is_touched(scripted: ScriptedFleet) -> None:

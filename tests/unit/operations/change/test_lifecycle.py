@@ -11,6 +11,7 @@ from rmqops.operations.change import audit, recipe
 from rmqops.operations.change.fleet import files_of
 from rmqops.operations.change.lifecycle import ProcessPlan, ProcessVerb, Restart, Start, Stop
 from rmqops.operations.change.recipe import Completed, Consent
+from rmqops.operations.observe import health
 from rmqops.operations.plan import mastership
 from rmqops.operations.plan.mastership import Role
 from tests.support.clusters import dledger_inventory
@@ -89,6 +90,16 @@ def test_a_restart_ends_where_one_does_not_come_back(scripted: ScriptedFleet) ->
         perform(Restart, scripted, "broker-a")
     assert scripted.moments[-1] == "restart broker-a-1"
     assert audit.entries()[0].outcome == "failed"
+
+
+def test_a_restart_goes_no_further_while_the_cluster_is_not_healthy(
+    scripted: ScriptedFleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "DEADLINE", 0.05)
+    scripted.before["say restarting broker-a-1"] = lambda: scripted.kill("namesrv-2")
+    with pytest.raises(OperationFailed, match="is not healthy after"):
+        perform(Restart, scripted, "broker-a")
+    assert [text for text in scripted.moments if text.startswith("restart")] == ["restart broker-a-1"]
 
 
 @pytest.mark.parametrize("verb", [Start, Stop, Restart])
