@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rmqops.cli import hosts, output
+from rmqops.cli import host_access, output
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,7 +48,7 @@ def run(
 def prepare(topology: Topology, drill: Drill, *, accept_new: bool, ask_become_pass: bool) -> None:
     """Make the hosts that a drill talks to ready for that; those of clients only where its load runs there."""
     clients = topology.clients if drill.load.where == "clients" else ()
-    hosts.prepare(topology, clients, accept_new=accept_new, ask_become_pass=ask_become_pass)
+    host_access.prepare(topology, clients, accept_new=accept_new, ask_become_pass=ask_become_pass)
 
 
 def confirmed(topology: Topology, confirm: str | None) -> str | None:

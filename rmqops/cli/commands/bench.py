@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from rmqops.cli import hosts, output
+from rmqops.cli import host_access, output
 from rmqops.cli.options import AcceptNewHostKeys, AskBecomePass, ConfirmDrill, Inventory, Json
 
 
@@ -40,7 +40,7 @@ def command(
     topology = inventories.load(inventory).topology
     wanted = Load(rate=0, size=size, producers=producers, in_flight=in_flight, driver=driver)
     typed = drilling.confirmed(topology, confirm)
-    hosts.prepare(topology, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
+    host_access.prepare(topology, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
     found = bench.run(topology, wanted, seconds, typed, drilling.clocked())
     if json:
         output.result_json(found.document())

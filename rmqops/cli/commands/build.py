@@ -44,7 +44,7 @@ def command(
     json: Json = False,
 ) -> None:
     """Build RocketMQ from source into one artifact in the cache; at once when it is there already."""
-    from rmqops.cli.progress import shown
+    from rmqops.cli.build_display import shown
     from rmqops.source.build import BuildOptions, build
     from rmqops.source.fetch import SourceOrigin
 

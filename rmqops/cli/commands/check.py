@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rmqops.cli import hosts, output
+from rmqops.cli import host_access, output
 from rmqops.cli.options import AcceptNewHostKeys, AskBecomePass, Inventory, Json, Yes
 from rmqops.errors import PreflightFailed, Unsafe
 
@@ -54,7 +54,7 @@ def command(
             remedy=first.remedy,
         )
     try:
-        hosts.prepare(loaded.topology, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
+        host_access.prepare(loaded.topology, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
     except PreflightFailed as error:
         output.note(f"warning: {error.message}")  # each such host has a row of its own
     report = check.check(loaded.topology, forks=forks)

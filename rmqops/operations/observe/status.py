@@ -219,8 +219,8 @@ def _group_problems(group: Group, answers: Answers) -> Iterator[tuple[Sequence[s
         yield names, f"group {group.name} has no master at {', '.join(without)}"
     known = {master for master in masters.values() if master}
     if len(known) > 1:
-        told = ", ".join(f"{server} says {master}" for server, master in masters.items())
-        yield names, f"the NameServers differ on the master of group {group.name}: {told}"
+        opinions = ", ".join(f"{server} says {master}" for server, master in masters.items())
+        yield names, f"the NameServers differ on the master of group {group.name}: {opinions}"
     for member in group.members:
         if member.name in answers.errors:
             yield [member.name], f"broker {member.name} does not answer: {answers.errors[member.name]}"

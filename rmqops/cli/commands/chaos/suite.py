@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from rmqops.cli import hosts, output
+from rmqops.cli import host_access, output
 from rmqops.cli.options import AcceptNewHostKeys, AskBecomePass, ConfirmDrill, Json
 from rmqops.cli.runs import RUNS
 
@@ -50,7 +50,7 @@ def command(
         named = confirm if len(topologies) == 1 or confirm == topology.cluster else None
         typed = drilling.confirmed(topology, named)
         asks = ask_become_pass and not number
-        hosts.prepare(topology, topology.clients, accept_new=accept_new_host_keys, ask_become_pass=asks)
+        host_access.prepare(topology, topology.clients, accept_new=accept_new_host_keys, ask_become_pass=asks)
         clusters.append(partial(runner.Request, topology, runs=runs, seed=chosen, typed=typed))
     outcomes = list(perform.perform(found, clusters, drilling.clocked()))
     if json:

@@ -49,7 +49,7 @@ def command(
     Three hosts carry a NameServer and a broker each. From six on, three are NameServers and the others broker
     groups of three (of two in mode master-slave); hosts left over are in the group clients.
     """
-    from rmqops.cli.steps import steps
+    from rmqops.cli.step_display import steps
     from rmqops.lab.layout import LabRequest
     from rmqops.lab.up import up
     from rmqops.model.releases import RELEASES

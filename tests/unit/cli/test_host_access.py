@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from rmqops.cli import hosts, output
+from rmqops.cli import host_access, output
 from rmqops.errors import HostKeyUnknown, PreflightFailed, UsageError
 from rmqops.model.topology import Topology
 from rmqops.transport import hostkeys, privilege
@@ -47,7 +47,7 @@ def test_asked_once(
         return True
 
     monkeypatch.setattr(output, "confirm", confirm)
-    hosts.trust(remote)
+    host_access.trust(remote)
     assert len(questions) == 1
     assert written == ["10.0.0.0", "10.0.0.1", "10.0.0.2"]
     shown = capsys.readouterr()
@@ -58,11 +58,11 @@ def test_asked_once(
 def test_without_a_terminal(remote: Topology, written: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO(""))
     with pytest.raises(PreflightFailed, match="3 hosts nobody has vouched for") as caught:
-        hosts.trust(remote)
+        host_access.trust(remote)
     assert "10.0.0.1: ssh-ed25519 SHA256:1" in str(caught.value.detail)
     assert "--accept-new-host-keys" in str(caught.value.remedy)
     assert written == []
-    hosts.trust(remote, accept=True)
+    host_access.trust(remote, accept=True)
     assert len(written) == 3
 
 
@@ -70,20 +70,20 @@ def test_strict_checking_asks_nobody(remote: Topology, monkeypatch: pytest.Monke
     strict = HostKeyUnknown("h", name="h", key_type="t", fingerprint="F", key="k", file="f", askable=False)
     monkeypatch.setattr(hostkeys, "unknown", lambda _: (strict,))
     with pytest.raises(HostKeyUnknown, match="StrictHostKeyChecking"):
-        hosts.trust(remote, accept=True)
+        host_access.trust(remote, accept=True)
 
 
 def test_a_local_cluster_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hostkeys, "unknown", lambda _: KEYS)
-    hosts.trust(topology())
+    host_access.trust(topology())
 
 
 def test_the_password_is_read_from_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(privilege, "_asked", [])
     monkeypatch.setattr(sys, "stdin", io.StringIO("s3cret\n"))
-    hosts.prepare(topology(), accept_new=False, ask_become_pass=True)
+    host_access.prepare(topology(), accept_new=False, ask_become_pass=True)
     found = privilege.remembered()
     assert found is not None
     assert found.reveal() == "s3cret"
     with pytest.raises(UsageError, match="no password was given"):
-        hosts.prepare(topology(), accept_new=False, ask_become_pass=True)
+        host_access.prepare(topology(), accept_new=False, ask_become_pass=True)

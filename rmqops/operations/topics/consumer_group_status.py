@@ -51,7 +51,7 @@ class ConsumerGroupSummary:
 
 
 @dataclass(frozen=True)
-class ConsumerGroups:
+class ConsumerGroupList:
     """Every consumer group that some broker knows."""
 
     groups: tuple[ConsumerGroupSummary, ...]
@@ -122,7 +122,7 @@ class ConsumerGroupStatus:
         }
 
 
-async def survey(topology: Topology, client: Client) -> ConsumerGroups:
+async def list_groups(topology: Topology, client: Client) -> ConsumerGroupList:
     """Ask every group of brokers which consumer groups it knows, and how they are.
 
     Raises:
@@ -130,10 +130,10 @@ async def survey(topology: Topology, client: Client) -> ConsumerGroups:
     """
     admin = GroupAdmin(client)
     info = await topics.cluster(topology, admin)
-    known, mute = await ask({each: admin.subscription_groups(each) for each in _speakers(info)})
+    known, failures = await ask({each: admin.subscription_groups(each) for each in _speakers(info)})
     names = sorted(frozenset().union(*known.values()))
     summaries = await asyncio.gather(*(_summary(admin, info, name) for name in names))
-    return ConsumerGroups(tuple(summaries), _problems(info, mute))
+    return ConsumerGroupList(tuple(summaries), _problems(info, failures))
 
 
 async def describe(topology: Topology, client: Client, name: str) -> ConsumerGroupStatus:
@@ -144,31 +144,35 @@ async def describe(topology: Topology, client: Client, name: str) -> ConsumerGro
     """
     admin = GroupAdmin(client)
     info = await topics.cluster(topology, admin)
-    known, mute = await ask({each: admin.subscription_groups(each) for each in _speakers(info)})
-    found, unheard = await _connected(admin, info, name)
-    progress, silent = await _progress(admin, info, name)
-    if not found and not progress and not any(name in groups for groups in known.values()):
+    known, config_failures = await ask({each: admin.subscription_groups(each) for each in _speakers(info)})
+    connected, connection_failures = await _connected(admin, info, name)
+    progress, progress_failures = await _progress(admin, info, name)
+    if not connected and not progress and not any(name in groups for groups in known.values()):
         raise OperationFailed(
             f"no broker knows the consumer group {name}", remedy="rmqops group list shows what there is"
         )
-    members = {member.client_id: (address, member) for address, one in found.items() for member in one.members}
-    held, secretive = await ask(
+    members = {
+        member.client_id: (address, member)
+        for address, consumers in connected.items()
+        for member in consumers.members
+    }
+    held_queues_by_client, queue_failures = await ask(
         {client_id: admin.held_queues(address, name, client_id) for client_id, (address, _) in members.items()}
     )
-    some = next(iter(found.values()), None)
+    first = next(iter(connected.values()), None)
     return ConsumerGroupStatus(
         name=name,
         members=tuple(member for _, (_, member) in sorted(members.items())),
-        subscriptions=some.subscriptions if some else {},
-        kind=some.kind if some else "",
-        model=some.model if some else "",
+        subscriptions=first.subscriptions if first else {},
+        kind=first.kind if first else "",
+        model=first.model if first else "",
         progress=progress,
-        holders=holders(held),
+        holders=holders(held_queues_by_client),
         problems=(
-            *_problems(info, {**mute, **unheard, **silent}),
+            *_problems(info, {**config_failures, **connection_failures, **progress_failures}),
             *(
                 f"{client} does not say which queues it has: {error.message}"
-                for client, error in secretive.items()
+                for client, error in queue_failures.items()
             ),
         ),
     )
@@ -176,24 +180,24 @@ async def describe(topology: Topology, client: Client, name: str) -> ConsumerGro
 
 def holders(held: Mapping[str, Sequence[Queue]]) -> dict[Queue, tuple[str, ...]]:
     """Turn the queues of each client into the clients of each queue."""
-    found: dict[Queue, tuple[str, ...]] = {}
+    clients: dict[Queue, tuple[str, ...]] = {}
     for client, queues in sorted(held.items()):
         for queue in queues:
-            found[queue] = (*found.get(queue, ()), client)
-    return found
+            clients[queue] = (*clients.get(queue, ()), client)
+    return clients
 
 
 def _speakers(info: ClusterInfo) -> list[str]:
     """Return who speaks for each group: the master, else any member, for slaves have a copy of the offsets."""
-    found = (group.master or next(iter(group.addresses.values()), None) for group in info.groups.values())
-    return [address for address in found if address is not None]
+    addresses = (group.master or next(iter(group.addresses.values()), None) for group in info.groups.values())
+    return [address for address in addresses if address is not None]
 
 
-def _problems(info: ClusterInfo, mute: Mapping[str, RemotingError]) -> tuple[str, ...]:
+def _problems(info: ClusterInfo, failures: Mapping[str, RemotingError]) -> tuple[str, ...]:
     headless = (group.name for group in info.groups.values() if group.master is None)
     return (
         *(f"group {name} has no master: a slave speaks for it" for name in headless),
-        *(f"{address} does not answer: {error.message}" for address, error in mute.items()),
+        *(f"{address} does not answer: {error.message}" for address, error in failures.items()),
     )
 
 
@@ -203,7 +207,7 @@ async def _summary(admin: GroupAdmin, info: ClusterInfo, name: str) -> ConsumerG
     return ConsumerGroupSummary(
         name=name,
         system=is_system(name),
-        members=len({member.client_id for one in connected.values() for member in one.members}),
+        members=len({member.client_id for consumers in connected.values() for member in consumers.members}),
         topics=tuple(sorted({each.queue.topic for each in progress})),
         lag=sum(each.lag for each in progress),
     )
@@ -213,7 +217,7 @@ async def _progress(
     admin: GroupAdmin, info: ClusterInfo, name: str
 ) -> tuple[tuple[ConsumeProgress, ...], dict[str, RemotingError]]:
     answers, failures = await ask({each: admin.progress(each, name) for each in _speakers(info)})
-    queues = (each for one in answers.values() for each in one)
+    queues = (each for answer in answers.values() for each in answer)
     return tuple(sorted(queues, key=lambda progress: progress.queue)), failures
 
 
@@ -223,4 +227,4 @@ async def _connected(
     """Return the members of a consumer group by the broker that they are connected to."""
     addresses = [address for group in info.groups.values() for address in group.addresses.values()]
     answers, failures = await ask({each: admin.connected_consumers(each, name) for each in addresses})
-    return {address: one for address, one in answers.items() if one is not None}, failures
+    return {address: consumers for address, consumers in answers.items() if consumers is not None}, failures

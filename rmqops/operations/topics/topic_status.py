@@ -24,7 +24,7 @@ _T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
-class Topics:
+class TopicList:
     """Every topic that some NameServer knows."""
 
     names: tuple[str, ...]
@@ -72,8 +72,8 @@ class TopicStatus:
 
     def holder(self, group: str) -> MemberShare | None:
         """Return the member that speaks for a group: its master, else the one that holds most."""
-        mine = [member for member in self.members if member.group == group and member.offsets is not None]
-        return max(mine, key=lambda member: (member.master, member.messages), default=None)
+        answering = [member for member in self.members if member.group == group and member.offsets is not None]
+        return max(answering, key=lambda member: (member.master, member.messages), default=None)
 
     @property
     def messages(self) -> int:
@@ -114,14 +114,14 @@ def permission_text(permission: Permission) -> str:
     return ("r" if permission & Permission.READ else "") + ("w" if permission & Permission.WRITE else "")
 
 
-async def survey(topology: Topology, client: Client) -> Topics:
+async def list_topics(topology: Topology, client: Client) -> TopicList:
     """Ask every NameServer which topics it knows.
 
     Raises:
         OperationFailed: none answers.
     """
     admin = Admin(client)
-    answers, silent = await _nameservers(
+    answers, problems = await _nameservers(
         topology, {each.name: admin.topics(each.address) for each in topology.nameservers}
     )
     known = sorted(frozenset().union(*answers.values()))
@@ -133,10 +133,10 @@ async def survey(topology: Topology, client: Client) -> Topics:
         for topic in known
         if (missing := [server for server, topics in answers.items() if topic not in topics])
     ]
-    return Topics(
+    return TopicList(
         names=tuple(topic for topic in known if topic not in hidden),
         system=tuple(hidden),
-        differences=(*silent, *differences),
+        differences=(*problems, *differences),
     )
 
 
@@ -147,39 +147,39 @@ async def describe(topology: Topology, client: Client, topic: str) -> TopicStatu
         OperationFailed: no NameServer answers, or none that does knows the topic.
     """
     admin = Admin(client)
-    routes, silent = await _nameservers(
+    routes, problems = await _nameservers(
         topology, {each.name: admin.route(each.address, topic) for each in topology.nameservers}
     )
-    found = [route for route in routes.values() if route is not None]
-    if not found:
+    known_routes = [route for route in routes.values() if route is not None]
+    if not known_routes:
         raise OperationFailed(
             f"no NameServer knows the topic {topic}", remedy="rmqops topic list shows what there is"
         )
-    reads = {name: queues.read for route in found for name, queues in route.queues.items()}
-    asked = [
-        (group, number, address, max(reads[group.name], found[0].queues[group.name].write))
-        for group in found[0].groups.values()
-        if group.name in found[0].queues
+    reads = {name: queues.read for route in known_routes for name, queues in route.queues.items()}
+    questions = [
+        (group, number, address, max(reads[group.name], known_routes[0].queues[group.name].write))
+        for group in known_routes[0].groups.values()
+        if group.name in known_routes[0].queues
         for number, address in sorted(group.addresses.items())
     ]
     members = await asyncio.gather(
         *(
             _member(topology, admin, topic, group.name, address, queues, master=number == MASTER_ID)
-            for group, number, address, queues in asked
+            for group, number, address, queues in questions
         )
     )
-    mute = [f"{member.name} does not answer" for member in members if member.offsets is None]
-    return TopicStatus(topic, routes, tuple(members), (*silent, *differences(routes), *mute))
+    unanswered = [f"{member.name} does not answer" for member in members if member.offsets is None]
+    return TopicStatus(topic, routes, tuple(members), (*problems, *differences(routes), *unanswered))
 
 
 def differences(routes: Mapping[str, TopicRoute | None]) -> tuple[str, ...]:
     """Say in what NameServers differ about one topic; nothing when they agree."""
-    told: dict[str, list[str]] = {}
+    servers_by_text: dict[str, list[str]] = {}
     for server, route in routes.items():
-        told.setdefault(_words(route), []).append(server)
-    if len(told) < 2:
+        servers_by_text.setdefault(_words(route), []).append(server)
+    if len(servers_by_text) < 2:
         return ()
-    return tuple(f"{', '.join(servers)}: {words}" for words, servers in told.items())
+    return tuple(f"{', '.join(servers)}: {words}" for words, servers in servers_by_text.items())
 
 
 def _words(route: TopicRoute | None) -> str:
@@ -213,13 +213,13 @@ async def _nameservers(
 ) -> tuple[dict[str, _T], tuple[str, ...]]:
     """Return the NameServers' answers by name, and who gave none and why."""
     answers, failures = await ask(questions)
-    silent = tuple(f"{name} does not answer: {error.message}" for name, error in failures.items())
+    problems = tuple(f"{name} does not answer: {error.message}" for name, error in failures.items())
     if not answers:
         raise OperationFailed(
-            f"no NameServer of {topology.cluster} answers: {'; '.join(silent)}",
+            f"no NameServer of {topology.cluster} answers: {'; '.join(problems)}",
             remedy="look with rmqops status, then rmqops start",
         )
-    return answers, silent
+    return answers, problems
 
 
 def _queues(queues: TopicQueues) -> dict[str, object]:

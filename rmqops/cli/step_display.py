@@ -11,12 +11,12 @@ from rmqops.cli import output
 from rmqops.operations.change.playbook import PlaybookEvent
 
 
-class Steps:
+class StepDisplay:
     """Shows the step under way and what has changed on which host."""
 
     def __init__(self, terminal: bool) -> None:
         self._terminal = terminal
-        self._started = time.monotonic()
+        self._started: float | None = None
         self._step = ""
 
     def say(self, text: str) -> None:
@@ -48,7 +48,10 @@ class Steps:
             sys.stderr.flush()
 
     def _clock(self) -> str:
-        return f"{time.monotonic() - self._started:6.1f} s "
+        now = time.monotonic()
+        if self._started is None:  # by the first step: a question before it may have taken an hour
+            self._started = now
+        return f"{now - self._started:6.1f} s "
 
     def finish(self) -> None:
         """Clear the moving line."""
@@ -58,10 +61,10 @@ class Steps:
 
 
 @contextmanager
-def steps() -> Iterator[Steps]:
+def steps() -> Iterator[StepDisplay]:
     """Show progress on standard error while a block runs."""
-    shown = Steps(sys.stderr.isatty())
+    display = StepDisplay(sys.stderr.isatty())
     try:
-        yield shown
+        yield display
     finally:
-        shown.finish()
+        display.finish()

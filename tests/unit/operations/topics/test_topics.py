@@ -1,75 +1,18 @@
-"""What is told of topics and consumer groups, from what was answered."""
+"""Topics are made and deleted everywhere, until everybody knows; those of the system are left alone."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
 from rmqops.errors import Unsafe, UsageError
-from rmqops.operations.topics import group_survey, topics
-from rmqops.operations.topics.survey import MemberShare, TopicStatus, differences
-from rmqops.remoting.admin import Offsets
+from rmqops.operations.topics import topics
 from rmqops.remoting.client import Client
 from rmqops.remoting.codes import Permission
-from rmqops.remoting.consumers import Queue
 from rmqops.remoting.routes import BrokerGroup, ClusterInfo, TopicConfig, TopicQueues, TopicRoute
 from tests.support.instances import topology
-
-RW = Permission.READ | Permission.WRITE
-
-
-def route(*names: str, write: int = 4, master: str | None = "h:1") -> TopicRoute:
-    addresses = {} if master is None else {0: master}
-    return TopicRoute(
-        "t",
-        {name: TopicQueues(name, 4, write, RW) for name in names},
-        {name: BrokerGroup(name, "C", addresses) for name in names},
-    )
-
-
-def share(group: str, *spans: tuple[int, int], master: bool = True) -> MemberShare:
-    return MemberShare(group, f"{group}-x", "h:1", master, tuple(Offsets(*span) for span in spans))
-
-
-def test_the_share_of_a_group_is_what_its_master_holds_of_all() -> None:
-    members = (share("a", (0, 10), (5, 10)), share("a", (0, 99), master=False), share("b", (0, 45)))
-    status = TopicStatus("t", {"n": route("a", "b")}, members, ())
-
-    assert (status.messages, status.share("a"), status.share("b")) == (60, 0.25, 0.75)
-
-
-def test_without_a_master_the_slave_that_holds_most_speaks() -> None:
-    members = (share("a", (0, 3), master=False), share("a", (0, 4), master=False))
-    silent = MemberShare("b", "b-x", "h:1", True, None)
-
-    status = TopicStatus("t", {"n": route("a", "b")}, (*members, silent), ())
-
-    assert (status.messages, status.share("a"), status.share("b")) == (4, 1.0, None)
-
-
-def test_nothing_has_no_shares() -> None:
-    assert TopicStatus("t", {"n": route("a")}, (share("a", (7, 7)),), ()).share("a") is None
-
-
-def test_nameservers_that_agree_differ_in_nothing() -> None:
-    assert differences({"n1": route("a", "b"), "n2": route("b", "a")}) == ()
-
-
-@pytest.mark.parametrize(
-    ("other", "said"),
-    [
-        (None, "n2: does not know the topic"),
-        (route("a", write=2), "n2: a rw, 2 to write, 4 to read, master h:1"),
-        (route("a", master=None), "n2: a rw, 4 to write, 4 to read, master none"),
-        (route(), "n2: no queues"),
-    ],
-)
-def test_nameservers_that_differ_are_told_with_what_each_says(other: TopicRoute | None, said: str) -> None:
-    assert differences({"n1": route("a"), "n2": other, "n3": route("a")}) == (
-        "n1, n3: a rw, 4 to write, 4 to read, master h:1",
-        said,
-    )
+from tests.support.scripted_fleet import ScriptedFleet
 
 
 @pytest.mark.parametrize("topic", ["TBW102", "SCHEDULE_TOPIC_XXXX", "rmq_sys_x", "trial", "broker-a"])
@@ -89,18 +32,6 @@ def test_groups_are_chosen_by_name_in_the_clusters_order() -> None:
     assert len(topics.choose(cluster, ())) == 3
     with pytest.raises(UsageError, match="there is no group broker-z"):
         topics.choose(cluster, ["broker-a", "broker-z"])
-
-
-def test_a_queue_may_have_two_holders_for_a_moment() -> None:
-    one, two = Queue("t", "a", 0), Queue("t", "a", 1)
-    assert group_survey.holders({"y": [one], "x": [one, two]}) == {one: ("x", "y"), two: ("x",)}
-
-
-@pytest.mark.parametrize(
-    ("name", "system"), [("TOOLS_CONSUMER", True), ("CID_RMQ_SYS_TRANS", True), ("mine", False)]
-)
-def test_groups_of_the_system(name: str, system: bool) -> None:
-    assert group_survey.is_system(name) is system
 
 
 class Electing:
@@ -143,3 +74,28 @@ async def test_a_topic_is_created_again_on_a_master_elected_meanwhile(monkeypatc
 
     assert admin.created[:2] == [brokers[0], brokers[-1]]
     assert all("drill" in known for known in admin.lists.values())
+
+
+async def test_a_topic_is_on_every_member_of_the_groups_and_gone_from_all_of_them(
+    new_fleet: Callable[..., ScriptedFleet],
+) -> None:
+    scripted = new_fleet()
+    scripted.deploy()
+
+    def holders() -> list[str]:
+        return [name for name, each in scripted.instances.items() if "orders" in each.topics]
+
+    async with Client() as client:
+        await topics.create(scripted.topology, client, "orders", 4, groups=["broker-a"])
+        assert holders() == ["broker-a-0", "broker-a-1"]
+        await topics.create(scripted.topology, client, "orders", 4)
+        assert holders() == ["broker-a-0", "broker-a-1", "broker-b-0", "broker-b-1"]
+        had = await topics.delete(scripted.topology, client, "orders")
+        assert had == ("broker-a-0", "broker-b-0", "broker-a-1", "broker-b-1")
+        assert holders() == []
+        assert await topics.delete(scripted.topology, client, "orders") == ()
+
+
+async def test_a_name_that_clients_refuse_is_refused() -> None:
+    with pytest.raises(UsageError, match="clients refuse to use it"):
+        await topics.create(topology(), Client(), "a topic", 1)

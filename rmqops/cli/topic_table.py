@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from rmqops.cli import output
-from rmqops.operations.topics.survey import TopicStatus, permission_text
+from rmqops.operations.topics.topic_status import TopicStatus, permission_text
 
 
-def show(found: TopicStatus) -> None:
+def show(status: TopicStatus) -> None:
     """Print a topic's groups with their members, each group's share, and where NameServers differ."""
     rows = []
-    for name, queues in sorted(found.queues.items()):
-        share = found.share(name)
+    for name, queues in sorted(status.queues.items()):
+        share = status.share(name)
         rows += [
             [
                 name,
@@ -22,13 +22,13 @@ def show(found: TopicStatus) -> None:
                 "" if share is None or not member.master else f"{share:.1%}",
                 " ".join(f"{each.min}-{each.max}" for each in member.offsets or ()),
             ]
-            for member in found.members
+            for member in status.members
             if member.group == name
         ]
     output.table(
-        f"{found.topic}: {found.messages:,} messages",
+        f"{status.topic}: {status.messages:,} messages",
         ["group", "broker", "role", "write / read", "may", "messages", "share", "offsets of each queue"],
         rows,
     )
-    for difference in found.differences:
+    for difference in status.differences:
         output.note(f"difference: {difference}")

@@ -10,7 +10,7 @@ from typer.core import TyperCommand
 _KEY: Final = "rmqops.rest"
 
 
-class Rest(TyperCommand):
+class PassthroughCommand(TyperCommand):
     """A command that keeps what stands after the first ``--``; typer would mix it with the arguments."""
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
@@ -25,5 +25,5 @@ class Rest(TyperCommand):
     @staticmethod
     def of(context: typer.Context) -> tuple[str, ...]:
         """Return what stood after ``--``."""
-        found: tuple[str, ...] = context.meta.get(_KEY, ())
-        return found
+        rest: tuple[str, ...] = context.meta.get(_KEY, ())
+        return rest
