@@ -1,10 +1,10 @@
 """A lock on this machine that the kernel lets go when its holder dies, and that says who holds it.
 
 The lock is ``flock`` on a file. In the file stands its holder's record, ``pid start-time purpose``; the start time
-is the kernel's (field 22 of ``/proc/PID/stat``, proc(5): clock ticks from boot to the process's start), so that the
-record of a dead process is not believed when another process has its number. A holder writes its record a moment
-after it got the lock and removes it before it lets go: while a lock is held and its record is of no living process,
-the record is read again, for ``RECORD_WITHIN`` seconds.
+is the kernel's (field 22 of ``/proc/PID/stat``, proc(5): clock ticks from boot to the process's start), so that
+the record of a dead process is not believed when another process has its number. A holder writes its record a
+moment after it got the lock and removes it before it lets go: while a lock is held and its record is of no living
+process, the record is read again, for ``RECORD_WITHIN`` seconds.
 """
 
 from __future__ import annotations
