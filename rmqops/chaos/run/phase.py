@@ -141,7 +141,7 @@ class PhaseRun:
             errors = [
                 f"{fault.kind}: {fault.error or ''}" for fault in self._nemesis.strikes if not fault.verified
             ]
-            raise Inconclusive(f"the fault was not verified: {'; '.join((*errors, *self._client_kills.errors))}")
+            raise Inconclusive(f"the fault did not bite: {'; '.join((*errors, *self._client_kills.errors))}")
         run.say(f"verified after {1000 * (run.now() - self._struck):.0f} ms")
 
     async def _steady(self) -> None:

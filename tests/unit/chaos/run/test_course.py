@@ -174,7 +174,7 @@ def test_a_fault_that_is_not_verified_proves_nothing_and_is_healed(trial: Trial,
     trial.cluster.failing = {step}
     finished = trial.run(of(MASTER))
     assert isinstance(finished.problem, Inconclusive)
-    assert finished.problem.message == f"the fault was not verified: kill: {step} failed"
+    assert finished.problem.message == f"the fault did not bite: kill: {step} failed"
     assert (finished.verdict, finished.exit_code) == (Verdict.INCONCLUSIVE, 6)
     assert trial.cluster.untouched
 
