@@ -19,9 +19,9 @@ from rmqops.errors import OperationFailed, ToolMissing
 from rmqops.lab import aptsources
 from rmqops.lab.engine import LABEL, Engine
 from rmqops.model.commands import Command
-from rmqops.source import lock
 from rmqops.source.cache import Cache, default_cache
 from rmqops.source.process import run_logged
+from rmqops.system import locks
 
 Say = Callable[[str], None]
 
@@ -73,7 +73,7 @@ def ensure(engine: Engine, say: Say, cache: Cache | None = None) -> str:
     cache = cache or default_cache()
     cache.logs.mkdir(parents=True, exist_ok=True)
     holder = f"making the image of lab hosts {image}"
-    with lock.held(_lock(cache), holder, lambda who: say(f"waiting for {who}")) as held:
+    with locks.held(_lock(cache), holder, lambda who: say(f"waiting for {who}")) as held:
         if not engine.ask("image", "inspect", image).ok:
             work = _work(cache)
             shutil.rmtree(work, ignore_errors=True)
@@ -89,7 +89,7 @@ def sweep(cache: Cache | None = None) -> None:
     """Remove what a build that was killed has left; one that is under way keeps its own."""
     cache = cache or default_cache()
     if _work(cache).exists():
-        with lock.held_if_free(_lock(cache), "sweeping up after a killed build") as mine:
+        with locks.held_if_free(_lock(cache), "sweeping up after a killed build") as mine:
             if mine:
                 shutil.rmtree(_work(cache), ignore_errors=True)
 

@@ -29,7 +29,7 @@ from rmqops.errors import ToolMissing, UsageError
 from rmqops.lab.layout import Access, LabRequest
 from rmqops.model.commands import Command
 from rmqops.operations.logbook import state_directory
-from rmqops.source import lock
+from rmqops.system import locks
 from rmqops.system.files import write_whole
 from rmqops.transport.base import check
 from rmqops.transport.local import LocalTransport
@@ -123,7 +123,7 @@ def locked(name: str, purpose: str, say: Callable[[str], None]) -> AbstractConte
     """Hold the lock of a lab; yields its descriptor."""
     path = _lock_path(name)
     path.parent.mkdir(parents=True, exist_ok=True)
-    return lock.held(path, purpose, lambda who: say(f"waiting for {who}"))
+    return locks.held(path, purpose, lambda who: say(f"waiting for {who}"))
 
 
 def forget_lock(name: str) -> None:

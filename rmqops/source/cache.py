@@ -28,7 +28,7 @@ from typing import Final, Literal
 
 from rmqops.errors import SourceError
 from rmqops.model.releases import RELEASES
-from rmqops.source import bundle, lock
+from rmqops.source import bundle
 from rmqops.source.artifacts import (
     Artifact,
     RuntimeArtifact,
@@ -39,6 +39,7 @@ from rmqops.source.artifacts import (
 )
 from rmqops.source.digest import file_digest
 from rmqops.source.progress import Progress, ProgressListener, silent
+from rmqops.system import locks
 from rmqops.system.files import write_whole
 
 LOGS_KEPT: Final = 20
@@ -69,7 +70,7 @@ class Cache:
     ) -> AbstractContextManager[int]:
         """Hold one of the cache's locks; yields its descriptor, for children to inherit."""
         self.root.mkdir(parents=True, exist_ok=True)
-        return lock.held(
+        return locks.held(
             self.root / f"{kind}.lock",
             purpose,
             lambda holder: report(Progress("wait", f"waiting for {holder}")),

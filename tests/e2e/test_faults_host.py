@@ -14,7 +14,7 @@ from rmqops.chaos import faults
 from rmqops.chaos.load.settings import Load
 from rmqops.chaos.mechanisms import deadman
 from rmqops.chaos.mechanisms.plan import Aim, FaultPlan
-from rmqops.chaos.run import preflight
+from rmqops.chaos.run import placement
 from rmqops.errors import OperationFailed
 from rmqops.model.commands import Command, Result
 from rmqops.transport.base import transport_for
@@ -51,7 +51,7 @@ class Hosts:
 
     def aim(self, kind: str, instance: str, given: Mapping[str, float | str]) -> Aim:
         topology = self.cluster.topology
-        clients = preflight.addresses(topology, Load(), transport_for)
+        clients = placement.addresses(topology, Load(), transport_for)
         options = faults.options(kind, given)
         return Aim(topology.instance(instance), topology, options, f"e2e-{kind}-1", clients)
 

@@ -17,6 +17,8 @@ import pytest
 from rmqops.chaos import drill as drills
 from rmqops.chaos.load import settings
 from rmqops.chaos.run import heal, journal, runner
+from rmqops.chaos.run.context import Request
+from rmqops.chaos.run.environment import Environment
 from rmqops.chaos.verdicts.verdict import Verdict
 from rmqops.errors import HealFailed
 from rmqops.model.commands import Command, Result
@@ -194,12 +196,12 @@ def attempt(
     short = drills.find("kill-master").changed(
         load=settings.Load(rate=30), times=drills.Times(before=1, hold=1, after=1, fail_over=20)
     )
-    request = runner.Request(cluster.topology, short, runs, seed=7)
+    request = Request(cluster.topology, short, runs, seed=7)
 
     def transports(_: Reachable) -> LocalTransport:
         return Impaired(impaired, code)
 
-    return runner.run(request, told.append, transports), told
+    return runner.run(request, told.append, Environment(transports=transports)), told
 
 
 def test_a_kill_that_does_not_bite_proves_nothing(cluster: Cluster, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ with each of them and answering, none far behind.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
@@ -123,16 +123,16 @@ class Answers:
     """Why an instance is missing."""
 
 
-def observe(topology: Topology) -> Status:
+def observe(topology: Topology, clients: Callable[..., Client] = Client) -> Status:
     """Ask the whole cluster and return its status; never raises for a cluster that is down."""
-    return assess(topology, hear(topology))
+    return assess(topology, hear(topology, clients))
 
 
-def hear(topology: Topology) -> Answers:
-    """Ask the whole cluster and return what was answered."""
+def hear(topology: Topology, clients: Callable[..., Client] = Client) -> Answers:
+    """Ask the whole cluster, over a client that ``clients`` opens, and return what was answered."""
 
     async def asked() -> Answers:
-        async with Client(connect_timeout=TIMEOUT, request_timeout=TIMEOUT) as client:
+        async with clients(connect_timeout=TIMEOUT, request_timeout=TIMEOUT) as client:
             return await ask(topology, client)
 
     return event_loop.run(asked())

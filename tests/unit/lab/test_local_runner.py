@@ -14,7 +14,7 @@ import pytest
 from rmqops.errors import OperationFailed
 from rmqops.lab.local_runner import LocalRunner
 from rmqops.model.commands import Command
-from rmqops.source.lock import held, held_if_free
+from rmqops.system.locks import held, held_if_free
 from rmqops.system.parallel import each
 
 KILLED = """
@@ -22,7 +22,7 @@ import os, sys, threading, time
 from pathlib import Path
 from rmqops.lab.local_runner import LocalRunner
 from rmqops.model.commands import Command
-from rmqops.source.lock import held
+from rmqops.system.locks import held
 lock, started, made = (Path(name) for name in sys.argv[1:])
 with held(lock, "lab up", print) as descriptor:
     script = 'sleep 600 & echo $! > "$1"; read _ < "$2"; touch "$3"'
