@@ -41,31 +41,31 @@ def trust(topology: Topology, clients: Sequence[Client] = (), *, accept: bool = 
     hosts: tuple[Reachable, ...] = (*topology.instances, *clients)
     if all(item.connection == "local" for item in hosts):
         return
-    from rmqops.transport import hostkeys
+    from rmqops.transport import hostkeys, pool
 
     for _ in range(_ROUNDS):
-        found = hostkeys.unknown(hosts)
-        if not found:
+        keys = pool.unknown_keys(hosts)
+        if not keys:
             return
-        for key in found:
+        for key in keys:
             if not key.askable:
                 raise key
-        _show(found)
+        _show(keys)
         if not accept and not output.confirm("Are these the hosts' own keys?"):
             raise PreflightFailed(
-                f"{len(found)} host{'s' if len(found) != 1 else ''} nobody has vouched for; nothing was touched",
-                detail="\n".join(f"{key.host}: {key.key_type} {key.fingerprint}" for key in found),
+                f"{len(keys)} host{'s' if len(keys) != 1 else ''} nobody has vouched for; nothing was touched",
+                detail="\n".join(f"{key.host}: {key.key_type} {key.fingerprint}" for key in keys),
                 remedy="compare them with what ssh-keygen -lf says on the hosts' consoles, then answer y, or give "
                 "--accept-new-host-keys",
             )
-        hostkeys.append(found)
+        hostkeys.append(keys)
 
 
-def _show(found: Sequence[HostKeyUnknown]) -> None:
+def _show(keys: Sequence[HostKeyUnknown]) -> None:
     output.table(
         "hosts whose keys are not known yet",
         ["host", "key", "fingerprint", "goes into"],
-        [[key.host, key.key_type, key.fingerprint, key.file] for key in found],
+        [[key.host, key.key_type, key.fingerprint, key.file] for key in keys],
         stderr=True,
     )
 

@@ -18,9 +18,10 @@ import pytest
 from rmqops.errors import HostKeyChanged, HostKeyUnknown, HostUnreachable, LoginRefused, OperationFailed
 from rmqops.model.commands import Command
 from rmqops.model.topology import Value
-from rmqops.transport import connections, destination, hostkeys, login
+from rmqops.transport import destination, hostkeys, pool
 from rmqops.transport.base import transport_for
-from rmqops.transport.hands import BaseTransport
+from rmqops.transport.base_transport import BaseTransport
+from rmqops.transport.connection import Connection
 from rmqops.transport.ssh import SshTransport
 from tests.support.sshd import Sshd, sshd
 
@@ -38,7 +39,7 @@ def _afresh(request: pytest.FixtureRequest) -> Iterator[None]:
     if "host" in request.fixturenames:
         request.getfixturevalue("host").trust()
     yield
-    connections.close_all()
+    pool.close_all()
     destination._resolve.cache_clear()
 
 
@@ -224,12 +225,12 @@ def test_an_unknown_key(host: Sshd) -> None:
     assert caught.value.key_type == "ssh-ed25519"
     assert caught.value.host == f"127.0.0.1:{host.port}"
     assert caught.value.exit_code == 4
-    found = hostkeys.unknown([host.instance("one"), host.instance("two")])
+    found = pool.unknown_keys([host.instance("one"), host.instance("two")])
     assert [item.fingerprint for item in found] == [caught.value.fingerprint]
     hostkeys.append(found)
     hostkeys.append(found)
     assert host.known_hosts.read_text() == f"[127.0.0.1]:{host.port} {host.host_key}\n"
-    assert hostkeys.unknown([host.instance()]) == ()
+    assert pool.unknown_keys([host.instance()]) == ()
     assert reach(host).run(Command(("true",))).ok
 
 
@@ -299,7 +300,7 @@ def test_a_host_that_accepts_and_never_answers(host: Sshd) -> None:
         arguments = f"{host.variables()['ansible_ssh_common_args']} -o ConnectTimeout=1"
         with pytest.raises(HostUnreachable, match=rf"127\.0\.0\.1:{port}: accepts connections .* within 1 s"):
             reach(host, ansible_port=port, ansible_ssh_common_args=arguments).run(Command(("true",)))
-        assert hostkeys.unknown([host.instance(ansible_port=port, ansible_ssh_common_args=arguments)]) == ()
+        assert pool.unknown_keys([host.instance(ansible_port=port, ansible_ssh_common_args=arguments)]) == ()
 
 
 def test_a_host_that_hangs_after_the_login(tmp_path: Path, nap: str) -> None:
@@ -309,7 +310,7 @@ def test_a_host_that_hangs_after_the_login(tmp_path: Path, nap: str) -> None:
             transport.run(Command(("true",), timeout=600))
         with pytest.raises(HostUnreachable, match="logged in, but true was not started within 1 s"):
             transport.open(Command(("true",)))
-        connections.close_all()
+        pool.close_all()
         for pid in sleeping(nap):
             os.kill(pid, signal.SIGKILL)
 
@@ -355,9 +356,9 @@ def test_through_another_host(host: Sshd, tmp_path: Path) -> None:
         assert "Accepted" not in inner.log
         assert reach(inner, **through).run(Command(("echo", "hello"))).stdout == "hello\n"
         assert "Accepted" in inner.log
-        connections.close_all()
+        pool.close_all()
         host.known_hosts.write_text("")
-        found = hostkeys.unknown([inner.instance(**through)])
+        found = pool.unknown_keys([inner.instance(**through)])
         assert [item.host for item in found] == [f"bastion:{host.port}"]
         command = f"ssh -F {config} -o UserKnownHostsFile={host.known_hosts} -W %h:%p bastion"
         host.trust()
@@ -388,6 +389,8 @@ def test_a_host_that_is_down_behind_another_leaves_the_others_connected(host: Ss
 def test_every_step_of_a_login_is_bounded(host: Sshd) -> None:
     target = destination.of(host.instance())
     assert target.timeout == destination.CONNECT
-    transport = login.connect(target)
-    assert (transport.banner_timeout, transport.auth_timeout) == (target.timeout, 2 * target.timeout)
-    transport.close()
+    with Connection(target) as connection:
+        connection.open()
+        transport = connection.transport
+        assert (transport.banner_timeout, transport.auth_timeout) == (target.timeout, 2 * target.timeout)
+        assert (transport.handshake_timeout, transport.channel_timeout) == (target.timeout, target.timeout)
