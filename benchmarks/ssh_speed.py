@@ -2,8 +2,8 @@
 
 Ours is what every command of rmqops pays for a host: fabric's connection, the host's key judged, our keys, and the
 wrapping of the command. The other is ``paramiko.SSHClient`` with the same key and the host's key loaded, and the
-bare command. Rounds alternate, medians count; processor seconds are this process's, which say more where others are
-at work on the machine.
+bare command. Rounds alternate, medians count; processor seconds are this process's, which say more where others
+are at work on the machine.
 """
 
 from __future__ import annotations

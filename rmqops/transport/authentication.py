@@ -19,7 +19,9 @@ from pathlib import Path
 from typing import Final
 
 import paramiko
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import (
+    UnsupportedAlgorithm,
+)  # what reads keys for paramiko, whose error it lets through
 from paramiko.agent import AgentKey, AgentSSH
 from paramiko.auth_strategy import AuthFailure, AuthResult, AuthSource, AuthStrategy, InMemoryPrivateKey
 from paramiko.message import Message
