@@ -41,10 +41,10 @@ def trust(topology: Topology, clients: Sequence[Client] = (), *, accept: bool = 
     hosts: tuple[Reachable, ...] = (*topology.instances, *clients)
     if all(item.connection == "local" for item in hosts):
         return
-    from rmqops.transport import hostkeys
+    from rmqops.transport import hostkeys, pool
 
     for _ in range(_ROUNDS):
-        keys = hostkeys.unknown(hosts)
+        keys = pool.unknown_keys(hosts)
         if not keys:
             return
         for key in keys:

@@ -11,7 +11,7 @@ import pytest
 from rmqops.cli import host_access, output
 from rmqops.errors import HostKeyUnknown, PreflightFailed, UsageError
 from rmqops.model.topology import Topology
-from rmqops.transport import hostkeys, privilege
+from rmqops.transport import hostkeys, pool, privilege
 from tests.support.instances import topology
 
 KEYS = tuple(
@@ -32,7 +32,7 @@ def remote() -> Topology:
 def written(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Let three hosts be unknown until their keys are written; return what is."""
     lines: list[str] = []
-    monkeypatch.setattr(hostkeys, "unknown", lambda _: () if lines else KEYS)
+    monkeypatch.setattr(pool, "unknown_keys", lambda _: () if lines else KEYS)
     monkeypatch.setattr(hostkeys, "append", lambda keys: lines.extend(key.host for key in keys))
     return lines
 
@@ -68,13 +68,13 @@ def test_without_a_terminal(remote: Topology, written: list[str], monkeypatch: p
 
 def test_strict_checking_asks_nobody(remote: Topology, monkeypatch: pytest.MonkeyPatch) -> None:
     strict = HostKeyUnknown("h", name="h", key_type="t", fingerprint="F", key="k", file="f", askable=False)
-    monkeypatch.setattr(hostkeys, "unknown", lambda _: (strict,))
+    monkeypatch.setattr(pool, "unknown_keys", lambda _: (strict,))
     with pytest.raises(HostKeyUnknown, match="StrictHostKeyChecking"):
         host_access.trust(remote, accept=True)
 
 
 def test_a_local_cluster_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hostkeys, "unknown", lambda _: KEYS)
+    monkeypatch.setattr(pool, "unknown_keys", lambda _: KEYS)
     host_access.trust(topology())
 
 

@@ -9,7 +9,8 @@ from types import TracebackType
 from typing import Final, Self
 
 from rmqops.errors import HostUnreachable, OperationFailed
-from rmqops.transport.conversation import Conversation, Pipe, start
+from rmqops.transport import conversation
+from rmqops.transport.conversation import Conversation, Pipe
 from rmqops.transport.wrapping import KILL_AFTER
 
 _TICK: Final = 0.25
@@ -20,7 +21,7 @@ _LONGEST_LINE: Final = 1 << 20
 """Bytes; a longer line is handed on in pieces."""
 
 
-class Live:
+class RunningCommand:
     """The :class:`~rmqops.transport.base.Running` of a process whose lifeline is its standard input."""
 
     def __init__(self, pipe: Pipe, talk: Conversation, patience: float) -> None:
@@ -30,7 +31,7 @@ class Live:
         self._lock = threading.Lock()
         self._input = threading.Lock()
         self._closing = threading.Event()
-        start(pipe, talk, patience)
+        conversation.start(pipe, talk, time.monotonic, patience)
 
     def __iter__(self) -> Iterator[str]:
         """Yield each line without its end; the process's last words too when it is closed meanwhile.
@@ -63,11 +64,11 @@ class Live:
         while not ended:
             ended = self._listen()
             with self._lock:
-                said = bytes(self._talk.out), bytes(self._talk.err)
+                chunk = bytes(self._talk.out), bytes(self._talk.err)
                 self._talk.out.clear()
                 self._talk.err.clear()
-            if any(said):
-                yield said
+            if any(chunk):
+                yield chunk
 
     def tell(self, data: bytes) -> None:
         """Hand in some input; what the process does not read in time is an error, what it will never read is not.

@@ -10,7 +10,7 @@ from rmqops.errors import OperationFailed
 from rmqops.model.commands import Command, Result
 from rmqops.transport import conversation, files, wrapping
 from rmqops.transport.conversation import Conversation, Output, Pipe
-from rmqops.transport.live import Live
+from rmqops.transport.running import RunningCommand
 from rmqops.transport.wrapping import Become, Wrapped
 
 
@@ -47,12 +47,12 @@ class BaseTransport(ABC):
         """Read a file; see :class:`rmqops.transport.base.Transport`."""
         return self._must(self._do(files.get(path), b""), f"{path} could not be read").out
 
-    def open(self, command: Command, *, talk: bool = False) -> Live:
+    def open(self, command: Command, *, talk: bool = False) -> RunningCommand:
         """Start a command that goes on; see :class:`rmqops.transport.base.Transport`."""
         wrapped = wrapping.opened(command.argv, self._whom(command), talk=talk)
         pipe = self._start(wrapped)
         try:
-            return Live(pipe, Conversation(wrapped, None, self.host), self.patience)
+            return RunningCommand(pipe, Conversation(wrapped, None, self.host), self.patience)
         except BaseException:
             pipe.end()
             raise
@@ -66,17 +66,17 @@ class BaseTransport(ABC):
         pipe = self._start(wrapped)
         try:
             talk = Conversation(wrapped, stdin, self.host)
-            conversation.start(pipe, talk, self.patience)
-            done = conversation.complete(pipe, talk, command.timeout, since)
+            conversation.start(pipe, talk, time.monotonic, self.patience)
+            done = conversation.complete(pipe, talk, command.timeout, since, time.monotonic)
         finally:
             pipe.end()
         if wrapped.mark and done.code in {126, 127} and done.err.startswith(b"timeout: "):
-            said = done.err.decode("utf-8", "replace").strip()
-            raise OperationFailed(f"{self.host}: {command.argv[0]} cannot be started", detail=said)
+            reason = done.err.decode("utf-8", "replace").strip()
+            raise OperationFailed(f"{self.host}: {command.argv[0]} cannot be started", detail=reason)
         return done
 
     def _must(self, done: Output, what: str) -> Output:
         if done.code != 0:
-            said = done.err.decode("utf-8", "replace").strip()[-2000:]
-            raise OperationFailed(f"{self.host}: {what}", detail=said or None)
+            reason = done.err.decode("utf-8", "replace").strip()[-2000:]
+            raise OperationFailed(f"{self.host}: {what}", detail=reason or None)
         return done
