@@ -18,7 +18,8 @@ from rmqops.lab import images, kernel
 from rmqops.lab.engine import Engine
 from rmqops.operations import inventories
 from tests.support.clusters import rmqops
-from tests.support.lab import LabUp
+from tests.support.lab import Labs, LabUp
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
 
@@ -50,11 +51,12 @@ def left_of(podman: Engine, name: str) -> list[str]:
 
 def status(three: LabUp) -> Any:
     """Return the status once its hosts have come up: a host that lets somebody in may be starting still."""
-    end = time.monotonic() + 120
-    while "starting" in {host["system"] for host in three.status["hosts"]}:
-        assert time.monotonic() < end, three.status
-        time.sleep(0.5)
-    return three.status
+
+    def up() -> Any:
+        seen = three.status
+        return seen if "starting" not in {host["system"] for host in seen["hosts"]} else None
+
+    return until(up, "every host has come up", 120, interval=0.5)
 
 
 def test_status_tells_every_host(three: LabUp) -> None:
@@ -102,10 +104,21 @@ def test_up_again_makes_what_is_missing(three: LabUp, podman: Engine) -> None:
     assert three.on(victim, "hostname").stdout == f"{victim}\n"
 
 
-def test_fewer_hosts_are_not_taken_away_by_up(three: LabUp) -> None:
+def test_too_few_hosts_are_refused(three: LabUp) -> None:
     done = three.rmqops("lab", "up", "--name", three.name, "--hosts", "2")
     assert (done.code, "3 to 200 hosts" in done.stderr) == (2, True)
     assert status(three)["good"] is True
+
+
+def test_fewer_hosts_are_not_taken_away_by_up(lab: Callable[..., LabUp], labs: Labs) -> None:
+    four = lab(hosts=4)
+    try:
+        done = four.rmqops("lab", "up", "--name", four.name, "--hosts", "3")
+        assert (done.code, f"{four.name}-4 would be too many" in done.stderr) == (2, True), done
+        seen = status(four)
+        assert (len(seen["hosts"]), seen["good"]) == (4, True)
+    finally:
+        labs.remove(four)
 
 
 def test_ssh_by_name_number_and_instance(three: LabUp) -> None:

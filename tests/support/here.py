@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-
 from rmqops.model.commands import Command, Result
 from rmqops.model.topology import Instance
 from rmqops.transport.local import LocalTransport
@@ -22,14 +19,6 @@ def must(command: Command) -> str:
     done = run(command)
     assert done.ok, done
     return done.stdout.strip()
-
-
-def until(condition: Callable[[], object], what: str, seconds: float = 10) -> None:
-    """Wait until a condition holds."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"{what}: not within {seconds} s"
-        time.sleep(0.01)
 
 
 def alive(made: Instance) -> int | None:

@@ -16,8 +16,9 @@ from rmqops.chaos.mechanisms.plan import Aim
 from rmqops.errors import UsageError
 from rmqops.model.commands import Command
 from rmqops.model.topology import Instance
-from tests.support.here import alive, must, run, until
+from tests.support.here import alive, must, run
 from tests.support.instances import instance, make_scripts, topology
+from tests.support.waiting import until
 
 
 @pytest.fixture
