@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from rmqops.lab import hosts
-from tests.support.clusters import HEARTBEAT, Cluster, Done, must, rmqops
+from tests.support.clusters import HEARTBEAT, JVM_OPTIONS, Cluster, Done, must, rmqops
 from tests.support.shared import Shared, well
 
 UP_SECONDS = 900
@@ -74,7 +74,7 @@ class LabUp:
         """Return a copy of the inventory, for a test to edit; a start may take its time on a loaded machine."""
         copy = directory / "hosts.yml"
         document = yaml.safe_load(self.inventory.read_text())
-        document["all"]["vars"]["rocketmq_start_timeout"] = 240
+        document["all"]["vars"] |= {"rocketmq_start_timeout": 240, "rocketmq_jvm_options": [*JVM_OPTIONS]}
         document["all"]["children"]["brokers"]["vars"]["rocketmq_config"]["registerNameServerPeriod"] = HEARTBEAT
         copy.write_text(yaml.safe_dump(document, sort_keys=False))
         return copy
