@@ -27,7 +27,8 @@ HEARTBEAT = 10_000
 after every election and every start of a NameServer a test waits for the next one."""
 
 JVM_OPTIONS = ("-XX:TieredStopAtLevel=1",)
-"""Of every throw-away instance: one compiler less takes half a NameServer's and a third of a broker's work to start."""
+"""Of every throw-away instance: without the second compiler, a NameServer starts with half the work, a broker with two
+thirds."""
 
 
 @dataclass(frozen=True)
