@@ -27,8 +27,7 @@ HEARTBEAT = 10_000
 after every election and every start of a NameServer a test waits for the next one."""
 
 JVM_OPTIONS = ("-XX:TieredStopAtLevel=1",)
-"""Of every throw-away instance: without the second compiler, a NameServer starts with half the work, a broker with two
-thirds."""
+"""Of every throw-away instance: without the second compiler, its start takes a third to a half less work."""
 
 
 @dataclass(frozen=True)
