@@ -25,13 +25,14 @@ SETTINGS = {"waitTimeMillsInSendQueue": 1, "sendMessageThreadPoolNums": 1, "flus
 
 @pytest.fixture(scope="module")
 def short(make_cluster: Callable[..., Cluster]) -> Wire:
-    """A synchronous master without a slave, which drops requests that waited for a millisecond."""
-    return running(make_cluster, mode="master-slave", first_role="SYNC_MASTER", config=SETTINGS)
+    """A synchronous master and its slave; the master drops requests that waited for a millisecond."""
+    return running(make_cluster, members=2, mode="master-slave", first_role="SYNC_MASTER", config=SETTINGS)
 
 
 async def test_stored_without_a_slave_is_indeterminate_and_busy_is_refused(short: Wire, client: Client) -> None:
-    (broker,) = short.brokers
+    broker, slave = short.brokers
     topic = await short.topic(client, queues=1)
+    await short.kill(slave)
     async with Producer(client, short.nameserver, timeout=60) as producer:
         messages = [Message(b"%d" % number) for number in range(5000)]
         outcomes = await asyncio.gather(*(producer.send(topic, message) for message in messages))
