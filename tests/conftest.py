@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Generator, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,15 +36,21 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the lanes first, after pytest-randomly has shuffled and before xdist looks for groups."""
+    """Put the lanes first, after pytest-randomly has shuffled."""
     lanes.arrange(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Hand out lanes, where groups are asked for."""
+    return lanes.LaneScheduling(config, log) if config.getvalue("dist") == "loadgroup" else None
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None]:
     """Remove at the end of a lane what its tests have shared: idle brokers take a tenth of a core each."""
     yield
-    if nextitem is None or lanes.lane_of(nextitem) != lanes.lane_of(item):
+    if nextitem is None or lanes.lane_of(nextitem.path) != lanes.lane_of(item.path):
         item.config.stash[SHARED].close()
 
 
@@ -60,6 +67,18 @@ def common(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory that all workers of this run have in common."""
     own = tmp_path_factory.getbasetemp()
     return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(autouse=True)
+def _one_worker_a_lane(request: pytest.FixtureRequest, common: Path) -> None:
+    """Fail when two workers run tests of one lane: what those share they would have twice."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    lane = lanes.lane_of(request.path)
+    if worker and lane:
+        mark = common / f"lane-{lane}"
+        with suppress(FileExistsError):
+            mark.symlink_to(worker)
+        assert str(mark.readlink()) == worker, f"the lane {lane} runs on {mark.readlink()} as well"
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ def broker(plain: Wire) -> str:
 async def test_cluster_and_topics(plain: Wire, broker: str, client: Client) -> None:
     admin = Admin(client)
     info = await admin.cluster_info(plain.nameserver)
-    assert info.clusters == {"Test": ("group-0",)}
+    assert info.clusters == {plain.topology.cluster: ("group-0",)}
     assert info.groups["group-0"].master == broker
     topic = await plain.topic(client, queues=3)
     assert topic in await admin.topics(plain.nameserver)

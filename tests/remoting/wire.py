@@ -134,7 +134,6 @@ def described(
         first_role: The role of the first member of each group.
     """
     document = dledger_inventory(base, port, version)
-    document["all"]["vars"]["rocketmq_cluster"] = "Test"
     children = document["all"]["children"]
     children["namesrv"]["hosts"] = {"namesrv-1": {"rocketmq_listen_port": port}}
     brokers = children["brokers"]

@@ -28,7 +28,7 @@ class Shared:
         while self._ends:
             try:
                 self._ends.pop()()
-            except (AssertionError, OSError, RmqopsError) as error:
+            except Exception as error:
                 errors.append(error)
         if errors:
             raise ExceptionGroup("what the tests shared was not removed", errors)
