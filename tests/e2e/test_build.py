@@ -1,4 +1,4 @@
-"""Real builds: two whole ones of the default release, and what everybody's cache has of the others."""
+"""Real builds of 4.5.2: one of them whole, everything else derived from it. A killed one: tests/soak/builds.py."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from rmqops.model.releases import DEFAULT_VERSION, RELEASES, Release
 from rmqops.source.artifacts import Artifact
 from rmqops.source.build import ensure_artifact
 from rmqops.source.cache import Cache, find_artifact, unpacked
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
 
@@ -83,15 +83,9 @@ def read_until(process: subprocess.Popen[str], text: str) -> None:
     raise AssertionError(f"{text!r} was never said, but {lines}")
 
 
-def until(condition: Callable[[], object], what: str, seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not (last := condition()):
-        assert time.monotonic() < deadline, f"never happened: {what}; last seen: {last!r}"
-        time.sleep(0.05)
-
-
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+def built(rocketmq_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """Build anew, once no other build fills Maven's repository."""
     root = tmp_path_factory.mktemp("build") / "cache"
     done = build(root, "--runtime", "--json")
     assert done.returncode == 0, done.stderr
@@ -201,28 +195,6 @@ def test_a_name_server_runs_on_the_runtime(built: Built, tmp_path: Path, version
     finally:
         server.terminate()
         server.wait(30)
-
-
-def test_a_killed_build_then_two_at_once_offline(built: Built, tmp_path: Path) -> None:
-    cache = tmp_path / "cache"
-    killed = start(cache, "--offline", "--json")
-    read_until(killed, "compiling rocketmq-remoting")
-    killed.kill()
-    killed.communicate(timeout=60)
-    half = cache / "work"
-    assert list(half.iterdir())
-    assert not list((cache / "artifacts").iterdir())
-    assert not list((cache / "records").iterdir())
-
-    both = [start(cache, "--offline", "--json") for _ in range(2)]
-    said = [process.communicate(timeout=WHOLE) for process in both]
-    assert [process.returncode for process in both] == [0, 0], said
-    answers = [json.loads(out) for out, _ in said]
-    assert sorted(answer["compiled"] for answer in answers) == [False, True]
-    assert answers[0]["sha256"] == answers[1]["sha256"]
-    assert any("waiting for" in err for _, err in said)
-    assert not half.exists()
-    assert len(list((cache / "artifacts").iterdir())) == 1
 
 
 def test_a_corrupt_zip_is_refused_and_not_kept(built: Built, tmp_path: Path) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,14 +23,6 @@ def must(command: Command) -> str:
     done = run(command)
     assert done.ok, done
     return done.stdout.strip()
-
-
-def until(condition: Callable[[], object], what: str, seconds: float = 10) -> None:
-    """Wait until a condition holds."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"{what}: not within {seconds} s"
-        time.sleep(0.01)
 
 
 def in_a_moment(command: Command) -> Command:

@@ -11,9 +11,7 @@ import subprocess
 import sys
 import tarfile
 import threading
-import time
 from collections import namedtuple
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,18 +21,12 @@ from rmqops.errors import DigestMismatch, PreflightFailed, SourceError, ToolMiss
 from rmqops.source import build as building
 from rmqops.source.cache import intact
 from rmqops.source.fetch import SourceOrigin
+from tests.support.waiting import until
 
 from .conftest import VERSION, Workshop
 
 WAIT = 30.0
 COMMAND = (sys.executable, "-m", "rmqops", "build", "--version", VERSION)
-
-
-def until(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + WAIT
-    while not condition():
-        assert time.monotonic() < deadline, f"never happened: {what}"
-        time.sleep(0.02)
 
 
 def start(workshop: Workshop, *arguments: str, stderr: int = subprocess.PIPE) -> subprocess.Popen[str]:

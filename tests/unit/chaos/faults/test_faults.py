@@ -17,8 +17,9 @@ from rmqops.chaos.mechanisms.plan import Aim
 from rmqops.errors import UsageError
 from rmqops.model.commands import Command
 from rmqops.model.topology import Instance
-from tests.support.here import alive, in_a_moment, marked, must, run, until
+from tests.support.here import alive, in_a_moment, marked, must, run
 from tests.support.instances import instance, make_scripts, topology
+from tests.support.waiting import until
 
 
 @pytest.fixture

@@ -18,11 +18,11 @@ from rmqops.chaos.mechanisms.plan import Aim, FaultPlan
 from rmqops.errors import UsageError
 from rmqops.model.commands import Command, Result
 from rmqops.model.topology import Instance
-from tests.support import here
+from tests.support import waiting
 from tests.support.here import in_a_moment, marked, must, run
 from tests.support.instances import instance, make_scripts, topology
 
-until = partial(here.until, seconds=20)
+until = partial(waiting.until, seconds=20)
 FAULT = "f-1"
 
 

@@ -18,11 +18,11 @@ from rmqops.chaos.mechanisms.plan import Aim, FaultPlan, Option
 from rmqops.errors import UsageError
 from rmqops.model.commands import Command
 from rmqops.model.topology import Group, Instance, Topology
-from tests.support import here
+from tests.support import waiting
 from tests.support.here import alive, marked, must, run
 from tests.support.instances import instance, make_scripts, topology
 
-until = partial(here.until, seconds=20)
+until = partial(waiting.until, seconds=20)
 LOG = b"an entry of the log\n" * 1000
 SIZE = 1 << 20
 MARK = "f-1"
