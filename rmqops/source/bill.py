@@ -73,14 +73,8 @@ def written(artifact: Artifact, distribution: Path, patches: PatchSet) -> str:
 
 
 def coordinates(jar: Path) -> tuple[Coordinates, tuple[Coordinates, ...]]:
-    """Return what a jar is, and what else was put into it."""
-    with zipfile.ZipFile(jar) as opened:
-        texts = [
-            opened.read(name).decode()
-            for name in sorted(opened.namelist())
-            if name.startswith("META-INF/maven/") and name.endswith(f"/{_DESCRIPTION}")
-        ]
-    inside = [_coordinates(text) for text in texts]
+    """Return what a jar is, and what else was put into it; of one that is no zip the name of its file is told."""
+    inside = [_coordinates(text) for text in _descriptions(jar)]
     for each in inside:
         start = f"{each.name}-{each.version}"
         if jar.stem == start or jar.stem.startswith(f"{start}-"):
@@ -88,6 +82,18 @@ def coordinates(jar: Path) -> tuple[Coordinates, tuple[Coordinates, ...]]:
             return replace(each, classifier=jar.stem[len(start) + 1 :]), others
     name, _, version = jar.stem.rpartition("-")
     return Coordinates(GROUPS.get(name), name or jar.stem, version), tuple(inside)
+
+
+def _descriptions(jar: Path) -> list[str]:
+    try:
+        with zipfile.ZipFile(jar) as opened:
+            return [
+                opened.read(name).decode()
+                for name in sorted(opened.namelist())
+                if name.startswith("META-INF/maven/") and name.endswith(f"/{_DESCRIPTION}")
+            ]
+    except zipfile.BadZipFile:
+        return []
 
 
 def _coordinates(text: str) -> Coordinates:

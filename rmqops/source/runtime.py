@@ -19,12 +19,14 @@ MODULES: Final = (
     "java.naming",
     "java.sql",
     "java.xml",
+    "jdk.crypto.ec",
     "jdk.management",
     "jdk.sctp",
     "jdk.unsupported",
 )
 """What a NameServer, a broker and the tools of 4.4.0 to 4.5.2 load: Netty asks for ``jdk.sctp`` and
-``jdk.unsupported`` (``sun.misc.Unsafe``), fastjson for ``java.desktop`` and ``java.sql``."""
+``jdk.unsupported`` (``sun.misc.Unsafe``), fastjson for ``java.desktop`` and ``java.sql``, Java's own TLS for the
+curves of ``jdk.crypto.ec``."""
 
 OPTIONS: Final = ("--no-header-files", "--no-man-pages")
 
