@@ -119,8 +119,8 @@ def test_every_shipped_patch_is_whole() -> None:
         assert len(each.text.decode("ascii").partition("\n--- ")[0].split("\n\n")) >= 2, "it does not say why"
 
 
-def test_every_known_release_is_patched() -> None:
-    for version in RELEASES:
+def test_every_release_with_patches_has_the_known_holes_closed() -> None:
+    for version in {version for each in catalogue() for version in each.releases}:
         cves = {cve for each in chosen(version).patches for cve in each.cves}
         assert {"CVE-2019-17572", "CVE-2023-33246", "CVE-2023-37582", "CVE-2022-25845"} <= cves
 
