@@ -55,12 +55,12 @@ class Artifact:
     """When, ISO 8601, UTC."""
     log: Path
     """What Maven said."""
+    runtime: RuntimeArtifact | None = None
+    """The Java runtime that goes with it, if one was asked for."""
     patches: tuple[str, ...] = ()
     """The patches that are in it, by name."""
     patch_set: str = ""
     """What tells these patches from any others, to the byte (``PatchSet.identity``)."""
-    runtime: RuntimeArtifact | None = None
-    """The Java runtime that goes with it, if one was asked for."""
 
     @property
     def bill(self) -> Path:
