@@ -19,7 +19,7 @@ import argparse
 import heapq
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rmqops.model.history import BATCH, Event, Op, Type, pack
@@ -207,8 +207,10 @@ class Imitation:
             (RECOVERED_AFTER, "heal", "ok", "recovered"),
         ]
         for after, op, outcome, kind in steps:
-            told = value if kind == "kill" else None
-            self._push(Event(self.kill_at + after, "nemesis", op, outcome, key=kind, value=told))
+            event = Event(self.kill_at + after, "nemesis", op, outcome, key=kind)
+            if kind == "kill":
+                event = replace(event, broker=self.groups[0], value=value)
+            self._push(event)
 
     def _route(self, server: str, t: float, group: str, leader: int | None) -> None:
         others = [member for member in range(3) if member != leader and not (leader is None and member == 0)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from rmqops.model.history import Event
@@ -28,6 +28,8 @@ class FaultRecord:
     """The phase of the drill in which it was in force, from 1 on."""
     expects: str = "service"
     """What that phase expects: ``service``, ``standstill``, ``reads`` or ``anything``."""
+    group: str | None = None
+    """The broker group of the instance; None for a NameServer, and for a process of the load."""
 
     @property
     def injected(self) -> bool:
@@ -65,8 +67,9 @@ def faults(events: Iterable[Event]) -> tuple[FaultRecord, ...]:
                     instance,
                     value.get("address"),
                     injected_at=event.t,
-                    phase=int(value.get("phase", "1")),
+                    phase=_phase(value),
                     expects=value.get("expects", "service"),
+                    group=event.broker,
                 )
             )
             continue
@@ -78,6 +81,11 @@ def faults(events: Iterable[Event]) -> tuple[FaultRecord, ...]:
             for number in mine:
                 found[number] = _healed(found[number], event)
     return tuple(found)
+
+
+def _phase(value: Mapping[str, str]) -> int:
+    number = value.get("phase", "1")
+    return int(number) if number.isdecimal() else 1
 
 
 def _verified(fault: FaultRecord, event: Event) -> FaultRecord:

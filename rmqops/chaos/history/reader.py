@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
 
 from rmqops.chaos.history import tables
-from rmqops.chaos.history.database import connect, load
+from rmqops.chaos.history.database import checked_value, connect, load
 from rmqops.errors import Inconclusive, OperationFailed, UsageError
 from rmqops.model.history import DRAIN, Batch, Event, Op, Type
 
@@ -28,7 +28,6 @@ FILE = "history.jsonl"
 KINDS = dict.fromkeys(("topic", "broker", "key", "error", "address"), str) | {
     "queue": int,
     "offset": int,
-    "value": dict,
 }
 """The types of the fields that may be null."""
 
@@ -99,15 +98,19 @@ def parse_record(text: str) -> Event | Batch:
 
 
 def _object(text: str) -> dict[str, Any]:
-    fields = json.loads(text)
+    try:
+        fields = json.loads(text)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
     if not isinstance(fields, dict):
         raise ValueError("not a JSON object")
     return fields
 
 
 def _event(fields: Mapping[str, Any]) -> Event:
-    if isinstance(fields.get("t"), bool) or not isinstance(fields.get("t"), int | float):
-        raise ValueError("t is not a number")
+    t = fields.get("t")
+    if isinstance(t, bool) or not isinstance(t, int | float) or not 0 <= t <= tables.LONGEST_RUN:
+        raise ValueError("t is not a number of seconds since the start")
     for name, allowed in (("op", get_args(Op)), ("type", get_args(Type))):
         if fields.get(name) not in allowed:
             raise ValueError(f"{name} is {fields.get(name)!r}, not one of {', '.join(allowed)}")
@@ -115,7 +118,14 @@ def _event(fields: Mapping[str, Any]) -> Event:
         raise ValueError("process is not a string")
     for name, kind in KINDS.items():
         if fields.get(name) is not None and type(fields[name]) is not kind:
-            raise ValueError(f"{name} is not {'a whole number' if kind is int else f'a {kind.__name__}'}")
+            raise ValueError(f"{name} is not {'a whole number' if kind is int else 'a text'}")
+        if kind is str and fields.get(name) is not None:
+            fields[name].encode()  # a lone surrogate is no text
+    if fields.get("value") is not None:
+        checked_value(fields["value"])
+    if not -(1 << 31) <= (fields.get("queue") or 0) < 1 << 31 or abs(fields.get("offset") or 0) >= 1 << 63:
+        raise ValueError("queue or offset is beyond its range")
+    fields["process"].encode()
     _need(fields)
     known: dict[str, Any] = {name: fields.get(name) for name in Event.__dataclass_fields__}
     return Event(**known)
@@ -195,6 +205,7 @@ class History:
     others: tuple[Event, ...]
     """Routes, faults, heals, and what drains say beside messages, in order."""
     notes: tuple[str, ...] = ()
+    range_bits: int = tables.RANGE_BITS
 
     def query(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
         """Ask the tables."""
@@ -296,7 +307,7 @@ def open_history(path: Path, range_bits: int = tables.RANGE_BITS) -> Iterator[Hi
             except ValueError as error:
                 raise _find_malformed(path, str(error)) from error
             notes = (f"the last line was cut short and left out ({torn} bytes)",) if torn else ()
-            yield History(connection, others, notes)
+            yield History(connection, others, notes, range_bits)
         except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
             raise OperationFailed(
                 f"{path} could not be checked: {error}",

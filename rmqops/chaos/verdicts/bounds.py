@@ -26,6 +26,8 @@ class Bounds:
         keys: How many keys the messages have by turns, which say what queue each goes to; 0 means one of
             its own for each.
         from_slaves: How many consumers read from slaves.
+        clock_error: By how much the clocks of two hosts of the load may differ once their offset is taken off, as
+            it was measured; 0 where all of it ran on one machine.
     """
 
     sustained: float = 5.0
@@ -36,6 +38,7 @@ class Bounds:
     uneven_limit: float = 0.0
     keys: float = 0.0
     from_slaves: float = 0.0
+    clock_error: float = 0.0
 
     def document(self) -> dict[str, float]:
         """Return the settings as ``result.json`` keeps them."""
