@@ -17,14 +17,14 @@ DEADLINE = 120.0
 
 async def complete(topology: Topology, admin: Admin) -> bool:
     """Tell whether every NameServer has every broker, one of them as the master."""
-    wanted = {broker.address for broker in topology.brokers}
+    expected = {broker.address for broker in topology.brokers}
     for server in topology.nameservers:
         try:
             groups = (await admin.cluster_info(server.address)).groups.values()
         except RemotingError:
             return False
         known = {address for group in groups for address in group.addresses.values()}
-        if known != wanted or not all(group.master for group in groups):
+        if known != expected or not all(group.master for group in groups):
             return False
     return True
 

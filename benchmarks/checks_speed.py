@@ -28,6 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.make_history import Shape, write
+from rmqops.chaos.history.format import FILE
 
 BOUNDS = {1_000_000: (4.0, 300.0), 10_000_000: (40.0, 1024.0)}
 CHECKS = ["-m", "rmqops", "chaos", "check"]
@@ -35,9 +36,9 @@ PLAIN = """
 import sys
 from pathlib import Path
 from benchmarks.plain_checks import find
-from rmqops.chaos.history import events
-found = find(events(Path(sys.argv[1])))
-print(len(found.acknowledged), len(found.lost), len(found.recovered))
+from rmqops.chaos.history.lines import events
+findings = find(events(Path(sys.argv[1])))
+print(len(findings.acknowledged), len(findings.lost), len(findings.recovered))
 """
 
 
@@ -75,10 +76,11 @@ def best(arguments: list[str], runs: int) -> Cost:
 def report(name: str, cost: Cost, bound: tuple[float, float] | None = None) -> bool:
     """Print one line; return whether the bound was kept."""
     kept = cost.exit_code == 0 and (bound is None or (cost.seconds <= bound[0] and cost.megabytes <= bound[1]))
-    said = "" if bound is None else f"   bound {bound[0]:g} s {bound[1]:g} MB: {'kept' if kept else 'BROKEN'}"
+    word = "kept" if kept else "BROKEN"
+    judged = "" if bound is None else f"   bound {bound[0]:g} s {bound[1]:g} MB: {word}"
     print(
         f"  {name:<6} {cost.seconds:7.2f} s  {cost.processor:7.2f} s of processor"
-        f"  {cost.megabytes:7.0f} MB  exit {cost.exit_code}{said}",
+        f"  {cost.megabytes:7.0f} MB  exit {cost.exit_code}{judged}",
         flush=True,
     )
     return kept
@@ -86,7 +88,7 @@ def report(name: str, cost: Cost, bound: tuple[float, float] | None = None) -> b
 
 def compare(operations: int, runs: int, plain: bool, place: Path) -> bool:
     """Write one history, measure, and remove it."""
-    history = place / "history.jsonl"
+    history = place / FILE
     lines = write(Shape(operations), history)
     print(f"{operations:,} operations: {lines:,} lines, {history.stat().st_size / 1e6:,.0f} MB", flush=True)
     ours = best([*CHECKS, str(place), "--json"], runs)

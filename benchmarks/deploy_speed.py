@@ -65,11 +65,11 @@ class Bench:
         started = time.monotonic()
         argv = [str(HERE / "baseline_start.sh"), str(self.base), sys.executable, "local"]
         subprocess.run(argv, env=self.environment, check=True)
-        taken = time.monotonic() - started
+        seconds = time.monotonic() - started
         for instance in sorted((self.base / "instances").iterdir()):
             subprocess.run([str(instance / "current/bin/stop.sh")], check=True, stdout=subprocess.DEVNULL)
         shutil.rmtree(self.base)
-        return taken
+        return seconds
 
     def mqadmin(self) -> float:
         """Time the official tool's list of the cluster; its class, because its script needs Java 8."""

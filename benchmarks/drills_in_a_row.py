@@ -51,21 +51,21 @@ def run(drill: str, seed: int, runs: Path, options: list[str]) -> dict[str, Any]
 
 def blame(result: dict[str, Any]) -> str:
     """Say which checks did not pass."""
-    told = [
+    reasons = [
         f"{name}: {check['summary']}" for name, check in result["checks"].items() if check["verdict"] != "pass"
     ]
-    return "; ".join([*told, result.get("why", "")]).strip("; ")
+    return "; ".join([*reasons, result.get("why", "")]).strip("; ")
 
 
 def table(results: dict[str, list[dict[str, Any]]]) -> list[str]:
     """Return one line a drill, as Markdown."""
     lines = ["| drill | runs | verdicts | lost | RTO min / median / max |", "|---|---|---|---|---|"]
-    for drill, found in results.items():
-        verdicts = ", ".join(f"{count} {word}" for word, count in Counter(one["verdict"] for one in found).items())
-        rto = sorted(one["rto_ms"] / 1000 for one in found if one["rto_ms"] is not None)
+    for drill, runs in results.items():
+        verdicts = ", ".join(f"{count} {word}" for word, count in Counter(run["verdict"] for run in runs).items())
+        rto = sorted(run["rto_ms"] / 1000 for run in runs if run["rto_ms"] is not None)
         times = f"{rto[0]:.2f} / {statistics.median(rto):.2f} / {rto[-1]:.2f} s" if rto else "-"
-        lost = sum(one["lost"] or 0 for one in found)
-        lines.append(f"| {drill} | {len(found)} | {verdicts} | {lost} | {times} |")
+        lost = sum(run["lost"] or 0 for run in runs)
+        lines.append(f"| {drill} | {len(runs)} | {verdicts} | {lost} | {times} |")
     return lines
 
 
@@ -93,9 +93,9 @@ def main() -> None:
         must("lab", "down", "--name", LAB)
     bites = [
         1000 * (fault["verified_at"] - fault["injected_at"])
-        for found in results.values()
-        for one in found
-        for fault in one["faults"]
+        for runs in results.values()
+        for run in runs
+        for fault in run["faults"]
         if fault["verified"]
     ]
     print("\n".join(["", *table(results)]))
@@ -103,7 +103,7 @@ def main() -> None:
         median = statistics.median(bites)
         kept = "kept" if median <= BOUND_MS else "BROKEN"
         print(f"inject to verified: median {median:.0f} ms of {len(bites)}, bound {BOUND_MS} ms: {kept}")
-    words = {one["verdict"] for found in results.values() for one in found}
+    words = {run["verdict"] for runs in results.values() for run in runs}
     sys.exit(0 if words <= {"pass", "fail"} else 1)
 
 

@@ -76,19 +76,19 @@ def main() -> None:
         path = Path(home) / "inventory.yml"
         for _ in range(given.rounds):
             try:
-                for groups, found in enumerate(measured, 1):
+                for groups, rates in enumerate(measured, 1):
                     path.write_text(yaml.safe_dump(inventory(Path(home) / "srv", groups), sort_keys=False))
                     grow = ("scale-out", GROUPS[groups - 1]) if groups > 1 else ("deploy",)
                     rmqops(path, *grow, "--yes")
                     bench = json.loads(rmqops(path, "bench", "--seconds", str(given.seconds), "--json"))
                     shares = {share["group"]: round(share["per_second"]) for share in bench["shares"]}
                     print(f"{groups} groups: {bench['per_second']:,.0f} messages/s, {shares}", flush=True)
-                    found.append(bench["per_second"])
+                    rates.append(bench["per_second"])
             finally:
                 rmqops(path, "destroy", "--data", "--confirm", "groups-throughput")
     one = statistics.median(measured[0])
-    for groups, found in enumerate(measured[1:], 2):
-        print(f"{groups} groups ÷ 1: {statistics.median(found) / one:.2f}")
+    for groups, rates in enumerate(measured[1:], 2):
+        print(f"{groups} groups ÷ 1: {statistics.median(rates) / one:.2f}")
 
 
 if __name__ == "__main__":

@@ -73,10 +73,10 @@ class Bench:
         """Wait until every host has booted to its end, so that no round pays for it."""
         end = time.monotonic() + 300
         while True:
-            told = json.loads(
+            status = json.loads(
                 self._run([sys.executable, "-m", "rmqops", "lab", "status", "--name", NAME, "--json"], {}, (0, 1))
             )
-            if all(host["system"] in {"running", "degraded"} for host in told["hosts"]):
+            if all(host["system"] in {"running", "degraded"} for host in status["hosts"]):
                 return
             if time.monotonic() > end:
                 raise SystemExit("the lab's hosts did not finish booting")
@@ -224,14 +224,14 @@ def _groups() -> list[Path]:
     pids = subprocess.run(
         [engine, "inspect", "--format", "{{.State.Pid}}", *names], check=True, text=True, capture_output=True
     ).stdout.split()
-    found = []
+    directories = []
     for pid in pids:
         lines = Path(f"/proc/{pid}/cgroup").read_text().splitlines()
         places = {controller: path for _, controller, path in (line.split(":", 2) for line in lines)}
         old = next((path for controllers, path in places.items() if "cpuacct" in controllers.split(",")), None)
         unified = Path("/sys/fs/cgroup" + places.get("", "").removesuffix("/init.scope"))
-        found.append(Path(f"/sys/fs/cgroup/cpuacct{old}") if old else unified)
-    return found
+        directories.append(Path(f"/sys/fs/cgroup/cpuacct{old}") if old else unified)
+    return directories
 
 
 def _group_seconds(group: Path) -> float:

@@ -22,7 +22,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from rmqops.model.history import BATCH, Event, Op, Type, pack
+from rmqops.chaos.history.batches import BATCH, pack
+from rmqops.chaos.history.format import CONSUMER, DRAIN, MASTER, NEMESIS, RECOVERED
+from rmqops.model.history import Event, Op, Type
 
 NAMESERVERS = ("namesrv-1", "namesrv-2", "namesrv-3")
 TOPIC = "drill-kill-master"
@@ -157,7 +159,7 @@ class Imitation:
         self._invoke(answer.process, answer.t + pause)
 
     def _receive(self, stored: Event, offset: int) -> None:
-        consumer = f"consumer-{int(stored.queue or 0) % self.shape.consumers}"
+        consumer = f"{CONSUMER}{int(stored.queue or 0) % self.shape.consumers}"
         t = stored.t + 0.004
         if stored.type == "info":
             t = self.new_leader_at
@@ -203,11 +205,11 @@ class Imitation:
             (0.03, "fault", "ok", "kill"),
             (HEAL_AFTER, "heal", "invoke", "kill"),
             (HEAL_AFTER + 0.4, "heal", "ok", "kill"),
-            (HEAL_AFTER + 0.4, "heal", "invoke", "recovered"),
-            (RECOVERED_AFTER, "heal", "ok", "recovered"),
+            (HEAL_AFTER + 0.4, "heal", "invoke", RECOVERED),
+            (RECOVERED_AFTER, "heal", "ok", RECOVERED),
         ]
         for after, op, outcome, kind in steps:
-            event = Event(self.kill_at + after, "nemesis", op, outcome, key=kind)
+            event = Event(self.kill_at + after, NEMESIS, op, outcome, key=kind)
             if kind == "kill":
                 event = replace(event, broker=self.groups[0], value=value)
             self._push(event)
@@ -216,14 +218,14 @@ class Imitation:
         others = [member for member in range(3) if member != leader and not (leader is None and member == 0)]
         value = {str(member + 1): self._address(group, member) for member in others}
         if leader is not None:
-            value["0"] = self._address(group, leader)
+            value[MASTER] = self._address(group, leader)
         self._push(Event(t, server, "route", "ok", broker=group, value=value))
 
     def _read_back(self) -> Iterator[Event]:
         t = self.last + LAST_RECEIVES
         for group in self.groups:
             for member in (1, 0, 2):
-                drain = f"drain-{group}-n{member}"
+                drain = f"{DRAIN}{group}-n{member}"
                 address = self._address(group, member)
                 for queue in (queue for queue in self.queues if queue.broker == group):
                     end = len(queue.keys)

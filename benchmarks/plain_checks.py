@@ -112,8 +112,8 @@ class Sorted:
 
 def find(events: Iterable[Event]) -> Findings:
     """Judge every message of a history."""
-    told = Sorted(events)
-    complete = told.complete()
+    history = Sorted(events)
+    complete = history.complete()
     whole: dict[Place, list[bool]] = defaultdict(list)
     for (_, queue), reached in complete.items():
         whole[queue].append(reached)
@@ -121,40 +121,42 @@ def find(events: Iterable[Event]) -> Findings:
     def decided(queue: Place) -> bool:
         return bool(whole[queue]) and all(whole[queue])
 
-    acknowledged = {key for key in told.sends if told.outcome(key) == "acknowledged"}
-    first_ok = {str(event.key): event for event in reversed(told.oks)}
-    absent = acknowledged - told.stored.keys()
+    acknowledged = {key for key in history.sends if history.outcome(key) == "acknowledged"}
+    first_ok = {str(event.key): event for event in reversed(history.oks)}
+    absent = acknowledged - history.stored.keys()
     lost = {key for key in absent if decided(_queue(first_ok[key]))}
-    elsewhere = told.sends.keys() - acknowledged - told.stored.keys()
-    gone = {str(event.key): event for event in told.consumed if str(event.key) in elsewhere}
+    elsewhere = history.sends.keys() - acknowledged - history.stored.keys()
+    gone = {str(event.key): event for event in history.consumed if str(event.key) in elsewhere}
     vanished = {key for key, event in gone.items() if decided(_queue(event))}
-    read = told.stored.keys() | {str(event.key) for event in told.consumed}
-    twice = {key for key in told.stored if told.copies(key) > 1}
+    read = history.stored.keys() | {str(event.key) for event in history.consumed}
+    twice = {key for key in history.stored if history.copies(key) > 1}
     holders: dict[Place, set[str]] = defaultdict(set)
-    for event in (*told.oks, *told.drained, *told.consumed):
+    for event in (*history.oks, *history.drained, *history.consumed):
         holders[_place(event)].add(str(event.key))
-    places = {key: {place for _, place in stored} for key, stored in told.stored.items()}
+    places = {key: {place for _, place in stored} for key, stored in history.stored.items()}
     return Findings(
         acknowledged=frozenset(acknowledged),
         lost=frozenset(lost),
         vanished=frozenset(vanished),
         undecided=frozenset((absent - lost) | (gone.keys() - vanished)),
         recovered=frozenset(
-            key for key in told.stored if key in told.sends and told.outcome(key) == "indeterminate"
+            key for key in history.stored if key in history.sends and history.outcome(key) == "indeterminate"
         ),
-        excused=frozenset(key for key in twice if told.excused(key)),
-        unexcused=frozenset(key for key in twice if not told.excused(key)),
-        unsent=frozenset(read - told.sends.keys()),
-        refused_but_stored=frozenset(key for key in read & told.sends.keys() if told.outcome(key) == "refused"),
+        excused=frozenset(key for key in twice if history.excused(key)),
+        unexcused=frozenset(key for key in twice if not history.excused(key)),
+        unsent=frozenset(read - history.sends.keys()),
+        refused_but_stored=frozenset(
+            key for key in read & history.sends.keys() if history.outcome(key) == "refused"
+        ),
         sharing=frozenset(key for keys in holders.values() if len(keys) > 1 for key in keys),
         displaced=frozenset(
             str(event.key)
-            for event in told.oks
+            for event in history.oks
             if str(event.key) in places and _place(event) not in places[str(event.key)]
         ),
-        overtaken=_overtaken(told.sends, told.stored),
-        backwards=_backwards(told.consumed),
-        differing=_differing(told.stored, complete),
+        overtaken=_overtaken(history.sends, history.stored),
+        backwards=_backwards(history.consumed),
+        differing=_differing(history.stored, complete),
     )
 
 
@@ -167,12 +169,12 @@ def _overtaken(sends: dict[str, list[Event]], stored: dict[str, set[tuple[str, P
         if len(answers) != 1 or key not in stored:
             continue
         ok = answers[0]
-        mine = {int(place[3] or 0) for _, place in stored[key] if place[:3] == _place(ok)[:3]}
+        offsets = {int(place[3] or 0) for _, place in stored[key] if place[:3] == _place(ok)[:3]}
         acknowledged = int(ok.offset or 0)
-        offset = acknowledged if acknowledged in mine else min(mine, default=acknowledged)
+        offset = acknowledged if acknowledged in offsets else min(offsets, default=acknowledged)
         ended = max(event.t for event in group if event.type != "invoke")
         queues[ok.process, _queue(ok)].append((offset, min(invoked, default=0.0), ended, key))
-    found = set()
+    keys = set()
     for queue in queues.values():
         latest = before = 0.0
         at = -1
@@ -180,9 +182,9 @@ def _overtaken(sends: dict[str, list[Event]], stored: dict[str, set[tuple[str, P
             if offset > at:
                 at, before = offset, latest
             if before > ended:
-                found.add(key)
+                keys.add(key)
             latest = max(latest, sent)
-    return frozenset(found)
+    return frozenset(keys)
 
 
 def _backwards(consumed: list[Event]) -> int:
@@ -203,12 +205,12 @@ def _differing(
     for (process, queue), whole in complete.items():
         if whole:
             members[queue].add(process)
-    found = set()
+    keys = set()
     for key, places in stored.items():
         by_place: dict[Place, set[str]] = defaultdict(set)
         for process, place in places:
             if process in members[(*place[:3], None)]:
                 by_place[place].add(process)
         if any(processes != members[(*place[:3], None)] for place, processes in by_place.items()):
-            found.add(key)
-    return frozenset(found)
+            keys.add(key)
+    return frozenset(keys)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import statistics
 import tempfile
 from collections.abc import Callable, Iterable
@@ -12,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rmqops.chaos.drill import guard
+from rmqops.chaos.history.lines import parse_line
 from rmqops.chaos.history.recorder import Recorder
 from rmqops.chaos.load.clients.drivers import Driver
 from rmqops.chaos.load.clients.settings import ProducerSettings
@@ -153,19 +153,19 @@ def measured(topology: Topology, wanted: Wanted, lines: Iterable[str], begin: fl
     Raises:
         Inconclusive: nothing was.
     """
-    sent: dict[str, float] = {}
+    sent: dict[str | None, float] = {}
     took: dict[str, list[float]] = {group.name: [] for group in topology.groups}
     failed = 0
-    for event in map(json.loads, lines):
-        if event["op"] != "send":
+    for event in map(parse_line, lines):
+        if event.op != "send":
             continue
-        if event["type"] == "invoke":
-            sent[event["key"]] = event["t"]
+        if event.type == "invoke":
+            sent[event.key] = event.t
             continue
-        since = sent.pop(event["key"])
-        if begin <= event["t"] < end:
-            if event["type"] == "ok":
-                took[event["broker"]].append(1000 * (event["t"] - since))
+        since = sent.pop(event.key)
+        if begin <= event.t < end:
+            if event.type == "ok":
+                took[str(event.broker)].append(1000 * (event.t - since))
             else:
                 failed += 1
     if not any(took.values()):

@@ -35,25 +35,25 @@ def lines(result: Result, paths: ReportPaths | None = None) -> list[str]:
     """Return the verdict as plain text, one finding a line and none of them cut."""
     from rmqops.chaos.report import words
 
-    told = [f"{result.verdict.value.upper()}  {_title(result)}", words.reason(result)]
-    told += [f"heal failed: {_HEAL}"] if result.verdicts.heal_failed else []
-    told += [f"note: {note}" for note in result.verdicts.notes]
-    told.append("")
-    told += [
+    text = [f"{result.verdict.value.upper()}  {_title(result)}", words.reason(result)]
+    text += [f"heal failed: {_HEAL}"] if result.verdicts.heal_failed else []
+    text += [f"note: {note}" for note in result.verdicts.notes]
+    text.append("")
+    text += [
         f"{figure.name:<15} {_count(figure.value):>11}   {figure.meaning}" for figure in words.figures(result)
     ]
-    told.append(f"{'RTO':<15} {words.duration(result.verdicts.counts.rto_ms):>11}   {_RTO}")
-    told += [
+    text.append(f"{'RTO':<15} {words.duration(result.verdicts.counts.rto_ms):>11}   {_RTO}")
+    text += [
         f"  {step.label:<20} {words.duration(step.at):>11}   {step.meaning}" for step in words.rto_steps(result)
     ]
-    told += [f"  as seen by the {words.client(result.client)}"] if result.client else []
-    told.append("")
+    text += [f"  as seen by the {words.client(result.client)}"] if result.client else []
+    text.append("")
     width = max((len(check.name) for check in result.verdicts.results), default=0)
     for check in result.verdicts.results:
-        told.append(f"{check.verdict.value:<12}  {check.name:<{width}}  {check.summary}")
+        text.append(f"{check.verdict.value:<12}  {check.name:<{width}}  {check.summary}")
     if paths is not None:
-        told += ["", f"report  {paths.html}", f"junit   {paths.junit}"]
-    return [_one_line(line) for line in told]
+        text += ["", f"report  {paths.html}", f"junit   {paths.junit}"]
+    return [_one_line(line) for line in text]
 
 
 _RTO = "from the fault to the first sustained success"

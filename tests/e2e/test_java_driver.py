@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from rmqops.chaos.history.reader import parse_line
-from rmqops.chaos.history.recorder import FILE, Recorder
+from rmqops.chaos.history.format import FILE
+from rmqops.chaos.history.lines import parse_line
+from rmqops.chaos.history.recorder import Recorder
 from rmqops.chaos.load.clients import java
 from rmqops.chaos.load.clients.drivers import Driver, Native
 from rmqops.chaos.load.clients.settings import ProducerSettings, key_of

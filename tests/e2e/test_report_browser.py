@@ -11,7 +11,7 @@ import pytest
 from rmqops.chaos.report import write_reports
 from rmqops.chaos.verdicts.verdict import Verdict
 from tests.support.browser import Page, browse, find_chromium
-from tests.support.drill import END, FAULT, NAMESERVERS, NEW_MASTER, events, result, write_run
+from tests.support.drill import END, FAULT, NAMESERVERS, NEW_MASTER, history, result, write_run
 
 pytestmark = pytest.mark.e2e
 
@@ -177,7 +177,7 @@ def test_an_attack_in_keys_and_errors_is_inert(browser: Page, tmp_path: Path) ->
             broker=event.broker + ATTACK if event.broker else None,
             error=event.error + ATTACK if event.error else None,
         )
-        for event in events()
+        for event in history()
     ]
     run = write_run(tmp_path / "run", result(Verdict.FAIL, text=ATTACK), told)
     browser.open(write_reports(run).html)

@@ -6,8 +6,9 @@ import time
 
 import pytest
 
+from rmqops.chaos.history.batches import BATCH, Batch
 from rmqops.chaos.run.readback import Reader
-from rmqops.model.history import BATCH, Batch, Event
+from rmqops.model.history import Event
 from rmqops.model.topology import Group, Topology
 from rmqops.operations.topics import topics
 from rmqops.remoting.admin import Admin

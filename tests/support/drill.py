@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from rmqops.chaos.history.fault_records import FaultRecord
+from rmqops.chaos.history.format import DRAIN, FILE, NEMESIS, RECOVERED
 from rmqops.chaos.report.result import Result, write_result
 from rmqops.chaos.verdicts.verdict import CheckResult, Counts, Evidence, Verdict, Verdicts, overall
 from rmqops.model.history import Event, Type
@@ -16,23 +17,28 @@ NAMESERVERS = ("namesrv-1", "namesrv-2", "namesrv-3")
 FAULT, NEW_MASTER, HEALED, END = 5.0, 10.0, 14.0, 20.0
 PER_SECOND = 20
 LATENCY = 0.004
-EXPECTS = "service"
 
 
-def events() -> list[Event]:
-    """Tell the drill: 20 sends a second, refused between the fault and the new master, all read back."""
-    made = [*_sends(), *_routes(), *_nemesis()]
-    return sorted(made, key=lambda event: event.t) + list(_drains())
+def history(*, expects: str = "service", new_master: float = NEW_MASTER, end: float = END) -> list[Event]:
+    """Tell the drill: 20 sends a second, refused between the fault and the new master, all read back.
+
+    Args:
+        expects: What the phase expects of the service.
+        new_master: When there is a master again, in seconds from the start.
+        end: When the last message is sent.
+    """
+    events = [*_sends(new_master, end), *_routes(new_master, end), *_nemesis(expects)]
+    return sorted(events, key=lambda event: event.t) + list(_drains(end))
 
 
-def _sends() -> Iterator[Event]:
-    for number in range(int(END * PER_SECOND)):
+def _sends(new_master: float, end: float) -> Iterator[Event]:
+    for number in range(int(end * PER_SECOND)):
         t = number / PER_SECOND
         sent = Event(
             t, "producer-1", "send", "invoke", topic="drill", broker="broker-a", queue=0, key=f"k{number}"
         )
         yield sent
-        if FAULT <= t < NEW_MASTER:
+        if FAULT <= t < new_master:
             kind: Type = "info" if t < FAULT + 0.2 else "fail"
             reason = "connection lost" if kind == "info" else "no master in the route"
             yield replace(sent, t=t + LATENCY, type=kind, error=reason)
@@ -41,31 +47,31 @@ def _sends() -> Iterator[Event]:
             yield replace(sent, t=t + 2 * LATENCY, process="consumer-1", op="receive", type="ok", offset=number)
 
 
-def _routes() -> Iterator[Event]:
+def _routes(new_master: float, end: float) -> Iterator[Event]:
     before, without, after = (
         dict(zip(ids, ADDRESSES, strict=True)) for ids in (("0", "2", "3"), ("", "2", "3"), ("1", "0", "3"))
     )
     without.pop("")
     for server in NAMESERVERS:
-        changes = [(0.0, before), (FAULT + 0.05, without), (NEW_MASTER, after)]
-        for second in (*range(int(END)), *(at for at, _ in changes)):
-            value = [told for at, told in changes if at <= second][-1]
+        changes = [(0.0, before), (FAULT + 0.05, without), (new_master, after)]
+        for second in (*range(int(end)), *(at for at, _ in changes)):
+            value = [route for at, route in changes if at <= second][-1]
             yield Event(float(second), server, "route", "ok", broker="broker-a", value=value)
 
 
-def _nemesis() -> Iterator[Event]:
-    value = {"target": "master", "instance": "broker-a-n0", "address": ADDRESSES[0], "expects": EXPECTS}
-    yield Event(FAULT, "nemesis", "fault", "invoke", broker="broker-a", key="kill", value=value)
-    yield Event(FAULT + 0.03, "nemesis", "fault", "ok", broker="broker-a", key="kill", value=value)
-    yield Event(HEALED - 1, "nemesis", "heal", "invoke", key="kill", value=value)
-    yield Event(HEALED, "nemesis", "heal", "ok", key="kill", value=value)
-    yield Event(HEALED + 1, "nemesis", "heal", "ok", key="recovered")
+def _nemesis(expects: str) -> Iterator[Event]:
+    value = {"target": "master", "instance": "broker-a-n0", "address": ADDRESSES[0], "expects": expects}
+    yield Event(FAULT, NEMESIS, "fault", "invoke", broker="broker-a", key="kill", value=value)
+    yield Event(FAULT + 0.03, NEMESIS, "fault", "ok", broker="broker-a", key="kill", value=value)
+    yield Event(HEALED - 1, NEMESIS, "heal", "invoke", key="kill", value=value)
+    yield Event(HEALED, NEMESIS, "heal", "ok", key="kill", value=value)
+    yield Event(HEALED + 1, NEMESIS, "heal", "ok", key=RECOVERED)
 
 
-def _drains() -> Iterator[Event]:
+def _drains(end: float) -> Iterator[Event]:
     for number, address in enumerate(ADDRESSES):
         drain = Event(
-            END + 30, f"drain-broker-a-n{number}", "receive", "ok", "drill", "broker-a", 0, 0, "k0", None, address
+            end + 30, f"{DRAIN}broker-a-n{number}", "receive", "ok", "drill", "broker-a", 0, 0, "k0", None, address
         )
         yield replace(drain, type="invoke", offset=1, key=None)
         yield drain
@@ -103,7 +109,7 @@ def result(
         FAULT + 0.03,
         healed_at=None if heal_failed else HEALED,
     )
-    told = Verdicts(
+    judged = Verdicts(
         overall(checks, heal_failed=heal_failed),
         checks,
         counts or Counts(300, 96, 4, lost=0, recovered=2, duplicated=0, unexpected=0, rto_ms=5100.0),
@@ -116,16 +122,16 @@ def result(
         7,
         "2026-01-02T03:04:05Z",
         "2026-01-02T03:05:06Z",
-        told,
+        judged,
         {"sustained": 5.0},
         "4.5.2",
     )
 
 
-def write_run(directory: Path, judged: Result, told: Iterable[Event] | None = None) -> Path:
+def write_run(directory: Path, judged: Result, events: Iterable[Event] | None = None) -> Path:
     """Write the two files that a report is made of."""
     directory.mkdir(parents=True, exist_ok=True)
-    lines = [event.line() + "\n" for event in (events() if told is None else told)]
-    (directory / "history.jsonl").write_text("".join(lines), encoding="utf-8")
+    lines = [event.line() + "\n" for event in (history() if events is None else events)]
+    (directory / FILE).write_text("".join(lines), encoding="utf-8")
     write_result(directory, judged)
     return directory

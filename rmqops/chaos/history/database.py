@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rmqops.chaos.history import tables
-from rmqops.model.history import DRAIN, Event
+from rmqops.chaos.history.format import DRAIN, MALFORMED, OTHER
+from rmqops.model.history import Event
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -54,9 +55,9 @@ def load(connection: DuckDBPyConnection, source: Path, place: Path, bits: int) -
     connection.execute(tables.VIEWS)
     rows = connection.execute(
         "select code, line, p, q, t, rest from event where rest is not null and code in (?, ?) order by line",
-        [tables.OTHER, tables.MALFORMED],
+        [OTHER, MALFORMED],
     ).fetchall()
-    if any(code == tables.MALFORMED for code, *_ in rows):
+    if any(code == MALFORMED for code, *_ in rows):
         raise ValueError("an event lacks a field that its kind must have")
     events = tuple(_single(t, rest) for _, _, _, _, t, rest in rows)
     _name(connection, [(p, q, event) for (_, _, p, q, _, _), event in zip(rows, events, strict=True)])

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from rmqops.chaos.history.format import ADDRESS, EXPECTS, INSTANCE, PHASE, RECOVERED, TARGET
 from rmqops.model.history import Event
-
-RECOVERED = "recovered"
-"""The key of the heal that is the cluster's own: it was healthy again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +36,7 @@ class FaultRecord:
 
     @property
     def verified(self) -> bool:
-        """Tell whether the fault was seen to bite."""
+        """Tell whether the fault was seen to take effect."""
         return self.verified_at is not None
 
     @property
@@ -53,38 +51,38 @@ def faults(events: Iterable[Event]) -> tuple[FaultRecord, ...]:
     An outcome belongs to the latest fault of its kind and instance; a heal heals every one of them that is not yet
     healed, because the same kill twice is one dead process.
     """
-    found: list[FaultRecord] = []
+    records: list[FaultRecord] = []
     for event in events:
         if event.op not in ("fault", "heal") or event.key == RECOVERED:
             continue
         value = event.value or {}
-        kind, instance = event.key or "", value.get("instance")
+        kind, instance = event.key or "", value.get(INSTANCE)
         if event.op == "fault" and event.type == "invoke":
-            found.append(
+            records.append(
                 FaultRecord(
                     kind,
-                    value.get("target", ""),
+                    value.get(TARGET, ""),
                     instance,
-                    value.get("address"),
+                    value.get(ADDRESS),
                     injected_at=event.t,
                     phase=_phase(value),
-                    expects=value.get("expects", "service"),
+                    expects=value.get(EXPECTS, "service"),
                     group=event.broker,
                 )
             )
             continue
-        mine = [number for number, one in enumerate(found) if (one.kind, one.instance) == (kind, instance)]
+        numbers = [n for n, fault in enumerate(records) if (fault.kind, fault.instance) == (kind, instance)]
         if event.op == "fault":
-            for number in mine[-1:]:
-                found[number] = _verified(found[number], event)
+            for number in numbers[-1:]:
+                records[number] = _verified(records[number], event)
         else:
-            for number in mine:
-                found[number] = _healed(found[number], event)
-    return tuple(found)
+            for number in numbers:
+                records[number] = _healed(records[number], event)
+    return tuple(records)
 
 
 def _phase(value: Mapping[str, str]) -> int:
-    number = value.get("phase", "1")
+    number = value.get(PHASE, "1")
     return int(number) if number.isdecimal() else 1
 
 
@@ -104,6 +102,6 @@ def _healed(fault: FaultRecord, event: Event) -> FaultRecord:
     return fault
 
 
-def heal_failed(found: Iterable[FaultRecord]) -> bool:
+def heal_failed(records: Iterable[FaultRecord]) -> bool:
     """Tell whether a fault may still be in force: one that was injected and was not seen healed."""
-    return any(fault.injected and not fault.healed for fault in found)
+    return any(fault.injected and not fault.healed for fault in records)

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
+from rmqops.chaos.history.batches import Batch
+from rmqops.chaos.history.format import FILE
 from rmqops.errors import OperationFailed
-from rmqops.model.history import Batch, Event
-
-FILE = "history.jsonl"
+from rmqops.model.history import Event
 
 FLUSH = 0.1
 """Seconds after which a line is on its way to disk at the latest; see :meth:`Recorder.flush`."""

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from rmqops.chaos.history.fault_records import FaultRecord
+from rmqops.chaos.history.format import MASTER
 from rmqops.model.history import Event
 
 SILENCE = 3.0
 """Seconds without a line after which a NameServer's last answer is no longer taken as true; it is sampled every
 20 ms and written at least once a second."""
-MASTER = "0"
-"""The id that a master registers with (``MixAll.MASTER_ID``)."""
 
 MAJORITIES = frozenset({"majority", "all"})
 """Targets without which a group has no master, whoever that was."""
@@ -78,12 +77,12 @@ def takes_majority(fault: FaultRecord, injected: Iterable[FaultRecord], size: in
 
     Whether the drill said so by a word or by names is the same.
     """
-    members = {one.instance for one in injected if one.phase == fault.phase and one.group == fault.group}
+    members = {other.instance for other in injected if (other.phase, other.group) == (fault.phase, fault.group)}
     return fault.target in MAJORITIES or (size > 1 and 2 * len(members) > size)
 
 
 def elections(
-    found: Iterable[Span],
+    answers: Iterable[Span],
     injected: Sequence[FaultRecord],
     sizes: Mapping[str, int],
     recovered: Sequence[float] = (),
@@ -95,13 +94,13 @@ def elections(
     names a master again: how long the others take is theirs to answer for.
 
     Args:
-        found: What the NameServers answered.
+        answers: What the NameServers answered.
         injected: The faults.
         sizes: How many members each group has.
         recovered: When the cluster was said to be healthy again, seconds.
     """
     spans_of: dict[tuple[str, str], list[Span]] = {}
-    for span in found:
+    for span in answers:
         spans_of.setdefault((span.broker, span.server), []).append(span)
     windows = []
     for fault in injected:
@@ -125,7 +124,7 @@ def elections(
 def unexcused(broker: str, start: float, end: float, windows: Iterable[Election]) -> float:
     """Return how long, at a stretch, a time of a group lies outside its elections, in seconds."""
     longest, at = 0.0, start
-    for window in sorted((one for one in windows if one.broker == broker), key=lambda one: one.start):
+    for window in sorted((window for window in windows if window.broker == broker), key=lambda each: each.start):
         longest = max(longest, min(window.start, end) - at)
         at = max(at, window.end)
     return max(longest, end - at)
@@ -170,7 +169,7 @@ def unanswered(events: Iterable[Event], injected: Iterable[FaultRecord], heartbe
     return longest
 
 
-def ignorant(found: Iterable[Span], injected: Iterable[FaultRecord], heartbeat: float) -> list[Span]:
+def ignorant(answers: Iterable[Span], injected: Iterable[FaultRecord], heartbeat: float) -> list[Span]:
     """Return the answers without a master of NameServers that were struck and may have heard of none yet.
 
     A NameServer keeps the route in memory alone, and one that was started again learns it from heartbeats. It may
@@ -183,7 +182,7 @@ def ignorant(found: Iterable[Span], injected: Iterable[FaultRecord], heartbeat: 
     ]
     return [
         span
-        for span in found
+        for span in answers
         if span.master is None
         and any(span.server == name and begin <= span.start <= span.end <= end for name, begin, end in times)
     ]
@@ -194,10 +193,10 @@ def _until(span: Span, t: float) -> Span:
     return Span(span.server, span.broker, span.master, span.start, end)
 
 
-def disagreements(found: Iterable[Span]) -> Iterator[tuple[str, float, float]]:
+def disagreements(answers: Iterable[Span]) -> Iterator[tuple[str, float, float]]:
     """Yield group, start and end of each time in which NameServers named different masters, none included."""
     by_group: dict[str, list[Span]] = {}
-    for span in found:
+    for span in answers:
         by_group.setdefault(span.broker, []).append(span)
     for broker, group in by_group.items():
         edges = sorted({span.start for span in group} | {span.end for span in group})

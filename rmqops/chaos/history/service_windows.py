@@ -97,42 +97,42 @@ def idle(history: History) -> list[Idle]:
     return times
 
 
-def breaks(found: Sequence[Bin], idle_times: Sequence[Idle] = (), gap: float = GAP) -> list[Break]:
+def breaks(outcomes: Sequence[Bin], idle_times: Sequence[Idle] = (), gap: float = GAP) -> list[Break]:
     """Return the times in which service was broken, in order; those in neighboring bins stand for themselves.
 
     Args:
-        found: The outcomes.
+        outcomes: Those of the sends.
         idle_times: When the load did nothing, which breaks nothing.
         gap: Seconds without an acknowledgement that count as an interruption.
     """
     broken = [
-        Break(one.first_bad, one.last_bad, one.fail + one.info)
-        for one in found
-        if one.first_bad is not None and one.last_bad is not None
+        Break(each.first_bad, each.last_bad, each.fail + each.info)
+        for each in outcomes
+        if each.first_bad is not None and each.last_bad is not None
     ]
     last: float | None = None
-    for one in found:
-        if one.first_ok is None or one.last_ok is None:
+    for each in outcomes:
+        if each.first_ok is None or each.last_ok is None:
             continue
-        if last is not None and one.first_ok - last - _within(idle_times, last, one.first_ok) > gap:
-            broken.append(Break(last + gap, one.first_ok - 1e-6, 0))
-        last = one.last_ok
+        if last is not None and each.first_ok - last - _within(idle_times, last, each.first_ok) > gap:
+            broken.append(Break(last + gap, each.first_ok - 1e-6, 0))
+        last = each.last_ok
     return sorted(broken, key=lambda item: (item.start, item.end))
 
 
 def _within(idle_times: Sequence[Idle], begin: float, end: float) -> float:
     """Return how many seconds of a time the load did nothing."""
-    return sum(max(0.0, min(one.end, end) - max(one.start, begin)) for one in idle_times)
+    return sum(max(0.0, min(each.end, end) - max(each.start, begin)) for each in idle_times)
 
 
-def usual_gap(found: Sequence[Bin], before: float) -> float | None:
+def usual_gap(outcomes: Sequence[Bin], before: float) -> float | None:
     """Return the seconds without an acknowledgement that count as an interruption for a group, from a quiet time.
 
     A group gets its share of the load alone, so that where little is sent its acknowledgements are far between.
     Three times the longest time between two of them before the first fault is no accident; None when there were
     none.
     """
-    times = [t for one in found for t in (one.first_ok, one.last_ok) if t is not None and t < before]
+    times = [t for each in outcomes for t in (each.first_ok, each.last_ok) if t is not None and t < before]
     if len(times) < 3:
         return None
     return max(GAP, 3 * max(after - earlier for earlier, after in pairwise(times)))
@@ -165,7 +165,7 @@ class Sustained:
 
 def first_sustained(
     history: History,
-    found: Sequence[Bin],
+    outcomes: Sequence[Bin],
     fault: float,
     window: float,
     *,
@@ -177,15 +177,15 @@ def first_sustained(
 
     Args:
         history: Where the sends are.
-        found: Their outcomes: all, or the acknowledgements of ``broker``.
+        outcomes: Of the sends: all, or the acknowledgements of ``broker``.
         fault: When the fault was given, seconds.
         window: How long it must last, seconds in which the load did something.
         idle_times: When the load did nothing.
         broker: The group that must have acknowledged it; any when None.
         gap: Seconds without an acknowledgement that break it.
     """
-    last_ok = max((one.last_ok for one in found if one.last_ok is not None), default=None)
-    broken = [item for item in breaks(found, idle_times, gap) if item.end >= fault]
+    last_ok = max((each.last_ok for each in outcomes if each.last_ok is not None), default=None)
+    broken = [item for item in breaks(outcomes, idle_times, gap) if item.end >= fault]
     end = max([fault, *(item.end for item in broken)])
     latest = fault
     for number, whole_until in enumerate([fault, *(item.end for item in broken)]):
@@ -205,9 +205,9 @@ def first_sustained(
 def _worked(idle_times: Sequence[Idle], begin: float, seconds: float) -> float:
     """Return when the load has done something for so many seconds from a time on."""
     end = begin + seconds
-    for one in idle_times:
-        if one.end > begin and one.start < end:
-            end += one.end - max(one.start, begin)
+    for each in idle_times:
+        if each.end > begin and each.start < end:
+            end += each.end - max(each.start, begin)
     return end
 
 

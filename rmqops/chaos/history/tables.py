@@ -21,32 +21,30 @@ Times are microseconds, ``q`` is a queue (topic, group, number), ``p`` a process
 
 from __future__ import annotations
 
-from rmqops.model.history import DRAIN
+from rmqops.chaos.history.format import (
+    ACKNOWLEDGED,
+    ATTEMPTS,
+    CONSUMED,
+    DRAIN,
+    DRAINED,
+    FIELDS,
+    INDETERMINATE,
+    INVOKED,
+    LARGEST_OFFSET,
+    LONGEST_LINE,
+    LONGEST_RUN,
+    MALFORMED,
+    OPS,
+    OTHER,
+    REFUSED,
+    TYPES,
+    columns,
+    words,
+)
 
-COLUMNS = {
-    "t": "DOUBLE",
-    "process": "VARCHAR",
-    "op": "VARCHAR",
-    "type": "VARCHAR",
-    "topic": "VARCHAR",
-    "broker": "VARCHAR",
-    "queue": "INTEGER",
-    "offset": "BIGINT",
-    "key": "VARCHAR",
-    "error": "VARCHAR",
-    "address": "VARCHAR",
-    "value": "VARCHAR",
-    "keys": "VARCHAR[]",
-}
-"""The columns of a line (see ``rmqops.model.history``); ``value`` stays JSON."""
-
-LONGEST_LINE = 1 << 20
-"""In bytes; DuckDB's buffers are twice this for each thread."""
-
-_TYPES = ", ".join(f'"{name}": {kind!r}' for name, kind in COLUMNS.items())
 RAW = f"""
 create view raw as select * from read_json('{{jsonl}}',
-    format = 'newline_delimited', maximum_object_size = {LONGEST_LINE}, columns = {{{{{_TYPES}}}}});
+    format = 'newline_delimited', maximum_object_size = {LONGEST_LINE}, columns = {{{{{columns()}}}}});
 create view message_line as
     select * replace (
         unnest(coalesce(keys, [key])) as key, "offset" + unnest(range(coalesce(len(keys), 1))) as "offset"
@@ -54,15 +52,10 @@ create view message_line as
     from raw where op in ('send', 'receive')
 """  # noqa: S608 - constants of this module
 
-OTHER, INVOKED, ACKNOWLEDGED, REFUSED, INDETERMINATE, CONSUMED, DRAINED, MALFORMED = range(8)
-"""``event.code``."""
-
-LONGEST_RUN = 1 << 40
-"""Seconds; ``t`` is microseconds in 64 bits."""
-
 LONGEST_BATCH = LONGEST_LINE
 """Messages in a line; each takes more than a byte."""
 
+_REST = ", ".join(f"'{name}': \"{name}\"" for name in FIELDS if name not in ("t", "keys"))
 LOAD = f"""
 set force_compression = 'uncompressed';
 attach '{{database}}' as store;
@@ -77,21 +70,18 @@ create table store.line as
         case when code = {ACKNOWLEDGED} then (hash(address) >> 32)::uinteger end as a,
         case when code = {DRAINED} then list_transform(keys, lambda each: hash(each)) end as ks,
         case when code in ({INVOKED}, {ACKNOWLEDGED}, {CONSUMED}, {DRAINED}) and value is null then null
-            else to_json({{{{
-            'process': process, 'op': op, 'type': type, 'topic': topic, 'broker': broker, 'queue': queue,
-            'offset': "offset", 'key': key, 'error': error, 'address': address, 'value': value
-        }}}})::varchar end as rest
+            else to_json({{{{{_REST}}}}})::varchar end as rest
     from (
         select *, (case
             when t is null or t < 0 or not isfinite(t) or t > {LONGEST_RUN} or process is null then {MALFORMED}
             when value is not null and json_type(value) <> 'OBJECT' then {MALFORMED}
             when keys is not null and not (
                 op = 'receive' and type = 'ok' and starts_with(process, '{DRAIN}') and key is null
-                and len(keys) > 0 and list_count(keys) = len(keys) and "offset" + len(keys) <= 4294967296
+                and len(keys) > 0 and list_count(keys) = len(keys) and "offset" + len(keys) - 1 <= {LARGEST_OFFSET}
             ) then {MALFORMED}
             when type = 'ok' and op in ('receive', 'send') then case
                 when topic is null or broker is null or queue is null or (key is null and keys is null)
-                    or "offset" is null or "offset" < 0 or "offset" > 4294967295 then {MALFORMED}
+                    or "offset" is null or "offset" < 0 or "offset" > {LARGEST_OFFSET} then {MALFORMED}
                 when op = 'send' then {ACKNOWLEDGED}
                 when starts_with(process, '{DRAIN}') then {DRAINED}
                 else {CONSUMED} end
@@ -101,8 +91,7 @@ create table store.line as
                 when type = 'fail' then {REFUSED}
                 when type = 'info' then {INDETERMINATE}
                 else {MALFORMED} end
-            when op in ('receive', 'probe', 'route', 'leader', 'fault', 'heal')
-                and type in ('invoke', 'ok', 'fail', 'info') then {OTHER}
+            when op in ({words(OPS)}) and type in ({words(TYPES)}) then {OTHER}
             else {MALFORMED} end)::utinyint as code
         from raw
     );
@@ -129,7 +118,7 @@ create table name (p uinteger, process varchar);
 create type outcome as enum ('acknowledged', 'refused', 'indeterminate');
 create view retried as
     select k from event where code in ({ACKNOWLEDGED}, {REFUSED}, {INDETERMINATE}) and rest is not null
-        and try_cast((rest ->> '$.value') ->> '$.attempts' as integer) > 1;
+        and try_cast((rest ->> '$.value') ->> '$.{ATTEMPTS}' as integer) > 1;
 create view unknown as  -- the first outcome of its key
     select distinct on (k) k, rest ->> '$.key' as key, rest ->> '$.process' as process,
         rest ->> '$.topic' as topic, rest ->> '$.error' as error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
+from rmqops.chaos.history.format import ClientName
 from rmqops.chaos.load.clients.settings import ConsumerSettings, ProcessSummary, ProducerSettings, Source
 from rmqops.chaos.load.settings import Load
 from rmqops.model.topology import Topology
@@ -25,11 +26,11 @@ def process_settings(
     """
     servers = tuple(server.address for server in topology.nameservers)
     groups = tuple(group.name for group in topology.groups)
-    named = {topic: consumer_groups.names(topic, load.groups) for topic in topics}
-    shared = [(topic, named[topic][turn]) for turn in range(load.groups) for topic in topics]
+    group_names = {topic: consumer_groups.names(topic, load.groups) for topic in topics}
+    shared = [(topic, group_names[topic][turn]) for turn in range(load.groups) for topic in topics]
     consumers = [
         ConsumerSettings(
-            name=f"consumer-{number}",
+            name=str(ClientName("consumer", number)),
             epoch=epoch,
             topic=topic,
             group=group,
@@ -43,8 +44,8 @@ def process_settings(
     ]
     producers = [
         ProducerSettings(
-            name=f"producer-{number}",
-            prefix=f"p{number}",
+            name=str(name),
+            prefix=name.key_prefix,
             epoch=epoch,
             topic=topics[(number - 1) % len(topics)],
             nameservers=servers,
@@ -56,7 +57,7 @@ def process_settings(
             ahead=mortal,
             lead=number / load.rate / load.producers if load.rate else 0,
         )
-        for number in range(1, load.producers + 1)
+        for number, name in enumerate((ClientName("producer", n) for n in range(1, load.producers + 1)), 1)
     ]
     return [*consumers, *producers]
 

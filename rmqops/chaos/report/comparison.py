@@ -45,16 +45,16 @@ class RtoSpread:
     """The least, the median, the most."""
 
 
-def rows(found: Mapping[str, Result]) -> list[RunRow]:
+def rows(results: Mapping[str, Result]) -> list[RunRow]:
     """Return one row for each run, by drill and start."""
-    order = sorted(found.items(), key=lambda item: (item[1].drill, item[1].started))
+    order = sorted(results.items(), key=lambda item: (item[1].drill, item[1].started))
     return [_row(run, result) for run, result in order]
 
 
-def spreads(found: Iterable[Result]) -> list[RtoSpread]:
+def spreads(results: Iterable[Result]) -> list[RtoSpread]:
     """Return one spread for each drill and client."""
     drills: dict[tuple[str, str], list[Result]] = {}
-    for result in found:
+    for result in results:
         drills.setdefault((result.drill, result.client.get("driver", "")), []).append(result)
     return [_spread(drill, driver or None, results) for (drill, driver), results in sorted(drills.items())]
 
@@ -85,12 +85,12 @@ def _time(numbers: Mapping[str, Number], name: str) -> float | None:
 
 
 def _spread(drill: str, driver: str | None, results: list[Result]) -> RtoSpread:
-    times = [one.verdicts.counts.rto_ms for one in results if one.verdicts.counts.rto_ms is not None]
+    times = [result.verdicts.counts.rto_ms for result in results if result.verdicts.counts.rto_ms is not None]
     return RtoSpread(
         drill,
         driver,
         len(results),
-        dict(Counter(one.verdict.value for one in results)),
-        sum(one.verdicts.counts.lost or 0 for one in results),
+        dict(Counter(result.verdict.value for result in results)),
+        sum(result.verdicts.counts.lost or 0 for result in results),
         (min(times), statistics.median(times), max(times)) if times else (None, None, None),
     )

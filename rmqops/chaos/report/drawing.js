@@ -1,4 +1,5 @@
-// The picture: rows one above another, all on the same axis of time.
+// The picture: rows one above another, all on the same axis of time. Longer than a module should be, for it is one
+// class: every row is drawn from the same axis and the same widths, and a second file would hand them all over.
 
 const SVG = "http://www.w3.org/2000/svg";
 const FLAGS = 34;

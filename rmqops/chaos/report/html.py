@@ -19,11 +19,13 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from rmqops import __version__
+from rmqops.chaos.history.format import instance_read_by
 from rmqops.chaos.report import words
 from rmqops.chaos.report.lanes import GroupLanes
 from rmqops.chaos.report.moments import MOMENT_LIMIT, moments
 from rmqops.chaos.report.result import Result
 from rmqops.chaos.report.timeline import Level, Timeline
+from rmqops.chaos.verdicts.bounds import written
 from rmqops.chaos.verdicts.verdict import Evidence
 
 SCRIPTS = ("scales.js", "drawing.js", "moving.js")
@@ -33,7 +35,7 @@ def render(result: Result, timeline: Timeline) -> str:
     """Return the page."""
     style = asset("report.css")
     script = '"use strict";\n' + "\n".join(asset(name) for name in SCRIPTS)
-    told = moments(timeline)
+    story = moments(timeline)
     steps = words.rto_steps(result)
     return (
         environment()
@@ -46,8 +48,8 @@ def render(result: Result, timeline: Timeline) -> str:
             figures=words.figures(result),
             steps=steps,
             scale=max((step.at or 0 for step in steps), default=0) or 1,
-            moments=told[:MOMENT_LIMIT],
-            moments_left_out=max(0, len(told) - MOMENT_LIMIT),
+            moments=story[:MOMENT_LIMIT],
+            moments_left_out=max(0, len(story) - MOMENT_LIMIT),
             environment=_particulars(result, timeline),
             evidence_columns=evidence_columns,
             style=Markup(style),  # noqa: S704 - our own file
@@ -124,7 +126,7 @@ def _particulars(result: Result, timeline: Timeline) -> Iterator[tuple[str, str]
     yield "started", words.clock(result.started)
     yield "ended", words.clock(result.ended)
     for name, value in result.settings.items():
-        yield f"setting {words.label(name)}", f"{value:g} s"
+        yield f"setting {words.label(name)}", written(name, value)
     for group in timeline.groups:
         for address in group.addresses:
             yield timeline.names.get(address, f"member of {group.name}"), address
@@ -208,7 +210,7 @@ def _place(item: Evidence) -> str:
 
 def _joined(values: Sequence[str]) -> str:
     """Name readers; a read-back by the member that it read from."""
-    return ", ".join(value.removeprefix("drain-") for value in values)
+    return ", ".join(map(instance_read_by, values))
 
 
 COLUMNS = (
@@ -227,7 +229,9 @@ COLUMNS = (
 def evidence_columns(evidence: Iterable[Evidence]) -> tuple[Column, ...]:
     """Return the columns that have anything to say about this evidence; a topic only where there are several."""
     items = tuple(evidence)
-    told = {column: {column.text(item) for item in items} for column in COLUMNS}
+    texts = {column: {column.text(item) for item in items} for column in COLUMNS}
     return tuple(
-        column for column in COLUMNS if told[column] != {""} and (column.title != "topic" or len(told[column]) > 1)
+        column
+        for column in COLUMNS
+        if texts[column] != {""} and (column.title != "topic" or len(texts[column]) > 1)
     )

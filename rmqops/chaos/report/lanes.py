@@ -9,16 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from rmqops.chaos.history.format import MASTER
+from rmqops.chaos.history.routes import SILENCE
+
 NO_ANSWER = "?"
 """The state of a segment in which the NameServer did not answer."""
 
-UNSEEN = 3.0
-"""Seconds without a sample after which the answer is unknown; the sampler writes once a second at least."""
-
 SEGMENT_LIMIT = 1500
 """How many segments a lane may have; a lane that flaps more is drawn in cells, each in its worst state."""
-
-MASTER_ID = "0"
 
 Route = Mapping[str, str]
 """Broker id to address, as a NameServer tells it; empty when the group is not in its route."""
@@ -67,7 +65,7 @@ def answers(samples: Iterable[tuple[float, Route | None]]) -> tuple[RouteAnswer,
     joined: list[RouteAnswer] = []
     seen = 0.0
     for t, route in samples:
-        fresh = bool(joined) and t - seen <= UNSEEN
+        fresh = bool(joined) and t - seen <= SILENCE
         if joined:
             joined[-1] = RouteAnswer(joined[-1].start, t if fresh else seen, joined[-1].route)
         if not (fresh and joined[-1].route == route):
@@ -76,21 +74,23 @@ def answers(samples: Iterable[tuple[float, Route | None]]) -> tuple[RouteAnswer,
     return tuple(joined)
 
 
-def group(name: str, told: Mapping[str, Sequence[RouteAnswer]], end: float) -> GroupLanes:
+def group(name: str, by_server: Mapping[str, Sequence[RouteAnswer]], end: float) -> GroupLanes:
     """Lay what each NameServer told about a group into lanes that stop at ``end`` (seconds)."""
-    named = {address for given in told.values() for answer in given for address in (answer.route or {}).values()}
+    named = {
+        address for given in by_server.values() for answer in given for address in (answer.route or {}).values()
+    }
     addresses = tuple(sorted(named, key=_order))
-    lanes = [Lane(server, _lay(given, addresses, end)) for server, given in sorted(told.items())]
+    lanes = [Lane(server, _lay(given, addresses, end)) for server, given in sorted(by_server.items())]
     return GroupLanes(name, addresses, tuple(lanes))
 
 
 def _lay(given: Sequence[RouteAnswer], addresses: Sequence[str], end: float) -> tuple[Segment, ...]:
     """Write answers in letters; the last one holds to the end of the drill if it is fresh enough."""
-    shown = [answer for answer in given if answer.start < end]
-    if shown and end - shown[-1].end <= UNSEEN:
-        shown[-1] = RouteAnswer(shown[-1].start, end, shown[-1].route)
+    drawn = [answer for answer in given if answer.start < end]
+    if drawn and end - drawn[-1].end <= SILENCE:
+        drawn[-1] = RouteAnswer(drawn[-1].start, end, drawn[-1].route)
     return _bounded(
-        [Segment(each.start, min(each.end, end), _state(each.route, addresses)) for each in shown], end
+        [Segment(each.start, min(each.end, end), _state(each.route, addresses)) for each in drawn], end
     )
 
 
@@ -102,8 +102,8 @@ def _order(address: str) -> tuple[str, int, str]:
 def _state(route: Route | None, addresses: Sequence[str]) -> str:
     if route is None:
         return NO_ANSWER
-    slaves = {address for broker_id, address in route.items() if broker_id != MASTER_ID}
-    master = route.get(MASTER_ID)
+    slaves = {address for broker_id, address in route.items() if broker_id != MASTER}
+    master = route.get(MASTER)
     return "".join("m" if each == master else "s" if each in slaves else "a" for each in addresses)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from rmqops.chaos.history.format import RECOVERED
 from rmqops.chaos.report.lanes import NO_ANSWER, GroupLanes, Lane
 from rmqops.chaos.report.timeline import Milestone, Timeline
 
@@ -24,23 +25,23 @@ class Moment:
 
 def moments(timeline: Timeline) -> tuple[Moment, ...]:
     """Return the story in order of time."""
-    told = [_act(milestone) for milestone in timeline.milestones]
+    story = [_act(milestone) for milestone in timeline.milestones]
     for group in timeline.groups:
         for lane in group.lanes:
-            told.extend(_changes(group, lane, timeline.names))
-    return tuple(sorted(told, key=lambda moment: moment.t))
+            story.extend(_changes(group, lane, timeline.names))
+    return tuple(sorted(story, key=lambda moment: moment.t))
 
 
 def _act(milestone: Milestone) -> Moment:
-    deed = (milestone.op, milestone.kind == "recovered", milestone.type)
-    what = _DEEDS.get(deed, f"{milestone.op} {milestone.type}")
+    step = (milestone.op, milestone.kind == RECOVERED, milestone.type)
+    what = _WORDS.get(step, f"{milestone.op} {milestone.type}")
     on = milestone.instance or milestone.address
-    about = "" if milestone.kind == "recovered" else milestone.kind + (f" {on}" if on else "")
+    about = "" if milestone.kind == RECOVERED else milestone.kind + (f" {on}" if on else "")
     parts = (f"{about}: {what}" if about else what, milestone.error)
     return Moment(milestone.t, "the drill", ": ".join(part for part in parts if part), milestone.op)
 
 
-_DEEDS = {
+_WORDS = {  # by op, whether it is the cluster's recovery, and type
     ("fault", False, "invoke"): "fault injected",
     ("fault", False, "ok"): "seen to bite",
     ("fault", False, "fail"): "did not bite",

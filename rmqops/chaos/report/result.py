@@ -162,7 +162,7 @@ def _parse_evidence(item: dict[str, Any]) -> Evidence:
 
 def disagreements(recorded: Verdicts, computed: Verdicts) -> tuple[str, ...]:
     """Say where a recorded result and what the history yields now are not the same; figures included."""
-    found = []
+    differences = []
     pairs: list[tuple[str, object, object]] = [
         ("verdict", recorded.overall.value, computed.overall.value),
         ("heal_failed", recorded.heal_failed, computed.heal_failed),
@@ -174,8 +174,8 @@ def disagreements(recorded: Verdicts, computed: Verdicts) -> tuple[str, ...]:
     pairs += [(f"check {name}", old.get(name), new.get(name)) for name in sorted(old.keys() | new.keys())]
     for name, was, is_now in pairs:
         if was != is_now:
-            found.append(f"{name}: recorded {_word(was)}, the history says {_word(is_now)}")
-    return tuple(found)
+            differences.append(f"{name}: recorded {_word(was)}, the history says {_word(is_now)}")
+    return tuple(differences)
 
 
 def _word(value: object) -> str:

@@ -17,13 +17,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rmqops.chaos.history.format import ADDRESS, CONSUMER, DRAIN, FILE, INSTANCE, RECOVERED, columns
 from rmqops.chaos.report import lanes
 from rmqops.errors import OperationFailed, UsageError
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-FILE = "history.jsonl"
 WIDTHS = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600)
 """Widths of bins in seconds; a level of bins is drawn from each that is wide enough and not too wide."""
 
@@ -37,18 +37,35 @@ ERROR_LIMIT = 25
 MILESTONE_LIMIT = 400
 MEMORY_LIMIT = "192MB"
 
-_COLUMNS = {
-    "t": "DOUBLE",
-    "process": "VARCHAR",
-    "op": "VARCHAR",
-    "type": "VARCHAR",
-    "broker": "VARCHAR",
-    "offset": "BIGINT",
-    "key": "VARCHAR",
-    "error": "VARCHAR",
-    "address": "VARCHAR",
-    "value": "MAP(VARCHAR, VARCHAR)",
-}
+_COLUMNS = columns(
+    ("t", "process", "op", "type", "broker", "offset", "key", "error", "address", "value"),
+    value="MAP(VARCHAR, VARCHAR)",
+)
+EVENTS = f"""
+    create table event as
+        select t, process, op, type, broker, error, address, value,
+            case when op = 'send' then hash(process, key) end as send,
+            case when op in ('fault', 'heal') then key end as kind,
+            starts_with(process, '{CONSUMER}') as by_consumer,
+            case when starts_with(process, '{DRAIN}') then process[{len(DRAIN) + 1}:] end as read_back_from
+        from read_json(?, format = 'newline_delimited', ignore_errors = true, columns = {{{_COLUMNS}}})
+        where op <> 'receive' or (type = 'ok' and (by_consumer or (read_back_from is not null and "offset" = 0)))
+"""  # noqa: S608 - constants of this module
+END = """
+    select coalesce(max(t) filter (op <> 'route' and read_back_from is null), max(t), 0) from event
+"""
+MILESTONES = f"""
+    select t, op, type, coalesce(kind, ''), value['{INSTANCE}'], value['{ADDRESS}'], error
+    from event where op in ('fault', 'heal')
+    order by t, op, kind = '{RECOVERED}', type, kind, value::varchar, error limit ?
+"""  # noqa: S608 - constants of this module
+NAMES = f"""
+    select address, min(name) from (
+        select address, read_back_from as name from event
+        union all
+        select value['{ADDRESS}'], value['{INSTANCE}'] from event where op in ('fault', 'heal')
+    ) where address is not null and name is not null group by address order by address
+"""  # noqa: S608 - constants of this module
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,17 +154,7 @@ def read_timeline(run: Path) -> Timeline:
 
 def _load(database: DuckDBPyConnection, source: Path) -> None:
     """Keep what is drawn: no message that was read back, but the first of each queue, which names its member."""
-    columns = ", ".join(f"\"{name}\": '{kind}'" for name, kind in _COLUMNS.items())
-    database.execute(
-        f"""create table event as
-            select t, process, op, type, broker, error, address, value,
-                   case when op = 'send' then hash(process, key) end as send,
-                   case when op in ('fault', 'heal') then key end as kind
-            from read_json(?, format = 'newline_delimited', ignore_errors = true, columns = {{{columns}}})
-            where op <> 'receive'
-               or (type = 'ok' and (process like 'consumer-%' or (process like 'drain-%' and "offset" = 0)))""",  # noqa: S608 - constants of this module
-        [str(source)],
-    )
+    database.execute(EVENTS, [str(source)])
     database.execute(
         """create table done as
            select max(t) as t, max(t) - min(t) as latency,
@@ -158,16 +165,8 @@ def _load(database: DuckDBPyConnection, source: Path) -> None:
 
 
 def _timeline(database: DuckDBPyConnection) -> Timeline:
-    end = _number(
-        database,
-        """select coalesce(max(t) filter (op <> 'route' and process not like 'drain-%'), max(t), 0) from event""",
-    )
-    milestones = database.execute(
-        """select t, op, type, coalesce(kind, ''), value['instance'], value['address'], error
-           from event where op in ('fault', 'heal')
-           order by t, op, kind = 'recovered', type, kind, value::varchar, error limit ?""",
-        [MILESTONE_LIMIT],
-    ).fetchall()
+    end = _number(database, END)
+    milestones = database.execute(MILESTONES, [MILESTONE_LIMIT]).fetchall()
     return Timeline(
         end=end,
         levels=tuple(_level(database, width, end) for width in widths(end)),
@@ -210,7 +209,7 @@ def _level(database: DuckDBPyConnection, width: float, end: float) -> Level:
             latencies[name][place] = None if value is None else _milliseconds(value)
     read = database.execute(
         """select cast(floor(t / $width) as integer) as bin, count(*)
-           from event where op = 'receive' and process like 'consumer-%' group by bin""",
+           from event where op = 'receive' and by_consumer group by bin""",
         {"width": width},
     ).fetchall()
     for place, count in read:
@@ -257,13 +256,7 @@ def _errors(database: DuckDBPyConnection) -> tuple[SendError, ...]:
 
 
 def _names(database: DuckDBPyConnection) -> dict[str, str]:
-    rows = database.execute(
-        """select address, min(name) from (
-               select address, process[7:] as name from event where process like 'drain-%'
-               union all
-               select value['address'], value['instance'] from event where op in ('fault', 'heal')
-           ) where address is not null and name is not null group by address order by address"""
-    ).fetchall()
+    rows = database.execute(NAMES).fetchall()
     return dict(rows)
 
 

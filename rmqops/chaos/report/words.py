@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from rmqops.chaos.report.result import Result
+from rmqops.chaos.verdicts.units import Unit, parts, unit_of, without_unit
 from rmqops.chaos.verdicts.verdict import CheckResult, Number, Verdict
 
 UNKNOWN = "\N{EM DASH}"
@@ -89,14 +90,14 @@ def sentence(text: str) -> str:
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
 
 
-def client(told: Mapping[str, str]) -> str:
+def client(facts: Mapping[str, str]) -> str:
     """Say through which client, with which settings, the load saw the cluster."""
-    if not told:
+    if not facts:
         return UNKNOWN
     kinds = {"java": "official Java client", "native": "rmqops client"}
-    name = kinds.get(told.get("driver", ""), "client")
-    rest = ", ".join(f"{key} {value}" for key, value in told.items() if key not in ("driver", "version"))
-    return f"{name} {told.get('version', UNKNOWN)}: {rest}"
+    name = kinds.get(facts.get("driver", ""), "client")
+    rest = ", ".join(f"{key} {value}" for key, value in facts.items() if key not in ("driver", "version"))
+    return f"{name} {facts.get('version', UNKNOWN)}: {rest}"
 
 
 def figures(result: Result) -> tuple[Figure, ...]:
@@ -148,27 +149,26 @@ def second(t: float | None) -> str:
 
 
 def number(name: str, value: Number) -> str:
-    """Write a check's figure; its name tells the unit (``_ms``, ``_s``, before the dot if there is one)."""
-    name = name.partition(".")[0]
+    """Write a check's figure with the unit that its name tells (``verdicts.units``)."""
     if value is None:
         return UNKNOWN
     if isinstance(value, str):
         return value
-    if name.endswith("_ms"):
+    unit = unit_of(name)
+    if unit is Unit.MILLISECONDS:
         return duration(float(value))
-    if isinstance(value, float) and not value.is_integer():
-        written = f"{value:,.3f}".rstrip("0")
-    else:
-        written = f"{value:,.0f}"
-    return f"{written} s" if name.endswith("_s") else written
+    broken = isinstance(value, float) and not value.is_integer()
+    text = f"{value:,.3f}".rstrip("0") if broken else f"{value:,.0f}"
+    return f"{text} {unit.value}".rstrip()
 
 
 def label(name: str) -> str:
     """Turn the name of a figure, ``route_lost_ms.namesrv-1``, into words; the unit goes with the value."""
-    name, _, of = name.partition(".")
-    for unit in ("_ms", "_s"):
-        name = name.removesuffix(unit)
-    return ", ".join(filter(None, (name.replace("_", " "), of)))
+    figure, thing = parts(name)
+    text = without_unit(figure).replace("_", " ")
+    if thing is None:
+        return text
+    return f"{thing}, {text}" if name.startswith(f"{thing}.") else f"{text}, {thing}"
 
 
 def length(result: Result) -> float | None:

@@ -13,18 +13,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rmqops.chaos.drill import Strike
+from rmqops.chaos.history.format import ADDRESS, INSTANCE, MEMBERS, NEMESIS, TARGET
 from rmqops.chaos.history.recorder import Recorder
 from rmqops.chaos.load.clients.settings import ConsumerSettings, ProducerSettings
-from rmqops.chaos.load.workers import Worker, Workers
+from rmqops.chaos.load.workers import FLOWS_WITHIN, Worker, Workers
 from rmqops.chaos.run.journal import Journal, JournalEntry, JournalState, JournalStep
-from rmqops.chaos.run.nemesis import PROCESS
-from rmqops.chaos.verdicts.checks.takeover import MEMBERS
-from rmqops.errors import Inconclusive
+from rmqops.errors import Inconclusive, OperationFailed
 from rmqops.model.history import Event, Op, Type
+from rmqops.system import waiting
 
-FLOWS_WITHIN = 60.0
-"""Seconds for a new life to send or receive: a JVM starts, a client looks for its route, a group shares anew."""
 INTERVAL = 0.05
+"""Seconds between two looks at what a new life has done."""
 
 
 @dataclass
@@ -48,16 +47,25 @@ class ClientKills:
         load: Whose processes they are.
         journal: Where every step is written before it is done.
         recorder: Takes the events.
+        flows_within: Seconds for a new life to send or receive.
     """
 
     def __init__(
-        self, prefix: str, phase: Mapping[str, str], *, load: Workers, journal: Journal, recorder: Recorder
+        self,
+        prefix: str,
+        phase: Mapping[str, str],
+        *,
+        load: Workers,
+        journal: Journal,
+        recorder: Recorder,
+        flows_within: float = FLOWS_WITHIN,
     ) -> None:
         self._prefix = prefix
         self._phase = phase
         self._load = load
         self._journal = journal
         self._recorder = recorder
+        self._flows_within = flows_within
         self._chosen: list[_KilledClient] = []
 
     def choose(self, strikes: Sequence[Strike], chance: random.Random) -> None:
@@ -67,11 +75,11 @@ class ClientKills:
             Inconclusive: nobody of that name lives.
         """
         for strike in strikes:
-            taken = {one.worker.name for one in self._chosen}
+            chosen = {victim.worker.name for victim in self._chosen}
             living = [
                 worker
                 for worker in self._load.living
-                if worker.name not in taken and strike.target in (worker.place, worker.place.partition("-")[0])
+                if worker.name not in chosen and worker.client_name.is_meant_by(strike.target)
             ]
             if not living:
                 raise Inconclusive(f"no process of the load is a {strike.target}, so there is none to strike")
@@ -79,74 +87,84 @@ class ClientKills:
             self._chosen.append(_KilledClient(fault, strike, chance.choice(living)))
 
     @property
-    def told(self) -> Sequence[tuple[Strike, str]]:
+    def victims(self) -> Sequence[tuple[Strike, str]]:
         """Each strike and whom it means, in words."""
-        return [(one.strike, f"{one.worker.name} ({_host_of(one.worker)})") for one in self._chosen]
+        return [(victim.strike, f"{victim.worker.name} ({_host_of(victim.worker)})") for victim in self._chosen]
 
     @property
     def errors(self) -> Sequence[str]:
         """What went wrong, in words."""
-        return [f"{one.strike.fault} {one.worker.name}: {one.error}" for one in self._chosen if one.error]
+        return [
+            f"{victim.strike.fault} {victim.worker.name}: {victim.error}"
+            for victim in self._chosen
+            if victim.error
+        ]
 
     async def strike(self) -> bool:
         """Kill them and tell whether the kernel says of each that it died of that."""
-        for one in self._chosen:
-            self._note(one, "inject", "intent")
-            one.injected = True
-            self._event(one, "fault", "invoke")
-            code = await self._load.kill(one.worker)
-            one.error = None if code == -signal.SIGKILL else f"it ended with {code} before it was killed"
-            self._note(one, "verify", "failed" if one.error else "done", one.error)
-            self._event(one, "fault", "fail" if one.error else "ok")
+        for victim in self._chosen:
+            self._note(victim, "inject", "intent")
+            victim.injected = True
+            self._event(victim, "fault", "invoke")
+            code = await self._load.kill(victim.worker)
+            victim.error = None if code == -signal.SIGKILL else f"it ended with {code} before it was killed"
+            self._note(victim, "verify", "failed" if victim.error else "done", victim.error)
+            self._event(victim, "fault", "fail" if victim.error else "ok")
         return not self.errors
 
     async def heal(self) -> bool:
         """Start a new life for each, and tell whether all of them send or receive."""
-        return all(await asyncio.gather(*(self._replace(one) for one in self._chosen if one.injected)))
+        return all(await asyncio.gather(*(self._replace(victim) for victim in self._chosen if victim.injected)))
 
     def close(self) -> None:
         """Be told that the load ends: nobody needs a new life any more."""
-        for one in self._chosen:
-            if one.injected:
-                one.injected = False
-                self._event(one, "heal", "invoke")
-                self._event(one, "heal", "ok")
+        for victim in self._chosen:
+            if victim.injected:
+                victim.injected = False
+                self._event(victim, "heal", "invoke")
+                self._event(victim, "heal", "ok")
 
-    async def _replace(self, one: _KilledClient) -> bool:
-        self._note(one, "heal", "intent")
-        self._event(one, "heal", "invoke")
-        again = await self._load.replace(one.worker)
-        loop = asyncio.get_running_loop()
-        end = loop.time() + FLOWS_WITHIN
-        sends = isinstance(again.settings, ProducerSettings)
-        while not (again.count.acknowledged if sends else again.count.received):
+    async def _replace(self, victim: _KilledClient) -> bool:
+        self._note(victim, "heal", "intent")
+        self._event(victim, "heal", "invoke")
+        again = await self._load.replace(victim.worker)
+
+        async def idle() -> str | None:
+            if again.count.acknowledged if isinstance(again.settings, ProducerSettings) else again.count.received:
+                return None
             self._load.alive()
-            if loop.time() >= end:
-                one.error = f"its new life, {again.name}, did nothing for {FLOWS_WITHIN:g} s"
-                break
-            await asyncio.sleep(INTERVAL)
-        self._note(one, "healed", "failed" if one.error else "done", one.error or again.name)
-        self._event(one, "heal", "fail" if one.error else "ok")
-        one.injected = one.error is not None
-        return not one.injected
+            return "it did nothing"
 
-    def _note(self, one: _KilledClient, step: JournalStep, state: JournalState, note: str | None = None) -> None:
-        self._journal.write(JournalEntry(step, state, one.fault, one.strike.fault, one.worker.name, note=note))
+        try:
+            await waiting.until(again.name, idle, self._flows_within, interval=INTERVAL)
+        except OperationFailed:
+            victim.error = f"its new life, {again.name}, did nothing for {self._flows_within:g} s"
+        self._note(victim, "healed", "failed" if victim.error else "done", victim.error or again.name)
+        self._event(victim, "heal", "fail" if victim.error else "ok")
+        victim.injected = victim.error is not None
+        return not victim.injected
 
-    def _event(self, one: _KilledClient, op: Op, kind: Type) -> None:
+    def _note(
+        self, victim: _KilledClient, step: JournalStep, state: JournalState, note: str | None = None
+    ) -> None:
+        self._journal.write(
+            JournalEntry(step, state, victim.fault, victim.strike.fault, victim.worker.name, note=note)
+        )
+
+    def _event(self, victim: _KilledClient, op: Op, kind: Type) -> None:
         self._recorder.event(
             Event(
                 self._recorder.now(),
-                PROCESS,
+                NEMESIS,
                 op,
                 kind,
-                key=one.strike.fault,
-                error=one.error if kind == "fail" else None,
+                key=victim.strike.fault,
+                error=victim.error if kind == "fail" else None,
                 value={
-                    "target": one.strike.target,
-                    "instance": one.worker.name,
-                    "address": _host_of(one.worker),
-                    **self._members(one.worker),
+                    TARGET: victim.strike.target,
+                    INSTANCE: victim.worker.name,
+                    ADDRESS: _host_of(victim.worker),
+                    **self._members(victim.worker),
                     **self._phase,
                 },
             )
@@ -157,9 +175,9 @@ class ClientKills:
         if not self._load.shares or not isinstance(worker.settings, ConsumerSettings):
             return {}
         others = [
-            one.name
-            for one in self._load.consumers
-            if isinstance(one.settings, ConsumerSettings) and one.settings.group == worker.settings.group
+            other.name
+            for other in self._load.consumers
+            if isinstance(other.settings, ConsumerSettings) and other.settings.group == worker.settings.group
         ]
         return {MEMBERS: ",".join(name for name in others if name != worker.name)}
 

@@ -10,7 +10,7 @@ from rmqops.chaos.history.recorder import Recorder
 from rmqops.chaos.load.clients.drivers import Driver
 from rmqops.chaos.load.hosts.place import Place
 from rmqops.chaos.load.roster import pace, process_settings
-from rmqops.chaos.load.workers import Workers
+from rmqops.chaos.load.workers import FLOWS_WITHIN, Workers
 from rmqops.chaos.report import words
 from rmqops.chaos.run import leader_terms
 from rmqops.chaos.run.journal import Journal, JournalEntry, JournalState, JournalStep
@@ -27,13 +27,6 @@ from rmqops.remoting.client import Client
 from rmqops.system import waiting
 from rmqops.transport.base import Transport
 
-FLOWS_WITHIN = 60.0
-"""Seconds, besides the time that it must have been steady, for the load to become so.
-
-A broker that has just started refuses sends with code 2 while its code is being compiled: for 10 s at 200
-messages/s on two cores. A consumer of a group may need its client's next heartbeat too: docs/known-issues.md,
-"subscription not latest".
-"""
 LEVEL_WITHIN = 60.0
 FINISH_WITHIN = 30.0
 """Seconds for a process of the load to finish what is under way: time-outs and the rest of each queue."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from rmqops.chaos import faults
+from rmqops.chaos.history.format import ADDRESS, INSTANCE, NEMESIS, TARGET
 from rmqops.chaos.mechanisms import deadman
 from rmqops.chaos.mechanisms.plan import Aim, FaultPlan
 from rmqops.chaos.run.journal import Journal, JournalEntry, JournalState, JournalStep
@@ -16,7 +17,6 @@ from rmqops.model.history import Event, Op, Type
 from rmqops.model.topology import Instance
 from rmqops.transport.base import Transport
 
-PROCESS = "nemesis"
 HEALING: frozenset[JournalStep] = frozenset({"heal", "healed", "disarm"})
 AGAIN = 0.5
 """Seconds between two tries to reach a host that is away."""
@@ -206,16 +206,16 @@ class Nemesis:
         self._emit(
             Event(
                 self._now(),
-                PROCESS,
+                NEMESIS,
                 op,
                 kind,
                 broker=victim.group,
                 key=strike.kind,
                 error=strike.error if kind == "fail" else None,
                 value={
-                    "target": strike.target,
-                    "instance": victim.name,
-                    "address": victim.address,
+                    TARGET: strike.target,
+                    INSTANCE: victim.name,
+                    ADDRESS: victim.address,
                     **self._phase,
                     **{f"with.{name}": str(value) for name, value in strike.aim.options.items()},
                 },

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from rmqops.chaos.drill import Drill, ScheduledPhase, guard, targets
-from rmqops.chaos.history.fault_records import RECOVERED
+from rmqops.chaos.history.format import MASTER_ROLE, NEMESIS, RECOVERED, reader_prefix, writer_prefix
 from rmqops.chaos.history.recorder import Recorder
 from rmqops.chaos.history.service_windows import GAP
 from rmqops.chaos.load.clients.settings import body
@@ -16,13 +16,13 @@ from rmqops.chaos.load.workers import Workers
 from rmqops.chaos.mechanisms.plan import Aim
 from rmqops.chaos.run.client_kills import ClientKills
 from rmqops.chaos.run.journal import Journal
-from rmqops.chaos.run.nemesis import PROCESS, Nemesis, PlannedStrike
+from rmqops.chaos.run.nemesis import Nemesis, PlannedStrike
 from rmqops.chaos.run.readback import Reader
 from rmqops.chaos.run.sampler import RouteSampler
 from rmqops.chaos.run.watch import Watch
 from rmqops.chaos.verdicts.bounds import Bounds
 from rmqops.errors import HealFailed, Inconclusive, OperationFailed
-from rmqops.model.history import READER, WRITER, Event, Type
+from rmqops.model.history import Event, Type
 from rmqops.model.topology import Instance, Topology
 from rmqops.operations.observe import status
 from rmqops.operations.topics import topics
@@ -165,7 +165,7 @@ class PhaseRun:
                 f"{one.aim.instance.name} ({one.aim.instance.address})"
                 for one in wanted
                 if (one.kind, one.target) == (strike.fault, strike.target)
-            ] or [name for one, name in self._casualties.told if one is strike]
+            ] or [name for one, name in self._casualties.victims if one is strike]
             scene.say(f"strike: {strike.words}, that is {', '.join(names)}")
         self._struck = scene.recorder.now()
         bitten = await waiting.to_end(self._nemesis.strike)
@@ -238,8 +238,8 @@ class PhaseRun:
                     scene.drill.load.queues,
                     emit=scene.recorder.event,
                     now=scene.recorder.now,
-                    prefix=f"{READER}{self._step.number}-",
-                    told={"role": dead[0].text("rocketmq_broker_role")},
+                    prefix=reader_prefix(self._step.number),
+                    told={MASTER_ROLE: dead[0].text("rocketmq_broker_role")},
                 )
                 told = await reader.read_each(group, living)
                 for failure in told.failures:
@@ -251,7 +251,7 @@ class PhaseRun:
 
     async def _offer(self, client: Client, topic: str, member: Instance) -> None:
         """Offer a message to a member that is no master, and put on record what it says."""
-        recorder, name = self._scene.recorder, f"{WRITER}{self._step.number}-{member.name}"
+        recorder, name = self._scene.recorder, f"{writer_prefix(self._step.number)}{member.name}"
         key = f"{name}-{topic}"
         target = WriteQueue(str(member.group), 0, member.address)
         servers = [server.address for server in self._scene.topology.nameservers]
@@ -355,7 +355,7 @@ class PhaseRun:
 
     def _event(self, kind: Type, error: str | None) -> None:
         recorder = self._scene.recorder
-        recorder.event(Event(recorder.now(), PROCESS, "heal", kind, key=RECOVERED, error=error))
+        recorder.event(Event(recorder.now(), NEMESIS, "heal", kind, key=RECOVERED, error=error))
 
     def _hand_in(self, event: Event) -> None:
         """Take an event of the nemesis, whose commands run in a thread."""

@@ -237,23 +237,23 @@ def prepare_client_hosts(
         return ()
     freight = _cargo(topology, load)
     with ThreadPoolExecutor(max_workers=8) as pool:
-        seen = list(pool.map(lambda one: freight.look(one, transports(one)), topology.clients))
+        seen = list(pool.map(lambda one: freight.survey(one, transports(one)), topology.clients))
         for one in seen:
             if one.missing:
                 names = ", ".join(piece.name for piece in one.missing)
                 say(f"{one.client.name}: putting {names} into {client_directory(one.client)}")
-        stowed = list(pool.map(lambda one: one.stow(), seen))
+        stowed = list(pool.map(lambda one: one.upload(), seen))
     # One after the other, so that they do not make one another's round trips longer.
     places = [remote.ClientHost(one, remote.measure_clock(one)) for one in stowed]
     for place in places:
-        say(f"load on {place.name}: {', '.join(f'{key} {value}' for key, value in place.told.items())}")
+        say(f"load on {place.name}: {', '.join(f'{key} {value}' for key, value in place.facts.items())}")
     return tuple(places)
 
 
 def _cargo(topology: Topology, load: Load) -> ClientFiles:
     if load.driver == "native":
         return Modules()
-    return Jars(java.make(topology.version), load.client.model_dump(by_alias=True))
+    return Jars(java.compile_client(topology.version), load.client.model_dump(by_alias=True))
 
 
 @contextmanager

@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from rmqops.chaos.history.batches import Batch, pack
+from rmqops.chaos.history.format import DRAIN
 from rmqops.chaos.load.clients.settings import key_of
 from rmqops.errors import OperationFailed, RemotingError
-from rmqops.model.history import DRAIN, Batch, Event, Type, pack
+from rmqops.model.history import Event, Type
 from rmqops.model.topology import Group, Instance, Topology
 from rmqops.remoting.admin import Admin
 from rmqops.remoting.client import Client

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rmqops.chaos.drill import Drill
+from rmqops.chaos.history.format import FILE
 from rmqops.chaos.history.recorder import Recorder
 from rmqops.chaos.load.clients.drivers import Driver
 from rmqops.chaos.load.hosts.place import Place
@@ -225,7 +226,7 @@ def _directory(request: Request) -> tuple[Path, datetime]:
 
 def _judge(request: Request, directory: Path, started: datetime, ended: _Ended) -> Finished:
     problem, interrupted = ended.problem, ended.interrupted
-    verdicts = evaluate(directory / "history.jsonl", request.settings)
+    verdicts = evaluate(directory / FILE, request.settings)
     why = "interrupted" if interrupted else str(problem) if problem else None
     result = Result(
         drill=request.drill.name,

@@ -1,11 +1,17 @@
-"""What the checks take as given: bounds and windows, in seconds. PURE."""
+"""What the checks take as given: bounds and windows, each in its unit. PURE."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
 
+from rmqops.chaos.verdicts.units import Unit
 from rmqops.errors import UsageError
+
+_SECONDS = {"unit": Unit.SECONDS}
+_PERCENT = {"unit": Unit.PERCENT}
+_COUNT = {"unit": Unit.COUNT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +27,8 @@ class Bounds:
         standstill: Where a standstill is expected, from so long after the fault until its heal nothing may be
             acknowledged; an answer that was under way may still come before.
         rto_limit: An RTO beyond this fails ``availability``; 0 means that it is measured and not judged.
-        uneven_limit: Percent; a group whose share of the messages is further from an equal one fails ``shares``; 0
-            means the same.
+        uneven_limit: A group whose share of the messages is further from an equal one fails ``shares``; 0 means
+            the same.
         keys: How many keys the messages have by turns, which say what queue each goes to; 0 means one of
             its own for each.
         from_slaves: How many consumers read from slaves.
@@ -30,15 +36,15 @@ class Bounds:
             it was measured; 0 where all of it ran on one machine.
     """
 
-    sustained: float = 5.0
-    agreement: float = 2.0
-    heartbeat: float = 35.0
-    standstill: float = 3.0
-    rto_limit: float = 0.0
-    uneven_limit: float = 0.0
-    keys: float = 0.0
-    from_slaves: float = 0.0
-    clock_error: float = 0.0
+    sustained: float = field(default=5.0, metadata=_SECONDS)
+    agreement: float = field(default=2.0, metadata=_SECONDS)
+    heartbeat: float = field(default=35.0, metadata=_SECONDS)
+    standstill: float = field(default=3.0, metadata=_SECONDS)
+    rto_limit: float = field(default=0.0, metadata=_SECONDS)
+    uneven_limit: float = field(default=0.0, metadata=_PERCENT)
+    keys: int = field(default=0, metadata=_COUNT)
+    from_slaves: int = field(default=0, metadata=_COUNT)
+    clock_error: float = field(default=0.0, metadata=_SECONDS)
 
     def document(self) -> dict[str, float]:
         """Return the settings as ``result.json`` keeps them."""
@@ -49,16 +55,34 @@ class Bounds:
         """Read settings from ``result.json``; a missing one has its default.
 
         Raises:
-            UsageError: a name is unknown or a value is not a number of seconds.
+            UsageError: a name is unknown, or a value is not a number in the setting's unit.
         """
-        known = {field.name for field in fields(cls)}
-        seconds: dict[str, float] = {}
+        values: dict[str, Any] = {}
         for name, value in document.items():
-            if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0 and name in known:
-                seconds[name] = float(value)
-            else:
+            unit = UNITS.get(name)
+            if unit is None:
                 raise UsageError(
                     f"the checks have no setting {name} = {value!r}",
-                    remedy=f"use seconds, for one of {', '.join(sorted(known))}",
+                    remedy=f"use one of {', '.join(sorted(UNITS))}",
                 )
-        return cls(**seconds)
+            number = _number(value)
+            if number is None or number < 0 or (unit is Unit.COUNT and not number.is_integer()):
+                raise UsageError(
+                    f"the checks have no setting {name} = {value!r}, which is not {unit.words}",
+                    remedy="give it one in result.json, or leave it out",
+                )
+            values[name] = int(number) if unit is Unit.COUNT else number
+        return cls(**values)
+
+
+UNITS: Mapping[str, Unit] = {each.name: each.metadata["unit"] for each in fields(Bounds)}
+"""The unit of each bound, by its name."""
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def written(name: str, value: float) -> str:
+    """Write a bound with its unit; one of another release, which has no unit here, stands alone."""
+    return f"{value:g} {UNITS.get(name, Unit.COUNT).value}".rstrip()

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from rmqops.chaos.history import fault_records
 from rmqops.chaos.history.fault_records import FaultRecord
-from rmqops.chaos.history.reader import History, MalformedHistory, open_history, readable
+from rmqops.chaos.history.lines import MalformedHistory, readable
+from rmqops.chaos.history.reader import History, open_history
 from rmqops.chaos.verdicts.bounds import Bounds
 from rmqops.chaos.verdicts.checks import Check, discover
 from rmqops.chaos.verdicts.verdict import CheckResult, Counts, Number, Verdict, Verdicts, overall
 
 
-def evaluate(history_path: Path, settings: Bounds | None = None) -> Verdicts:
+def evaluate(history_path: Path, bounds: Bounds | None = None) -> Verdicts:
     """Judge a drill by its history alone.
 
     An empty history or a malformed line makes the whole inconclusive; faults that were not healed are still told.
@@ -22,7 +23,7 @@ def evaluate(history_path: Path, settings: Bounds | None = None) -> Verdicts:
         UsageError: there is no history.
         OperationFailed: the machine ran out of memory or room.
     """
-    chosen = settings or Bounds()
+    chosen = bounds or Bounds()
     try:
         with open_history(history_path) as history:
             ran = [_run(name, check, history, chosen) for name, check in discover().items()]
@@ -45,10 +46,10 @@ def _verdicts(
     return Verdicts(overall(results, heal_failed=failed), results, counts, faults, failed, tuple(notes))
 
 
-def _run(name: str, check: Check, history: History, settings: Bounds) -> CheckResult | None:
+def _run(name: str, check: Check, history: History, bounds: Bounds) -> CheckResult | None:
     """Run one check; a check that breaks has proven nothing."""
     try:
-        return check(history, settings)
+        return check(history, bounds)
     except Exception as error:
         text = f"the check itself failed: {type(error).__name__}: {error}"
         return CheckResult(name, Verdict.INCONCLUSIVE, text)
@@ -59,16 +60,16 @@ def _counts(history: History, results: Iterable[CheckResult]) -> Counts:
     rows = history.query("select outcome::varchar, count(*) from message group by all")
     sends = {str(outcome): int(str(number)) for outcome, number in rows}
     numbers: Mapping[str, Mapping[str, Number]] = {result.name: result.numbers for result in results}
-    found = {name: _whole(numbers, name) for name in ("lost", "recovered", "duplicated", "unexpected")}
+    counts = {name: _whole(numbers, name) for name in ("lost", "recovered", "duplicated", "unexpected")}
     rto = numbers.get("availability", {}).get("rto_ms")
     return Counts(
         acknowledged=sends.get("acknowledged", 0),
         refused=sends.get("refused", 0),
         indeterminate=sends.get("indeterminate", 0),
-        lost=found["lost"],
-        recovered=found["recovered"],
-        duplicated=found["duplicated"],
-        unexpected=found["unexpected"],
+        lost=counts["lost"],
+        recovered=counts["recovered"],
+        duplicated=counts["duplicated"],
+        unexpected=counts["unexpected"],
         rto_ms=float(rto) if isinstance(rto, int | float) else None,
     )
 

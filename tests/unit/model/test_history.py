@@ -8,7 +8,7 @@ from typing import get_args
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rmqops.chaos.history.reader import parse_line, parse_record
+from rmqops.chaos.history.lines import parse_line, parse_record
 from rmqops.model.history import Event, Op, Type
 
 TEXTS = st.none() | st.text()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 
+from rmqops.chaos.history.format import SERVED_BY
 from rmqops.chaos.load.clients.outlet import Outlet
 from rmqops.chaos.load.clients.settings import ConsumerSettings, ProcessSummary, Source, key_of
 from rmqops.errors import OperationFailed, RemotingError
@@ -136,7 +137,7 @@ class _Reader:
                 message.offset,
                 key_of(message.body),
                 address=address,
-                value={"from": role} if self._settings.source else None,
+                value={SERVED_BY: role} if self._settings.source else None,
             )
         )
 
@@ -159,8 +160,11 @@ class _Reader:
                 info = await self._admin.cluster_info(server)
             except RemotingError:
                 continue
-            found = {name: known.master for name, known in info.groups.items() if known.master}
-            self._masters = {name: address for name, address in found.items() if name in self._settings.groups}
+            self._masters = {
+                name: known.master
+                for name, known in info.groups.items()
+                if known.master and name in self._settings.groups
+            }
             read = self._settings.groups if self._settings.source == "slave" else self._settings.unelecting
             self._slaves = {
                 name: [address for _, address in sorted(known.slaves.items())]

@@ -39,9 +39,9 @@ class Outlet:
         if len(self._lines) == 1:
             self._loop.call_later(FLUSH, self.flush)
 
-    def client(self, **told: str) -> None:
+    def client(self, **facts: str) -> None:
         """Say which client this is and how it is set, in a line before any other."""
-        self._write(CLIENT + json.dumps(told).encode() + b"}\n")
+        self._write(CLIENT + json.dumps(facts).encode() + b"}\n")
 
     def flush(self) -> None:
         """Write what was collected."""
@@ -72,17 +72,17 @@ def orders(stop: asyncio.Event, silence: int = 0, descriptor: int = 0) -> None:
     def take() -> None:
         nonlocal heard
         heard = loop.time()
-        said = os.read(descriptor, 4096)
-        if not said:
+        data = os.read(descriptor, 4096)
+        if not data:
             os._exit(1)
-        if STOP.strip() in said:
+        if STOP.strip() in data:
             stop.set()
 
-    def mind() -> None:
+    def end_after_silence() -> None:
         if loop.time() - heard > silence:
             os._exit(1)
-        loop.call_later(0.5, mind)
+        loop.call_later(0.5, end_after_silence)
 
     loop.add_reader(descriptor, take)
     if silence:
-        mind()
+        end_after_silence()

@@ -15,6 +15,9 @@ SUMMARY = b'{"summary":'
 CLIENT = b'{"client":'
 """Begins the first line of the output, which is not of the history: which client this is, and how it is set."""
 
+NUMBER_OF_KEY = "([0-9]+)$"
+"""A regular expression whose group is the number of a message, given its :func:`key`."""
+
 Choice = Literal["round-robin", "by-key"]
 Source = Literal["master", "slave"]
 
@@ -101,12 +104,12 @@ def read(argument: str) -> ProducerSettings | ConsumerSettings:
     Raises:
         TypeError: they are not complete.
     """
-    found = json.loads(argument)
-    role = found.pop("role")
+    fields = json.loads(argument)
+    role = fields.pop("role")
     for name in ("nameservers", "groups", "unelecting"):
-        if name in found:
-            found[name] = tuple(found[name])
-    return ProducerSettings(**found) if role == "producer" else ConsumerSettings(**found)
+        if name in fields:
+            fields[name] = tuple(fields[name])
+    return ProducerSettings(**fields) if role == "producer" else ConsumerSettings(**fields)
 
 
 def read_client(line: bytes) -> dict[str, str]:

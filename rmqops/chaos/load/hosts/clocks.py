@@ -35,7 +35,7 @@ def best(trips: Iterable[tuple[float, float, float]]) -> Offset:
     return Offset(shown - (asked + heard) / 2, (heard - asked) / 2)
 
 
-def ask(running: Running, host: str, clock: Callable[[], float] = time.monotonic) -> Offset:
+def measure(running: Running, host: str, clock: Callable[[], float] = time.monotonic) -> Offset:
     """Measure by a process that answers each byte with its clock in nanoseconds and a line's end.
 
     Raises:
@@ -55,7 +55,7 @@ def ask(running: Running, host: str, clock: Callable[[], float] = time.monotonic
             if out is None:
                 break
         if not line.strip().isdigit():
-            said = (line + complaints).decode("utf-8", "replace").strip()
-            raise OperationFailed(f"{host}: its clock cannot be read", detail=said[-2000:] or None)
+            text = (line + complaints).decode("utf-8", "replace").strip()
+            raise OperationFailed(f"{host}: its clock cannot be read", detail=text[-2000:] or None)
         trips.append((asked, int(line) / 1e9, clock()))
     return best(trips)

@@ -1,4 +1,4 @@
-"""Where processes of the load run, and how they are started there: this machine, or a client's host (``afar``)."""
+"""Where processes of the load run and how they are started: this machine, or a client's host (``.remote``)."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Place(Protocol):
         """The host's, for messages and the journal; empty for this machine."""
 
     @property
-    def told(self) -> Mapping[str, str]:
+    def facts(self) -> Mapping[str, str]:
         """What a result must say of it: how far its clock may be off, for example."""
 
     async def start(self, settings: Settings, run: Path) -> Process:
@@ -75,12 +75,12 @@ class Place(Protocol):
 
 
 @dataclass(frozen=True)
-class Here:
+class ThisMachine:
     """This machine."""
 
     driver: Driver
     name: str = ""
-    told: Mapping[str, str] = field(default_factory=dict)
+    facts: Mapping[str, str] = field(default_factory=dict)
 
     async def start(self, settings: Settings, run: Path) -> Process:
         """Start a process as a child of ours."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +22,7 @@ from rmqops.chaos.load.hosts.files import ReadyHost
 from rmqops.chaos.mechanisms import process_marks
 from rmqops.errors import OperationFailed, RmqopsError
 from rmqops.model.commands import Command
-from rmqops.system import waiting
+from rmqops.system import parallel, waiting
 from rmqops.transport.base import Running, check
 
 PULSE: Final = 2.0
@@ -84,11 +83,11 @@ class RemoteProcess:
         Raises:
             OperationFailed: it does not say one.
         """
-        said = (await self.stdout.readline()).strip()
-        if not said.isdigit():
+        line = (await self.stdout.readline()).strip()
+        if not line.isdigit():
             complaints = (await self.stderr.read(2000)).decode("utf-8", "replace").strip()
             raise OperationFailed(f"{host}: a process of the load did not start", detail=complaints or None)
-        self.pid = int(said)
+        self.pid = int(line)
 
     def write(self, data: bytes, /) -> None:
         """Tell it something, in a thread; what does not reach it is seen by what it does not do."""
@@ -140,8 +139,8 @@ class RemoteProcess:
 class ClientHost:
     """A client's host as a place; see :class:`rmqops.chaos.load.hosts.place.Place`."""
 
-    def __init__(self, stowed: ReadyHost, offset: Offset) -> None:
-        self._stowed = stowed
+    def __init__(self, host: ReadyHost, offset: Offset) -> None:
+        self._host = host
         self._offset = offset
         self._drift: float | None = None
         self._run: str | None = None
@@ -152,22 +151,24 @@ class ClientHost:
     @property
     def name(self) -> str:
         """The host's name in the inventory."""
-        return self._stowed.client.name
+        return self._host.client.name
 
     @property
-    def told(self) -> Mapping[str, str]:
+    def facts(self) -> Mapping[str, str]:
         """How far its clock was from ours, and how well that is known."""
         offset = self._offset
-        told = f"{1000 * offset.seconds:+.3f} ms \N{PLUS-MINUS SIGN} {1000 * offset.bound:.3f} ms"
+        measured = f"{1000 * offset.seconds:+.3f} ms \N{PLUS-MINUS SIGN} {1000 * offset.bound:.3f} ms"
         drift = "" if self._drift is None else f", {1000 * self._drift:+.3f} ms more at the end"
-        return {f"clock of {self.name}": told + drift}
+        return {f"clock of {self.name}": measured + drift}
 
     async def start(self, settings: Settings, run: Path) -> RemoteProcess:
         """Start a process, and return when it runs."""
-        room = self._stowed.room / "runs" / run.name
-        told = replace(settings, epoch=settings.epoch + self._offset.seconds)
-        driver = self._stowed.engine.driver(f"-Drmqops.load={run.name}", SILENCE)
-        command = Command(("/bin/sh", "-c", _SAYS_ITS_PID, "rmqops", *driver.argv(told, room)), become=False)
+        directory = self._host.directory / "runs" / run.name
+        adjusted = replace(settings, epoch=settings.epoch + self._offset.seconds)
+        driver = self._host.program.driver(f"-Drmqops.load={run.name}", SILENCE)
+        command = Command(
+            ("/bin/sh", "-c", _SAYS_ITS_PID, "rmqops", *driver.argv(adjusted, directory)), become=False
+        )
         if self._run is None:
             self._run = run.name
             threading.Thread(target=self._pulse, daemon=True).start()
@@ -184,7 +185,7 @@ class ClientHost:
         with self._lock:
             if self._closed.is_set():
                 raise OperationFailed(f"{self.name}: the load has ended")
-            self._opened.append(self._stowed.transport.open(command, talk=True))
+            self._opened.append(self._host.transport.open(command, talk=True))
             return self._opened[-1]
 
     def _pulse(self) -> None:
@@ -196,7 +197,7 @@ class ClientHost:
 
     def _kill(self, pid: int) -> None:
         command = Command.shell(_KILL, str(self._run), str(pid), become=False)
-        check(self._stowed.transport.run(command), self.name)
+        check(self._host.transport.run(command), self.name)
 
     def _close(self) -> None:
         with self._lock:
@@ -205,12 +206,11 @@ class ClientHost:
             self._closed.set()
         if self._run is None:
             return
-        with ThreadPoolExecutor(max_workers=32) as pool:  # a connection that is cut takes its time for each
-            list(pool.map(lambda running: running.close(), self._opened))
-        room = self._stowed.room / "runs" / self._run
-        sweep = Command.shell(_SWEEP, self._run, str(room), timeout=SWEEP_SECONDS, become=False)
+        parallel.mapped(lambda running: running.close(), self._opened)  # one that is cut takes its time
+        directory = self._host.directory / "runs" / self._run
+        sweep = Command.shell(_SWEEP, self._run, str(directory), timeout=SWEEP_SECONDS, become=False)
         try:
-            check(self._stowed.transport.run(sweep), self.name)
+            check(self._host.transport.run(sweep), self.name)
         except RmqopsError as error:
             raise OperationFailed(
                 f"{self.name}: whether a process of the load is left there is not known: {error.message}",
@@ -218,19 +218,19 @@ class ClientHost:
                 remedy=f"they end by themselves within {SILENCE} s; look with ps for -Drmqops.load={self._run}",
             ) from error
         with suppress(RmqopsError):  # the history is written, and the first measurement stands
-            self._drift = measure_clock(self._stowed).seconds - self._offset.seconds
+            self._drift = measure_clock(self._host).seconds - self._offset.seconds
 
 
-def measure_clock(stowed: ReadyHost) -> Offset:
+def measure_clock(host: ReadyHost) -> Offset:
     """Measure how far a client's host's clock is from ours.
 
     Raises:
         OperationFailed: it cannot be read in time.
     """
-    with stowed.transport.open(Command(stowed.engine.clock, become=False), talk=True) as running:
+    with host.transport.open(Command(host.program.clock, become=False), talk=True) as running:
         limit = threading.Timer(CLOCK_SECONDS, running.close)
         limit.start()
         try:
-            return clocks.ask(running, stowed.client.name)
+            return clocks.measure(running, host.client.name)
         finally:
             limit.cancel()

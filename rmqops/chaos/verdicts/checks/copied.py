@@ -16,17 +16,18 @@ from __future__ import annotations
 from typing import cast
 
 from rmqops.chaos.history.fault_records import faults
+from rmqops.chaos.history.format import MASTER_ROLE, reader_prefix
 from rmqops.chaos.history.reader import History
 from rmqops.chaos.verdicts.bounds import Bounds
-from rmqops.chaos.verdicts.message_stories import count, messages
+from rmqops.chaos.verdicts.evidence import count, message_evidence
 from rmqops.chaos.verdicts.verdict import CheckResult, Number, Verdict
-from rmqops.model.history import READER
 
 SYNC = "SYNC_MASTER"
 
-READERS = """
+READERS = f"""
     with each as (
-        select process, broker, topic, queue, any_value(value ->> '$.role') filter (type = 'invoke') as role,
+        select process, broker, topic, queue,
+            any_value(value ->> '$.{MASTER_ROLE}') filter (type = 'invoke') as role,
             bool_or(type = 'fail') as failed, max("offset") filter (type = 'invoke') as upto,
             coalesce(max("offset") filter (type = 'ok') + 1, 0) as given
         from raw where op = 'receive' and starts_with(process, $1::varchar) group by all
@@ -34,7 +35,7 @@ READERS = """
     select broker, list_sort(list(distinct process)), any_value(role),
         bool_or(failed or upto is null or given < upto) as short
     from each group by broker order by broker
-"""
+"""  # noqa: S608 - a constant
 ACKNOWLEDGED = """
     select count(distinct key) from raw
     where op = 'send' and type = 'ok' and broker = $1::varchar and t < $2::double
@@ -51,7 +52,7 @@ MISSING = """
 """
 
 
-def check(history: History, _settings: Bounds) -> CheckResult | None:
+def check(history: History, _bounds: Bounds) -> CheckResult | None:
     """Count what the slaves lacked; judge that they lacked nothing where the master waited for them."""
     ends: dict[int, float] = {}
     for fault in faults(history.of("fault", "heal")):
@@ -61,7 +62,7 @@ def check(history: History, _settings: Bounds) -> CheckResult | None:
         return None
     acknowledged, words, failed, wrong, missing = 0, set[str](), False, list[int](), list[int]()
     for phase, end in ends.items():
-        for broker, readers, role, broken in history.query(READERS, [f"{READER}{phase}-"]):
+        for broker, readers, role, broken in history.query(READERS, [reader_prefix(phase)]):
             acknowledged += history.number(ACKNOWLEDGED, [broker, end])
             lacking = [cast("int", row[0]) for row in history.query(MISSING, [broker, end, readers])]
             words.add("synchronous" if role == SYNC else "asynchronous")
@@ -75,11 +76,11 @@ def check(history: History, _settings: Bounds) -> CheckResult | None:
     if failed or not words:
         text = "the living members were not read to their ends while the master was dead"
         return CheckResult("copied", Verdict.INCONCLUSIVE, text, numbers)
-    told = f"of {acknowledged:,} acknowledged by the dead master, {numbers['replication']}"
+    share = f"of {acknowledged:,} acknowledged by the dead master, {numbers['replication']}"
     if wrong:
-        text = f"{count(len(wrong), 'message')} not on a slave {told}"
-        evidence = messages(history, "acknowledged as copied, and not on the slave", wrong)
+        text = f"{count(len(wrong), 'message')} not on a slave {share}"
+        evidence = message_evidence(history, "acknowledged as copied, and not on the slave", wrong)
         return CheckResult("copied", Verdict.FAIL, text, numbers, evidence)
-    evidence = messages(history, "acknowledged, and on the dead master alone", missing)
-    text = f"{count(len(missing), 'message')} not yet copied {told}"
+    evidence = message_evidence(history, "acknowledged, and on the dead master alone", missing)
+    text = f"{count(len(missing), 'message')} not yet copied {share}"
     return CheckResult("copied", Verdict.PASS, text, numbers, evidence)

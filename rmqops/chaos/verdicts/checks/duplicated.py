@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from rmqops.chaos.history.reader import History
 from rmqops.chaos.verdicts.bounds import Bounds
-from rmqops.chaos.verdicts.message_stories import count, messages, not_drained
+from rmqops.chaos.verdicts.evidence import count, message_evidence, not_drained
 from rmqops.chaos.verdicts.verdict import CheckResult, Verdict
 
 COPIES = """
@@ -46,7 +46,7 @@ COPIES = """
 """
 
 
-def check(history: History, _settings: Bounds) -> CheckResult:
+def check(history: History, _bounds: Bounds) -> CheckResult:
     """Judge that nothing is stored twice without an excuse."""
     excused, guilty = history.sorted_keys(COPIES)
     undrained = history.undrained
@@ -57,11 +57,11 @@ def check(history: History, _settings: Bounds) -> CheckResult:
     }
     if guilty:
         text = f"{count(len(guilty), 'message')} sent once, acknowledged once, and stored more than once"
-        evidence = messages(history, "stored more than once though it was never sent again", guilty)
+        evidence = message_evidence(history, "stored more than once though it was never sent again", guilty)
         return CheckResult("duplicated", Verdict.FAIL, text, numbers, evidence)
     if undrained:
         text = not_drained(undrained)
         return CheckResult("duplicated", Verdict.INCONCLUSIVE, text, numbers)
-    evidence = messages(history, "stored more than once after it was sent again", excused)
+    evidence = message_evidence(history, "stored more than once after it was sent again", excused)
     text = f"{count(len(excused), 'duplicate')}, of sends tried again or indeterminate" if excused else "none"
     return CheckResult("duplicated", Verdict.PASS, text, numbers, evidence)

@@ -14,10 +14,11 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from rmqops.chaos.history.fault_records import FaultRecord, faults
+from rmqops.chaos.history.format import MASTER
 from rmqops.chaos.history.reader import History
-from rmqops.chaos.history.routes import MASTER, SILENCE
+from rmqops.chaos.history.routes import SILENCE
 from rmqops.chaos.verdicts.bounds import Bounds
-from rmqops.chaos.verdicts.message_stories import count
+from rmqops.chaos.verdicts.evidence import count
 from rmqops.chaos.verdicts.verdict import EVIDENCE_LIMIT, CheckResult, Evidence, Verdict
 from rmqops.model.history import Event
 
@@ -31,9 +32,9 @@ UNSEEN = -1.0
 """In the place of the seconds until a drop that nobody saw."""
 
 
-def check(history: History, settings: Bounds) -> CheckResult | None:
+def check(history: History, bounds: Bounds) -> CheckResult | None:
     """Measure when each NameServer dropped each broker that was paused for long enough."""
-    soonest, latest = EXPIRED - settings.heartbeat, EXPIRED + SCAN + settings.agreement
+    soonest, latest = EXPIRED - bounds.heartbeat, EXPIRED + SCAN + bounds.agreement
     routes = list(history.of("route"))
     measured = [
         (fault, server, took)

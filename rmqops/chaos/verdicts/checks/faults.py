@@ -1,19 +1,20 @@
 """The faults were what the drill says: seen to take effect, and not contradicted by anything that was seen.
 
-A fault whose effect nobody saw proves nothing (decision 9 of the design). Nor does one that the history contradicts:
-a broker that was stopped and went on to acknowledge what was sent to it afterwards, or a victim that the drill
-calls the master and that no NameServer named so. The drill then did not do what it is about.
+A fault whose effect nobody saw proves nothing (decision 9 of the design). Nor does one that the history
+contradicts: a broker that was stopped and went on to acknowledge what was sent to it afterwards, or a victim that
+the drill calls the master and that no NameServer named so. The drill then did not do what it is about.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rmqops.chaos.history.fault_records import FaultRecord, faults, open_or_blank
+from rmqops.chaos.history.fault_records import FaultRecord, faults
+from rmqops.chaos.history.format import NEMESIS
 from rmqops.chaos.history.reader import History
 from rmqops.chaos.history.routes import Span, spans
 from rmqops.chaos.verdicts.bounds import Bounds
-from rmqops.chaos.verdicts.message_stories import count
+from rmqops.chaos.verdicts.evidence import count, fault_evidence
 from rmqops.chaos.verdicts.verdict import EVIDENCE_LIMIT, CheckResult, Evidence, Verdict
 
 STOPPED_FOR = {"kill": 3.0, "terminate": 3.0, "pause": None}
@@ -27,28 +28,28 @@ ACKNOWLEDGED_BY = """
 """
 
 
-def check(history: History, _settings: Bounds) -> CheckResult:
+def check(history: History, _bounds: Bounds) -> CheckResult:
     """Judge that every fault was seen to take effect, and that nothing speaks against it."""
-    found = faults(history.of("fault", "heal"))
-    blank = [fault for fault in found if not fault.verified]
-    numbers = {"injected": len(found), "verified": len(found) - len(blank), "contradicted": 0}
-    if not found:
+    injected = faults(history.of("fault", "heal"))
+    blank = [fault for fault in injected if not fault.verified]
+    numbers = {"injected": len(injected), "verified": len(injected) - len(blank), "contradicted": 0}
+    if not injected:
         return CheckResult("faults", Verdict.INCONCLUSIVE, "no fault was injected", numbers)
     if blank:
-        evidence = open_or_blank_evidence(blank, "never verified")
-        text = f"{count(len(blank), 'fault')} of {len(found)} not seen to take effect"
+        evidence = fault_evidence(blank, lambda fault: f": {fault.error or 'never verified'}")
+        text = f"{count(len(blank), 'fault')} of {len(injected)} not seen to take effect"
         return CheckResult("faults", Verdict.INCONCLUSIVE, text, numbers, evidence)
     answers = spans(history.of("route"))
-    contradictions = [(fault, why) for fault in found for why in _contradictions(history, fault, answers)]
+    contradictions = [(fault, why) for fault in injected for why in _contradictions(history, fault, answers)]
     if contradictions:
         numbers["contradicted"] = len({fault for fault, _ in contradictions})
         evidence = tuple(
-            Evidence(why, process="nemesis", t=fault.injected_at, address=fault.address)
+            Evidence(why, process=NEMESIS, t=fault.injected_at, address=fault.address)
             for fault, why in contradictions[:EVIDENCE_LIMIT]
         )
         text = "; ".join(dict.fromkeys(why for _, why in contradictions[:3]))
         return CheckResult("faults", Verdict.INCONCLUSIVE, text, numbers, evidence)
-    return CheckResult("faults", Verdict.PASS, f"{count(len(found), 'fault')} seen to take effect", numbers)
+    return CheckResult("faults", Verdict.PASS, f"{count(len(injected), 'fault')} seen to take effect", numbers)
 
 
 def _contradictions(history: History, fault: FaultRecord, answers: Sequence[Span]) -> Iterator[str]:

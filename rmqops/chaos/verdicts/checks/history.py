@@ -12,7 +12,7 @@ from __future__ import annotations
 from rmqops.chaos.history.fault_records import faults
 from rmqops.chaos.history.reader import History
 from rmqops.chaos.verdicts.bounds import Bounds
-from rmqops.chaos.verdicts.message_stories import count, messages
+from rmqops.chaos.verdicts.evidence import count, message_evidence
 from rmqops.chaos.verdicts.verdict import CheckResult, Number, Verdict
 
 EXACT = 1 << 21
@@ -33,7 +33,8 @@ UNANSWERED = """
     ) order by invoked, k
 """
 TOO_EARLY = """
-    select distinct m.k from (select k, invoked from message where k % $1::ubigint = 0) m join consumed c on c.k = m.k
+    select distinct m.k from (select k, invoked from message where k % $1::ubigint = 0) m
+        join consumed c on c.k = m.k
     where c.t + $2::bigint < m.invoked order by m.k
 """
 BACKWARDS = """
@@ -48,14 +49,14 @@ BACKWARDS = """
 """
 
 
-def check(history: History, settings: Bounds) -> CheckResult:
+def check(history: History, bounds: Bounds) -> CheckResult:
     """Judge that sends and outcomes belong together, and that times can be believed."""
     killed = [fault.instance for fault in faults(history.of("fault")) if fault.group is None and fault.instance]
     sends = history.number("select count(*) from message")
     lines = history.number("select count(*) from store.line")
     odd = history.keys(ODD)
     unanswered = [int(str(row[0])) for row in history.query(UNANSWERED, [killed])]
-    asked = [max(1, sends // SAMPLE), round(settings.clock_error * 1e6)]
+    asked = [max(1, sends // SAMPLE), round(bounds.clock_error * 1e6)]
     early = [int(str(row[0])) for row in history.query(TOO_EARLY, asked)]
     backwards = float(str(history.query(BACKWARDS, [1 if lines <= EXACT else BLOCK])[0][0]))
     numbers: dict[str, Number] = {
@@ -68,8 +69,8 @@ def check(history: History, settings: Bounds) -> CheckResult:
         "backwards_ms": round(1000 * max(0.0, backwards), 3),
     }
     problems = [
-        (odd, "with an outcome that does not belong to it", "its outcome has no send of its own before it, or two"),
-        (unanswered, "without an outcome though its process lived", "nothing followed it, and its process lived"),
+        (odd, "with an outcome that does not belong to it", "its outcome has no send of its own, or two"),
+        (unanswered, "without an outcome though its process lived", "nothing followed, and its process lived"),
         (early, "read before it was sent", "it was read before it was sent"),
     ]
     found = [problem for problem in problems if problem[0]]
@@ -77,7 +78,7 @@ def check(history: History, settings: Bounds) -> CheckResult:
         texts = [f"{count(len(keys), 'send')} {what}" for keys, what, _ in found]
         if backwards > JITTER:
             texts.append(f"the time of a process ran backwards by {backwards:.3f} s")
-        evidence = tuple(item for keys, _, note in found for item in messages(history, note, keys))
+        evidence = tuple(item for keys, _, note in found for item in message_evidence(history, note, keys))
         return CheckResult("history", Verdict.INCONCLUSIVE, "; ".join(texts), numbers, evidence)
     if not sends:
         return CheckResult("history", Verdict.INCONCLUSIVE, "nothing was sent", numbers)

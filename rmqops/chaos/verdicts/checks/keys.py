@@ -10,23 +10,24 @@ from __future__ import annotations
 from typing import cast
 
 from rmqops.chaos.history.reader import History
+from rmqops.chaos.load.clients.settings import NUMBER_OF_KEY
 from rmqops.chaos.verdicts.bounds import Bounds
-from rmqops.chaos.verdicts.message_stories import count
+from rmqops.chaos.verdicts.evidence import count
 from rmqops.chaos.verdicts.verdict import EVIDENCE_LIMIT, CheckResult, Evidence, Verdict
 
-# A message's number ends its own key; by turns is modulo (rmqops.chaos.load.clients.settings.shared_key).
-PLACES = """
-    select topic, regexp_extract(key, '([0-9]+)$', 1)::bigint % $1::bigint as shared, count(*),
+# Messages have their shared keys by turns (rmqops.chaos.load.clients.settings.shared_key): the number says which.
+PLACES = f"""
+    select topic, regexp_extract(key, '{NUMBER_OF_KEY}', 1)::bigint % $1::bigint as shared, count(*),
         list_sort(list(distinct broker || '/' || queue))
     from message_line where op = 'send' and type = 'ok' group by topic, shared order by topic, shared
-"""
+"""  # noqa: S608 - a constant
 
 
-def check(history: History, settings: Bounds) -> CheckResult | None:
+def check(history: History, bounds: Bounds) -> CheckResult | None:
     """Judge in how many queues the messages of each key lie."""
-    if not settings.keys:
+    if not bounds.keys:
         return None
-    rows = [cast(tuple[str, int, int, list[str]], row) for row in history.query(PLACES, [int(settings.keys)])]
+    rows = [cast(tuple[str, int, int, list[str]], row) for row in history.query(PLACES, [bounds.keys])]
     moved = [row for row in rows if len(row[3]) > 1]
     queues = {(topic, place) for topic, _, _, places in rows for place in places}
     numbers = {

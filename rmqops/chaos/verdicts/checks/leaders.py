@@ -6,14 +6,15 @@ has nothing to judge here, and leaves this check out; a group that was seen to e
 
 from __future__ import annotations
 
+from rmqops.chaos.history.format import TERM
 from rmqops.chaos.history.reader import History
 from rmqops.chaos.history.routes import spans
 from rmqops.chaos.verdicts.bounds import Bounds
-from rmqops.chaos.verdicts.message_stories import count
+from rmqops.chaos.verdicts.evidence import count
 from rmqops.chaos.verdicts.verdict import EVIDENCE_LIMIT, CheckResult, Evidence, Number, Verdict
 
 
-def check(history: History, _settings: Bounds) -> CheckResult | None:
+def check(history: History, _bounds: Bounds) -> CheckResult | None:
     """Judge every term of every group."""
     events = list(history.of("leader"))
     if not events:
@@ -25,7 +26,7 @@ def check(history: History, _settings: Bounds) -> CheckResult | None:
     led: dict[tuple[str, int], set[str]] = {}
     for event in events:
         if event.type == "ok":
-            led.setdefault((event.broker or "", int((event.value or {})["term"])), set()).add(event.process)
+            led.setdefault((event.broker or "", int((event.value or {})[TERM])), set()).add(event.process)
     unread = [event for event in events if event.type != "ok"]
     doubled = {key: names for key, names in led.items() if len(names) > 1}
     numbers: dict[str, Number] = {
@@ -48,7 +49,7 @@ def check(history: History, _settings: Bounds) -> CheckResult | None:
 
 
 def _elected(history: History) -> list[str]:
-    """Return the groups of which a NameServer named two masters, one after the other: they elect, so they have terms."""
+    """Return the groups that had two masters, one after the other: they elect, so they have terms."""
     masters: dict[str, set[str]] = {}
     for span in spans(history.of("route")):
         if span.master is not None:

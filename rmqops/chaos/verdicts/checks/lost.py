@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from rmqops.chaos.history.reader import History
 from rmqops.chaos.verdicts.bounds import Bounds
-from rmqops.chaos.verdicts.message_stories import count, messages, not_drained
+from rmqops.chaos.verdicts.evidence import count, message_evidence, not_drained
 from rmqops.chaos.verdicts.verdict import CheckResult, Number, Verdict
 
 ABSENT = """
@@ -60,7 +60,7 @@ def _span(history: History, keys: list[int]) -> float | None:
     return None if value is None else float(str(value))
 
 
-def check(history: History, _settings: Bounds) -> CheckResult:
+def check(history: History, _bounds: Bounds) -> CheckResult:
     """Judge that every acknowledged message is still there."""
     acknowledged = history.number("select count(*) from message where acks > 0")
     lost, unsure = history.sorted_keys(ABSENT)
@@ -84,9 +84,9 @@ def check(history: History, _settings: Bounds) -> CheckResult:
         numbers["lost"] = len(lost)
         numbers["rpo_span_ms"] = _span(history, lost)
         evidence = (
-            *messages(history, "acknowledged, and no member holds it", lost),
-            *messages(history, "read by a consumer, and no member holds it any more", gone),
-            *messages(history, "read by a consumer at a place where no member holds it any more", moved),
+            *message_evidence(history, "acknowledged, and no member holds it", lost),
+            *message_evidence(history, "read by a consumer, and no member holds it any more", gone),
+            *message_evidence(history, "read by a consumer at a place where no member holds it any more", moved),
         )
         text = f"{count(len(lost), 'message')} lost of {acknowledged:,} acknowledged"
         text = f"{text}, {len(gone):,} more read and vanished" if gone else text
@@ -98,7 +98,7 @@ def check(history: History, _settings: Bounds) -> CheckResult:
         return CheckResult("lost", Verdict.INCONCLUSIVE, not_drained(undrained), numbers)
     if undecided:
         text = f"{count(len(undecided), 'message')} not found, but a member was not read back to its end"
-        evidence = messages(history, "not found, and not decided", undecided)
+        evidence = message_evidence(history, "not found, and not decided", undecided)
         return CheckResult("lost", Verdict.INCONCLUSIVE, text, numbers, evidence)
     if unknown:
         text = f"{count(unknown, 'place')} below the queues' ends that no member gave back: what stood there?"

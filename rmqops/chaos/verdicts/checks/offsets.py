@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import cast
 
+from rmqops.chaos.history.format import ACKNOWLEDGED
 from rmqops.chaos.history.reader import History
-from rmqops.chaos.history.tables import ACKNOWLEDGED
 from rmqops.chaos.verdicts.bounds import Bounds
-from rmqops.chaos.verdicts.message_stories import count, messages
+from rmqops.chaos.verdicts.evidence import count, message_evidence
 from rmqops.chaos.verdicts.verdict import CheckResult, Verdict
 
 SHARED = """
@@ -26,7 +26,7 @@ DISPLACED = """
 """
 
 
-def check(history: History, _settings: Bounds) -> CheckResult:
+def check(history: History, _bounds: Bounds) -> CheckResult:
     """Judge that every place has one message and every acknowledged message its place."""
     shared = [cast("list[int]", row[0]) for row in history.query(SHARED)]
     displaced = history.keys(DISPLACED)
@@ -40,8 +40,8 @@ def check(history: History, _settings: Bounds) -> CheckResult:
         keys = dict.fromkeys(key for keys in shared for key in keys)
         only_displaced = [key for key in displaced if key not in keys]
         evidence = (
-            *messages(history, "shares its place with another message", keys),
-            *messages(history, "not stored where it was acknowledged", only_displaced),
+            *message_evidence(history, "shares its place with another message", keys),
+            *message_evidence(history, "not stored where it was acknowledged", only_displaced),
         )
         text = (
             f"{count(len(shared), 'place')} with two messages,"

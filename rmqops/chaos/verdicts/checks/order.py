@@ -3,7 +3,7 @@
 When A was acknowledged before B was sent to the same queue, by whichever producer, A stands before B. Sends that
 were under way at once have no order. This is the linearizability of a log: each send takes effect at one moment
 between its begin and its acknowledgement. apache/rocketmq#1397 (4.5.1) is said to break it. Producers on several
-hosts have clocks that differ, by at most ``settings.clock_error``, which is allowed for.
+hosts have clocks that differ, by at most ``bounds.clock_error``, which is allowed for.
 
 A message's place is where it was acknowledged if a member holds it there, else where it is stored; that the two
 differ is for ``offsets``, and that members differ for ``replicas``. One whose outcome nobody knew takes part as B
@@ -12,10 +12,10 @@ where it was found: it may have been stored late, but not before it was sent.
 
 from __future__ import annotations
 
+from rmqops.chaos.history.format import CONSUMED
 from rmqops.chaos.history.reader import History
-from rmqops.chaos.history.tables import CONSUMED
 from rmqops.chaos.verdicts.bounds import Bounds
-from rmqops.chaos.verdicts.message_stories import count, messages
+from rmqops.chaos.verdicts.evidence import count, message_evidence
 from rmqops.chaos.verdicts.verdict import CheckResult, Verdict
 
 # Where each message stands: where it was acknowledged, if a member holds it there; else where it is stored, also
@@ -51,10 +51,10 @@ BACKWARDS = """
 """
 
 
-def check(history: History, settings: Bounds) -> CheckResult:
+def check(history: History, bounds: Bounds) -> CheckResult:
     """Judge the order of what was acknowledged and of what was consumed."""
     history.query(PLACED)
-    overtaken = [int(str(row[0])) for row in history.query(OVERTAKEN, [round(settings.clock_error * 1e6)])]
+    overtaken = [int(str(row[0])) for row in history.query(OVERTAKEN, [round(bounds.clock_error * 1e6)])]
     backwards = history.keys(BACKWARDS)
     acknowledged = history.number("select count(*) from message where acks > 0")
     consumed = history.count(CONSUMED)
@@ -70,8 +70,8 @@ def check(history: History, settings: Bounds) -> CheckResult:
             f" consumers went backwards {count(len(backwards), 'time')}"
         )
         evidence = (
-            *messages(history, "a message that was sent after its acknowledgement stands before it", overtaken),
-            *messages(history, "a consumer read it after a later one, or twice", backwards),
+            *message_evidence(history, "one that was sent after its acknowledgement stands before it", overtaken),
+            *message_evidence(history, "a consumer read it after a later one, or twice", backwards),
         )
         return CheckResult("order", Verdict.FAIL, text, numbers, evidence)
     if not acknowledged:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from rmqops.chaos.history.reader import History
 from rmqops.chaos.verdicts.bounds import Bounds
-from rmqops.chaos.verdicts.message_stories import count, indeterminate, not_drained
+from rmqops.chaos.verdicts.evidence import count, indeterminate_evidence, not_drained
 from rmqops.chaos.verdicts.verdict import CheckResult, Verdict
 
 FOUND = """
@@ -16,14 +16,16 @@ FOUND = """
 """
 
 
-def check(history: History, _settings: Bounds) -> CheckResult:
+def check(history: History, _bounds: Bounds) -> CheckResult:
     """Count the indeterminate sends that are stored."""
     total = history.number("select count(*) from message where outcome = 'indeterminate'")
-    found = history.keys(FOUND)
+    stored = history.keys(FOUND)
     undrained = history.undrained
-    numbers = {"indeterminate": total, "recovered": None if undrained else len(found)}
+    numbers = {"indeterminate": total, "recovered": None if undrained else len(stored)}
     if undrained:
         text = not_drained(undrained)
         return CheckResult("recovered", Verdict.INCONCLUSIVE, text, numbers)
-    text = f"{len(found):,} of {count(total, 'indeterminate send')} found stored"
-    return CheckResult("recovered", Verdict.PASS, text, numbers, indeterminate(history, "found stored", found))
+    text = f"{len(stored):,} of {count(total, 'indeterminate send')} found stored"
+    return CheckResult(
+        "recovered", Verdict.PASS, text, numbers, indeterminate_evidence(history, "found stored", stored)
+    )

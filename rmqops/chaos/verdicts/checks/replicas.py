@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 
 from rmqops.chaos.history.reader import Drain, History
 from rmqops.chaos.verdicts.bounds import Bounds
-from rmqops.chaos.verdicts.message_stories import count, messages
+from rmqops.chaos.verdicts.evidence import count, message_evidence
 from rmqops.chaos.verdicts.verdict import EVIDENCE_LIMIT, CheckResult, Evidence, Verdict
 
 DIFFERING = """
@@ -22,7 +22,7 @@ DIFFERING = """
 """
 
 
-def check(history: History, _settings: Bounds) -> CheckResult | None:
+def check(history: History, _bounds: Bounds) -> CheckResult | None:
     """Judge that all members of each group are level."""
     drains = history.drains
     known = _known(history)
@@ -46,7 +46,7 @@ def check(history: History, _settings: Bounds) -> CheckResult | None:
         lengths = tuple(
             Evidence(f"{place} ends at {ends}") for place, ends in list(uneven.items())[:EVIDENCE_LIMIT]
         )
-        evidence = (*lengths, *messages(history, "not at the same place in every member", differing))
+        evidence = (*lengths, *message_evidence(history, "not at the same place in every member", differing))
         return CheckResult("replicas", Verdict.FAIL, text, numbers, evidence)
     if not drains:
         return CheckResult("replicas", Verdict.INCONCLUSIVE, "no member was read back", numbers)

@@ -1,14 +1,14 @@
 """The route that NameServers give to clients: one master a group, the same from all, and there when it should be.
 
-NameServers never talk to one another, so they may differ for a moment, at most ``settings.agreement``. A
+NameServers never talk to one another, so they may differ for a moment, at most ``bounds.agreement``. A
 group whose master or majority was struck may be without a master from the fault until one NameServer names one
 again; from then on the others have that moment, and so has a group that was not struck, always. A master that
 goes missing, or changes, at another time, such as when the old leader comes back and registers as broker 0 before
 it knows its role (apache/rocketmq#1464), is a second outage that nobody injected: a fail when it lasts longer
-than ``settings.agreement``.
+than ``bounds.agreement``.
 
 A NameServer that was struck comes back with an empty route and learns it from the brokers' heartbeats. What it
-does not know is counted (``empty_windows``), and is held against it only after ``settings.heartbeat``.
+does not know is counted (``empty_windows``), and is held against it only after ``bounds.heartbeat``.
 
 What a NameServer said is known only while it was sampled and answered. One that nobody saw for longer than a
 sample stands (3 s) makes a pass impossible.
@@ -21,10 +21,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rmqops.chaos.history.fault_records import RECOVERED, FaultRecord, faults
+from rmqops.chaos.history.fault_records import FaultRecord, faults
+from rmqops.chaos.history.format import MASTER, RECOVERED
 from rmqops.chaos.history.reader import History
 from rmqops.chaos.history.routes import (
-    MASTER,
     SILENCE,
     Span,
     disagreements,
@@ -37,27 +37,27 @@ from rmqops.chaos.history.routes import (
     unsampled,
 )
 from rmqops.chaos.verdicts.bounds import Bounds
-from rmqops.chaos.verdicts.message_stories import count
+from rmqops.chaos.verdicts.evidence import count
 from rmqops.chaos.verdicts.verdict import EVIDENCE_LIMIT, CheckResult, Evidence, Number, Verdict
 from rmqops.model.history import Event
 
 
-def check(history: History, settings: Bounds) -> CheckResult:
+def check(history: History, bounds: Bounds) -> CheckResult:
     """Judge each NameServer's answers, alone and against the others."""
     events = list(history.of("route"))
     answers, struck = spans(events), faults(history.of("fault", "heal"))
     recovered = [event.t for event in history.of("heal") if event.key == RECOVERED and event.type == "ok"]
-    empty = ignorant(answers, struck, settings.heartbeat)
+    empty = ignorant(answers, struck, bounds.heartbeat)
     heard = [span for span in answers if span not in empty]
     windows = elections(heard, struck, group_sizes(events), recovered)
-    bound = settings.agreement
+    bound = bounds.agreement
     split = [item for item in disagreements(heard) if unexcused(*item, windows) > bound]
     masterless = [span for span in heard if span.master is None]
     second = [span for span in masterless if unexcused(span.broker, span.start, span.end, windows) > bound]
     twofaced = [event for event in events if _is_master_and_slave(event)]
     longest = max((span.end - span.start for span in masterless), default=0.0)
     servers = len({event.process for event in events if event.type == "ok"})
-    unseen = _unseen(events, struck, recovered, settings)
+    unseen = _unseen(events, struck, recovered, bounds)
     numbers: dict[str, Number] = {
         "nameservers": servers,
         "samples": len(events),
@@ -88,7 +88,7 @@ def check(history: History, settings: Bounds) -> CheckResult:
 
 
 def _unseen(
-    events: Sequence[Event], struck: Sequence[FaultRecord], recovered: Sequence[float], settings: Bounds
+    events: Sequence[Event], struck: Sequence[FaultRecord], recovered: Sequence[float], bounds: Bounds
 ) -> dict[str, float]:
     """Return for each NameServer how long at most it was not sampled, or did not answer, while it counted."""
     begin = min((fault.injected_at for fault in struck if fault.injected_at is not None), default=None)
@@ -96,7 +96,7 @@ def _unseen(
         return {}
     ends = [fault.healed_at or fault.heal_started_at or begin for fault in struck]
     end = max([*ends, *recovered])
-    silent = unanswered(events, struck, settings.heartbeat)
+    silent = unanswered(events, struck, bounds.heartbeat)
     return {
         server: max(seconds, silent.get(server, 0.0)) for server, seconds in unsampled(events, begin, end).items()
     }

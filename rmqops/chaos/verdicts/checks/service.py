@@ -3,7 +3,7 @@
 A cluster that survives serves again *before* anybody mends it: the first sustained success must come, and last,
 between the fault and the heal: for the whole, as its users see it, and for each group that was struck, because
 another one may take its sends. A phase that takes a group's majority expects the opposite: from
-``settings.standstill`` seconds after the last fault until the first heal, nothing may be acknowledged by that
+``bounds.standstill`` seconds after the last fault until the first heal, nothing may be acknowledged by that
 group, whenever it was sent, because nobody could have agreed to it; where NameServers are struck, by no group. A
 phase that expects ``reads`` expects four things: the other groups serve again, no send to the struck group is
 acknowledged, its messages are read from a slave, and that slave refuses one offered to it. A phase that allows
@@ -17,7 +17,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from rmqops.chaos.history.fault_records import RECOVERED, FaultRecord, faults
+from rmqops.chaos.history.fault_records import FaultRecord, faults
+from rmqops.chaos.history.format import RECOVERED, reader_prefix, writer_prefix
 from rmqops.chaos.history.reader import History
 from rmqops.chaos.history.routes import group_sizes
 from rmqops.chaos.history.service_windows import (
@@ -31,9 +32,10 @@ from rmqops.chaos.history.service_windows import (
     usual_gap,
 )
 from rmqops.chaos.verdicts.bounds import Bounds
-from rmqops.chaos.verdicts.message_stories import count, messages
+from rmqops.chaos.verdicts.evidence import count, message_evidence
 from rmqops.chaos.verdicts.verdict import EVIDENCE_LIMIT, CheckResult, Evidence, Number, Verdict
-from rmqops.model.history import READER, WRITER
+
+Faults = Sequence[FaultRecord]
 
 MOST = 3
 """So many phases are told in the summary."""
@@ -69,17 +71,19 @@ class _Phase:
     evidence: tuple[Evidence, ...] = ()
 
 
-def check(history: History, settings: Bounds) -> CheckResult:
+def check(history: History, bounds: Bounds) -> CheckResult:
     """Judge the time in which the faults of each phase were in force."""
-    found: dict[int, list[FaultRecord]] = {}
+    by_phase: dict[int, list[FaultRecord]] = {}
     for fault in faults(history.of("fault", "heal")):
         if fault.injected_at is not None:
-            found.setdefault(fault.phase, []).append(fault)
-    judged = [_judge(history, settings, phase) for phase in found.values()]
-    verdict, told = _worst(judged)
-    text = "; ".join(dict.fromkeys(phase.text for phase in told[:MOST])) or "no fault was in force and taken away"
+            by_phase.setdefault(fault.phase, []).append(fault)
+    judged = [_judge(history, bounds, phase) for phase in by_phase.values()]
+    verdict, deciding = _worst(judged)
+    text = (
+        "; ".join(dict.fromkeys(phase.text for phase in deciding[:MOST])) or "no fault was in force and taken away"
+    )
     if len(judged) > 1:
-        text = f"{len(told)} of {len(judged)} phases: {text}"
+        text = f"{len(deciding)} of {len(judged)} phases: {text}"
     again = [phase.again_ms for phase in judged if phase.again_ms is not None]
     served = [phase.served for phase in judged if phase.served is not None]
     numbers: dict[str, Number] = {
@@ -93,43 +97,43 @@ def check(history: History, settings: Bounds) -> CheckResult:
 
 def _worst(judged: Sequence[_Phase]) -> tuple[Verdict, list[_Phase]]:
     """Return the verdict over all, and those that it is of."""
-    words = {one.verdict for one in judged}
-    verdict = next((one for one in (Verdict.FAIL, Verdict.INCONCLUSIVE) if one in words), Verdict.PASS)
-    return verdict, [one for one in judged if one.verdict is verdict]
+    verdicts = {phase.verdict for phase in judged}
+    verdict = next((word for word in (Verdict.FAIL, Verdict.INCONCLUSIVE) if word in verdicts), Verdict.PASS)
+    return verdict, [phase for phase in judged if phase.verdict is verdict]
 
 
-def _judge(history: History, settings: Bounds, found: Sequence[FaultRecord]) -> _Phase:
-    ends = [fault.heal_started_at for fault in found if fault.heal_started_at is not None]
+def _judge(history: History, bounds: Bounds, struck: Faults) -> _Phase:
+    ends = [fault.heal_started_at for fault in struck if fault.heal_started_at is not None]
     if not ends:
         return _Phase(Verdict.INCONCLUSIVE, "no fault was in force and taken away")
-    begin, end = max(fault.verified_at or fault.injected_at or 0 for fault in found), min(ends)
-    if found[0].expects == "standstill":
-        return _stands_still(history, settings, found, begin, end)
-    if found[0].expects == "anything":
+    begin, end = max(fault.verified_at or fault.injected_at or 0 for fault in struck), min(ends)
+    if struck[0].expects == "standstill":
+        return _stands_still(history, bounds, struck, begin, end)
+    if struck[0].expects == "anything":
         return _Phase(Verdict.PASS, "either was allowed")
-    if found[0].expects == "reads":
-        return _is_read(history, settings, found, begin, end)
-    return _goes_on(history, settings, found, begin, end, _groups(history, found))
+    if struck[0].expects == "reads":
+        return _is_read(history, bounds, struck, begin, end)
+    return _goes_on(history, bounds, struck, begin, end, _groups(history, struck))
 
 
-def _groups(history: History, found: Sequence[FaultRecord]) -> list[str]:
+def _groups(history: History, struck: Faults) -> list[str]:
     """Return the groups that were struck, where there is more than one that a load could go to."""
     if len(group_sizes(history.of("route"))) < 2:
         return []
-    return sorted({fault.group for fault in found if fault.group})
+    return sorted({fault.group for fault in struck if fault.group})
 
 
-def _is_read(history: History, settings: Bounds, found: Sequence[FaultRecord], begin: float, end: float) -> _Phase:
-    goes_on = _goes_on(history, settings, found, begin, end, ())
-    stands_still = _stands_still(history, settings, found, begin, end)
-    read = history.number(READ, [f"{READER}{found[0].phase}-"])
+def _is_read(history: History, bounds: Bounds, struck: Faults, begin: float, end: float) -> _Phase:
+    goes_on = _goes_on(history, bounds, struck, begin, end, ())
+    stands_still = _stands_still(history, bounds, struck, begin, end)
+    read = history.number(READ, [reader_prefix(struck[0].phase)])
     text = f"{count(read, 'message')} read from a slave while the master was dead"
     reads = _Phase(Verdict.PASS if read else Verdict.FAIL, text)
-    parts = (goes_on, stands_still, reads, *_refuses(history, found[0].phase))
-    verdict, told = _worst(parts)
+    parts = (goes_on, stands_still, reads, *_refuses(history, struck[0].phase))
+    verdict, deciding = _worst(parts)
     return _Phase(
         verdict,
-        "; ".join(part.text for part in told),
+        "; ".join(part.text for part in deciding),
         goes_on.again_ms,
         stands_still.served,
         tuple(item for part in parts for item in part.evidence),
@@ -138,16 +142,16 @@ def _is_read(history: History, settings: Bounds, found: Sequence[FaultRecord], b
 
 def _refuses(history: History, phase: int) -> Iterator[_Phase]:
     """Judge what living members said to messages that were offered to them while their master was dead."""
-    offered = [event for event in history.of("probe") if event.process.startswith(f"{WRITER}{phase}-")]
-    taken = [event for event in offered if event.type == "ok"]
+    offered = [event for event in history.of("probe") if event.process.startswith(writer_prefix(phase))]
+    stored = [event for event in offered if event.type == "ok"]
     unknown = [event for event in offered if event.type == "info"]
-    if taken:
+    if stored:
         evidence = tuple(
             Evidence("a slave took it", key=event.key, process=event.process, t=event.t, broker=event.broker,
                      address=event.address)
-            for event in taken
+            for event in stored
         )  # fmt: skip
-        yield _Phase(Verdict.FAIL, f"slaves took {count(len(taken), 'message')}", evidence=evidence)
+        yield _Phase(Verdict.FAIL, f"slaves took {count(len(stored), 'message')}", evidence=evidence)
     elif unknown:
         yield _Phase(Verdict.INCONCLUSIVE, f"what a slave said to a message is not known: {unknown[0].error}")
     elif offered:
@@ -156,8 +160,8 @@ def _refuses(history: History, phase: int) -> Iterator[_Phase]:
 
 def _goes_on(
     history: History,
-    settings: Bounds,
-    found: Sequence[FaultRecord],
+    bounds: Bounds,
+    struck: Faults,
     begin: float,
     end: float,
     groups: Sequence[str],
@@ -165,7 +169,7 @@ def _goes_on(
     """Judge that sends worked again: for the whole as its users see it, and for each group that was struck."""
     first = min(fault.injected_at or 0 for fault in faults(history.of("fault")))
     idle_times = idle(history)
-    parts = [_works_again(history, settings, found, (begin, end), bins(history), idle_times, None, GAP)]
+    parts = [_works_again(history, bounds, struck, (begin, end), bins(history), idle_times, None, GAP)]
     for group in groups:
         acknowledged = group_bins(history, group)
         gap = usual_gap(acknowledged, first)
@@ -173,22 +177,20 @@ def _goes_on(
             text = f"nothing was acknowledged by {group} before the fault, so what it lost is not known"
             parts.append(_Phase(Verdict.INCONCLUSIVE, text))
         else:
-            parts.append(
-                _works_again(history, settings, found, (begin, end), acknowledged, idle_times, group, gap)
-            )
-    verdict, told = _worst(parts)
+            parts.append(_works_again(history, bounds, struck, (begin, end), acknowledged, idle_times, group, gap))
+    verdict, deciding = _worst(parts)
     again = [part.again_ms for part in parts if part.again_ms is not None]
     slowest = max(again) if len(again) == len(parts) else None
     if verdict is Verdict.PASS:
         return _Phase(verdict, f"served again {slowest or 0:,.0f} ms after the fault, unmended", slowest)
-    text = "; ".join(part.text for part in told)
-    return _Phase(verdict, text, slowest, evidence=tuple(item for part in told for item in part.evidence))
+    text = "; ".join(part.text for part in deciding)
+    return _Phase(verdict, text, slowest, evidence=tuple(item for part in deciding for item in part.evidence))
 
 
 def _works_again(
     history: History,
-    settings: Bounds,
-    found: Sequence[FaultRecord],
+    bounds: Bounds,
+    struck: Faults,
     in_force: tuple[float, float],
     outcomes: Sequence[Bin],
     idle_times: Sequence[Idle],
@@ -197,15 +199,15 @@ def _works_again(
 ) -> _Phase:
     begin, end = in_force
     who = f"{group} " if group else ""
-    injected = max(fault.injected_at or 0 for fault in found)
+    injected = max(fault.injected_at or 0 for fault in struck)
     served = first_sustained(
-        history, outcomes, injected, settings.sustained, idle_times=idle_times, broker=group, gap=gap
+        history, outcomes, injected, bounds.sustained, idle_times=idle_times, broker=group, gap=gap
     )
     took = None if served.at is None else round((served.at - injected) * 1000, 3)
     if served.until is not None and served.until <= end:
         return _Phase(Verdict.PASS, f"{who}served again", took)
     waited = any(event.key == RECOVERED and event.t > end for event in history.of("heal"))
-    if end - injected <= settings.sustained or not waited:
+    if end - injected <= bounds.sustained or not waited:
         text = "the fault was taken away before service could come back"
         return _Phase(Verdict.INCONCLUSIVE, f"{group}: {text}" if group else text, took)
     unseen = _unseen(history, idle_times, injected, end)
@@ -226,21 +228,21 @@ def _unseen(history: History, idle_times: Sequence[Idle], begin: float, end: flo
         return "nothing was sent while the fault was in force"
     if last_sent < end - GAP:
         return f"the load ended {end - last_sent:.1f} s before the fault was taken away"
-    still = sum(max(0.0, min(one.end, end) - max(one.start, begin)) for one in idle_times)
+    still = sum(max(0.0, min(each.end, end) - max(each.start, begin)) for each in idle_times)
     return f"the load stood still for {still:.1f} s while the fault was in force" if still else None
 
 
-def _stands_still(
-    history: History, settings: Bounds, found: Sequence[FaultRecord], begin: float, end: float
-) -> _Phase:
-    start = begin + settings.standstill
+def _stands_still(history: History, bounds: Bounds, struck: Faults, begin: float, end: float) -> _Phase:
+    start = begin + bounds.standstill
     if not history.number(UNDER_WAY, [start, end]):
-        text = f"nothing was sent from {settings.standstill:g} s after the fault on"
+        text = f"nothing was sent from {bounds.standstill:g} s after the fault on"
         return _Phase(Verdict.INCONCLUSIVE, text)
-    struck = sorted({fault.group for fault in found if fault.group})
-    served = [row[0] for row in history.query(SERVED, [start, end, struck])]
+    groups = sorted({fault.group for fault in struck if fault.group})
+    served = [row[0] for row in history.query(SERVED, [start, end, groups])]
     if served:
-        evidence = messages(history, "acknowledged while nobody could agree to it", map(int, map(str, served)))
+        evidence = message_evidence(
+            history, "acknowledged while nobody could agree to it", map(int, map(str, served))
+        )
         text = f"{count(len(served), 'message')} acknowledged without a majority"
         return _Phase(Verdict.FAIL, text, served=len(served), evidence=evidence)
     return _Phase(Verdict.PASS, f"nothing was acknowledged for {end - start:.1f} s, as expected", served=0)

@@ -8,18 +8,14 @@ out where no member of a group was killed: a native consumer is a member of none
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 
+from rmqops.chaos.history.format import INSTANCE, MEMBERS, ClientName
 from rmqops.chaos.history.reader import History
 from rmqops.chaos.verdicts.bounds import Bounds
-from rmqops.chaos.verdicts.message_stories import count
+from rmqops.chaos.verdicts.evidence import count
 from rmqops.chaos.verdicts.verdict import EVIDENCE_LIMIT, CheckResult, Evidence, Verdict
 from rmqops.model.history import Event
-
-MEMBERS = "members"
-"""In the value of a fault: the other members of the dead one's group, by name, with commas."""
-LIVES = 32
-"""A member that is given a queue again has another name (``load.clients.java``); so many are known."""
 
 # $1 the dead one's names, $2 the others', $3 when it died, in µs
 TAKEN = """
@@ -35,7 +31,7 @@ TAKEN = """
 """
 
 
-def check(history: History, _settings: Bounds) -> CheckResult | None:
+def check(history: History, _bounds: Bounds) -> CheckResult | None:
     """Measure when each queue of each dead member was read again."""
     struck = [
         (event, list(_queues(history, event)))
@@ -44,8 +40,8 @@ def check(history: History, _settings: Bounds) -> CheckResult | None:
     ]
     if not any(queues for _, queues in struck):
         return None
-    took = [one for _, queues in struck for one in queues if one is not None]
-    left = [event for event, queues in struck for one in queues if one is None]
+    took = [each for _, queues in struck for each in queues if each is not None]
+    left = [event for event, queues in struck for each in queues if each is None]
     numbers = {
         "queues": len(took) + len(left),
         "taken": len(took),
@@ -62,23 +58,29 @@ def check(history: History, _settings: Bounds) -> CheckResult | None:
 def _queues(history: History, event: Event) -> Iterator[float | None]:
     """Yield for each queue of a dead member the milliseconds until another read it; None if nobody did."""
     value = event.value or {}
-    name = value["instance"]
-    place = "-".join(name.split("-")[:2])
-    others = [each for each in value[MEMBERS].split(",") if each]
-    successors = [f"{place}-{life}" for life in range(2, LIVES) if f"{place}-{life}" != name]
-    asked = [_names([name]), _names([*others, *successors]), round(event.t * 1e6)]
+    dead = ClientName.parse(value[INSTANCE])
+    if dead is None:
+        return
+    others = {*filter(None, map(ClientName.parse, value[MEMBERS].split(",")))}
+    names = {name: ClientName.parse(name) for name in history.consumers}
+    asked = [
+        [name for name, reader in names.items() if reader is not None and reader.process == dead],
+        [name for name, reader in names.items() if reader is not None and _takes_over(reader, dead, others)],
+        round(event.t * 1e6),
+    ]
     for _, microseconds in history.query(TAKEN, asked):
         yield None if microseconds is None else float(str(microseconds)) / 1000
 
 
-def _names(names: Sequence[str]) -> list[str]:
-    return [*names, *(f"{name}.{life}" for name in names for life in range(2, LIVES))]
+def _takes_over(reader: ClientName, dead: ClientName, others: Set[ClientName]) -> bool:
+    """Tell whether a consumer may be given a dead one's queues: a member of its group, or a later life of it."""
+    return reader.process in others or (reader.place == dead.place and reader.life > dead.life)
 
 
 def _evidence(left: Sequence[Event]) -> tuple[Evidence, ...]:
     return tuple(
         Evidence(
-            f"a queue of {(event.value or {})['instance']} was not read again", process=event.process, t=event.t
+            f"a queue of {(event.value or {})[INSTANCE]} was not read again", process=event.process, t=event.t
         )
         for event in left[:EVIDENCE_LIMIT]
     )

@@ -7,10 +7,10 @@ believes it and sends again elsewhere makes a duplicate that nobody allowed for.
 
 from __future__ import annotations
 
+from rmqops.chaos.history.format import CONSUMED, DRAINED
 from rmqops.chaos.history.reader import History
-from rmqops.chaos.history.tables import CONSUMED, DRAINED
 from rmqops.chaos.verdicts.bounds import Bounds
-from rmqops.chaos.verdicts.message_stories import count, messages, not_drained
+from rmqops.chaos.verdicts.evidence import count, message_evidence, not_drained
 from rmqops.chaos.verdicts.verdict import CheckResult, Verdict
 
 UNSENT = """
@@ -23,7 +23,7 @@ REFUSED = """
 """
 
 
-def check(history: History, _settings: Bounds) -> CheckResult:
+def check(history: History, _bounds: Bounds) -> CheckResult:
     """Judge that all that was read had been sent and not refused."""
     unsent = history.keys(UNSENT)
     refused = history.keys(REFUSED)
@@ -38,8 +38,8 @@ def check(history: History, _settings: Bounds) -> CheckResult:
     if total:
         text = f"{count(len(unsent), 'message')} read and never sent, {len(refused):,} refused and yet stored"
         evidence = (
-            *messages(history, "read, and nobody sent it", unsent),
-            *messages(history, "refused by the broker, and yet stored", refused),
+            *message_evidence(history, "read, and nobody sent it", unsent),
+            *message_evidence(history, "refused by the broker, and yet stored", refused),
         )
         return CheckResult("unexpected", Verdict.FAIL, text, numbers, evidence)
     if not decided:

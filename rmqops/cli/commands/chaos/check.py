@@ -19,7 +19,7 @@ def command(run: Run, json: Json = False) -> int:
     The exit code is that of the verdict: 0 pass, 1 fail, 6 inconclusive, 7 when a heal failed; and 1 when
     result.json says anything else than the history does.
     """
-    from rmqops.chaos.history.reader import FILE as HISTORY
+    from rmqops.chaos.history.format import FILE as HISTORY
     from rmqops.chaos.report.result import FILE, disagreements, read_result, verdicts_document
     from rmqops.chaos.verdicts.bounds import Bounds
     from rmqops.chaos.verdicts.evaluate import evaluate

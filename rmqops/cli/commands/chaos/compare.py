@@ -28,14 +28,16 @@ def command(
     from rmqops.cli.runs import find_run
     from rmqops.system import files
 
-    found = {str(directory): read_result(directory) for directory in map(find_run, runs)}
-    rows, spreads = comparison.rows(found), comparison.spreads(found.values())
+    results = {str(directory): read_result(directory) for directory in map(find_run, runs)}
+    rows, spreads = comparison.rows(results), comparison.spreads(results.values())
     if html is not None:
-        reports = {run: Path(run, writing.HTML) for run in found if Path(run, writing.HTML).is_file()}
+        reports = {run: Path(run, writing.HTML) for run in results if Path(run, writing.HTML).is_file()}
         links = {run: quote(os.path.relpath(report, html.parent)) for run, report in reports.items()}
         files.write_whole(html, side_by_side.render(rows, spreads, links))
     if json:
-        output.result_json({"runs": [asdict(row) for row in rows], "drills": [asdict(one) for one in spreads]})
+        output.result_json(
+            {"runs": [asdict(row) for row in rows], "drills": [asdict(spread) for spread in spreads]}
+        )
         return
     output.table(
         "runs",
@@ -72,13 +74,13 @@ def command(
         ["drill", "client", "runs", "verdicts", "lost", "RTO least", "median", "most"],
         [
             (
-                one.drill,
-                one.driver or "?",
-                str(one.runs),
-                ", ".join(f"{count} {word}" for word, count in one.verdicts.items()),
-                f"{one.lost:,}",
-                *(words.duration(value) for value in one.rto_ms),
+                spread.drill,
+                spread.driver or "?",
+                str(spread.runs),
+                ", ".join(f"{count} {word}" for word, count in spread.verdicts.items()),
+                f"{spread.lost:,}",
+                *(words.duration(value) for value in spread.rto_ms),
             )
-            for one in spreads
+            for spread in spreads
         ],
     )

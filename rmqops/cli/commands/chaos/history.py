@@ -11,7 +11,8 @@ from rmqops.cli.runs import Run, find_run
 
 def command(run: Run) -> None:
     """Print a drill's events, one JSON object a line, each with every field of the contract."""
-    from rmqops.chaos.history.reader import FILE, events
+    from rmqops.chaos.history.format import FILE
+    from rmqops.chaos.history.lines import events
 
     try:
         for event in events(find_run(run) / FILE):

@@ -20,7 +20,7 @@ def command(run: Run, json: Json = False) -> None:
     paths = write_reports(directory)
     result = read_result(directory)
     if json:
-        shown = {"verdict": result.verdict.value, "html": str(paths.html), "junit": str(paths.junit)}
-        output.result_json(shown)
+        document = {"verdict": result.verdict.value, "html": str(paths.html), "junit": str(paths.junit)}
+        output.result_json(document)
     else:
         verdicts.show(result, paths)

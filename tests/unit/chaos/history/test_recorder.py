@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from rmqops.chaos.history.recorder import FILE, HOLD, Recorder
+from rmqops.chaos.history.format import FILE
+from rmqops.chaos.history.recorder import HOLD, Recorder
 from rmqops.errors import OperationFailed
 from rmqops.model.history import Event
 

@@ -16,9 +16,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rmqops.chaos.history.recorder import FILE, Recorder
+from rmqops.chaos.history.format import FILE
+from rmqops.chaos.history.recorder import Recorder
 from rmqops.chaos.load.clients.drivers import Native, Settings
-from rmqops.chaos.load.clients.java import Made
+from rmqops.chaos.load.clients.java import CompiledClient
 from rmqops.chaos.load.clients.settings import ConsumerSettings, ProducerSettings
 from rmqops.chaos.load.hosts import clocks, remote
 from rmqops.chaos.load.hosts.clocks import Offset
@@ -63,7 +64,7 @@ ARTIFACT = Artifact(
     "4.5.2", "rocketmq-4.5.2-0", Path("/a"), "0", 1, "0", "17", 8, "2026-01-01", Path("/log"),
     RuntimeArtifact("java-17-x-0", Path("/j"), "0", 1, "17.0.15", "x86_64"),
 )  # fmt: skip
-MADE = Made(None, ARTIFACT, Path("/cache/classes/load-0"))  # type: ignore[arg-type]
+MADE = CompiledClient(None, ARTIFACT, Path("/cache/classes/load-0"))  # type: ignore[arg-type]
 
 
 def client(base: Path | str = "/opt/rocketmq", java: str = "system") -> Client:
@@ -85,7 +86,7 @@ def test_an_offset_is_within_its_bound_however_unequal_the_ways(
 
 def test_a_clock_is_asked_by_a_process() -> None:
     with LocalTransport().open(Command(("python3", "-c", ANSWERS), become=False), talk=True) as running:
-        found = clocks.ask(running, "c1")
+        found = clocks.measure(running, "c1")
     assert abs(found.seconds) <= found.bound, "it is the same clock"
     with (
         LocalTransport().open(
@@ -93,7 +94,7 @@ def test_a_clock_is_asked_by_a_process() -> None:
         ) as other,
         pytest.raises(OperationFailed, match="c1: its clock cannot be read"),
     ):
-        clocks.ask(other, "c1")
+        clocks.measure(other, "c1")
 
 
 @pytest.fixture
@@ -186,19 +187,21 @@ async def test_what_does_not_start_makes_the_run_inconclusive(place: ClientHost,
         ("bundled", "user ops\n", replace(MADE, artifact=replace(ARTIFACT, runtime=None)), "built without one"),
     ],
 )
-def test_a_host_without_a_java_that_will_do_is_refused(java: str, said: str, made: Made, told: str) -> None:
+def test_a_host_without_a_java_that_will_do_is_refused(
+    java: str, said: str, made: CompiledClient, told: str
+) -> None:
     transport = FakeTransport(lambda _: (0, said))
     with pytest.raises(PreflightFailed, match=rf"{told}.*nothing was touched"):
-        Jars(made, {}).look(client(java=java), transport)
+        Jars(made, {}).survey(client(java=java), transport)
     assert len(transport.commands) == 1
     assert not transport.files
 
 
 def test_what_a_host_has_already_is_not_put_there_again() -> None:
     said = "user ops\nmachine x86_64\nthere load-0\n"
-    seen = Jars(MADE, {}).look(client(java="bundled"), FakeTransport(lambda _: (0, said)))
+    seen = Jars(MADE, {}).survey(client(java="bundled"), FakeTransport(lambda _: (0, said)))
     assert [piece.name for piece in seen.missing] == ["java-17-x-0"]
-    assert (seen.user, seen.engine.clock[0]) == ("ops", "/opt/rocketmq/load/java-17-x-0/bin/java")
+    assert (seen.user, seen.program.clock[0]) == ("ops", "/opt/rocketmq/load/java-17-x-0/bin/java")
 
 
 def packed() -> bytes:
@@ -219,13 +222,13 @@ def test_what_is_missing_is_put_there_and_what_an_old_run_left_is_removed(tmp_pa
         (room / "runs" / run).mkdir(parents=True)
     with LocalTransport().open(Command.shell("cat", "-Drmqops.load=under-way", become=False), talk=True):
         for _ in range(2):  # somebody else may have put it there meanwhile
-            assert str(seen.stow().room) == str(room)
+            assert str(seen.upload().directory) == str(room)
         assert sorted(path.name for path in room.iterdir()) == ["load-0", "runs"]
         assert [path.name for path in (room / "runs").iterdir()] == ["under-way"]
     assert (room / "load-0" / "lib" / "a.jar").read_bytes() == b"jar"
     (tmp_path / "file").write_text("")
     with pytest.raises(PreflightFailed, match=r"c1: what the load needs cannot be put into .*file/load"):
-        replace(seen, client=client(tmp_path / "file")).stow()
+        replace(seen, client=client(tmp_path / "file")).upload()
 
 
 @pytest.mark.parametrize(
@@ -238,7 +241,7 @@ def test_what_is_missing_is_put_there_and_what_an_old_run_left_is_removed(tmp_pa
 def test_a_host_without_a_python_that_will_do_is_refused(said: str, told: str) -> None:
     transport = FakeTransport(lambda _: (0, said))
     with pytest.raises(PreflightFailed, match=rf"{told}.*nothing was touched"):
-        Modules().look(client(), transport)
+        Modules().survey(client(), transport)
     assert not transport.files
 
 
@@ -246,14 +249,14 @@ async def test_what_travels_of_the_native_client_is_all_it_needs(tmp_path: Path)
     """Nobody answers at that address; but it starts, says which client it is, and ends as told."""
     there = client(tmp_path)
     there = replace(there, variables={**there.variables, "ansible_python_interpreter": BARE_PYTHON})
-    stowed = Modules().look(there, LocalTransport()).stow()
-    assert Modules().look(there, LocalTransport()).missing == ()
-    offset = remote.measure_clock(stowed)
+    ready = Modules().survey(there, LocalTransport()).upload()
+    assert Modules().survey(there, LocalTransport()).missing == ()
+    offset = remote.measure_clock(ready)
     assert abs(offset.seconds) <= offset.bound, "it is the same clock"
     run = tmp_path / "run"
     run.mkdir()
     with Recorder(run) as recorder:
-        load = Workers(recorder, Native(), [ClientHost(stowed, offset)])
+        load = Workers(recorder, Native(), [ClientHost(ready, offset)])
         try:
             await load.start([PRODUCER, replace(PRODUCER, name="producer-2", prefix="p2")])
             async with asyncio.timeout(30):

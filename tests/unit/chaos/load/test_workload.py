@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from rmqops.chaos.history.reader import parse_line
-from rmqops.chaos.history.recorder import FILE, Recorder
+from rmqops.chaos.history.format import FILE
+from rmqops.chaos.history.lines import parse_line
+from rmqops.chaos.history.recorder import Recorder
 from rmqops.chaos.load import roster
 from rmqops.chaos.load.clients import settings
 from rmqops.chaos.load.clients.consumer import _Reader
@@ -23,7 +24,7 @@ from rmqops.chaos.load.clients.drivers import Native
 from rmqops.chaos.load.clients.outlet import Outlet
 from rmqops.chaos.load.clients.producer import _event, _quantile
 from rmqops.chaos.load.clients.settings import ConsumerSettings, ProcessSummary, ProducerSettings
-from rmqops.chaos.load.hosts.place import Here
+from rmqops.chaos.load.hosts.place import ThisMachine
 from rmqops.chaos.load.settings import Load as LoadSettings
 from rmqops.chaos.load.workers import Count, Worker, Workers
 from rmqops.errors import Inconclusive
@@ -66,7 +67,7 @@ def test_a_body_of_somebody_else_has_a_key_too() -> None:
     assert settings.key_of(b"\xff") == "�"
 
 
-def test_the_producers_of_a_crew_send_different_keys_at_different_moments() -> None:
+def test_the_producers_of_a_roster_send_different_keys_at_different_moments() -> None:
     made = roster.process_settings(
         topology(groups=2), LoadSettings(producers=3, consumers=2, rate=10), ["drill"], 1.0
     )
@@ -161,7 +162,7 @@ def test_successes_are_sustained_when_nothing_else_came_for_long_enough(
 ) -> None:
     with Recorder(tmp_path) as recorder:
         load = Workers(recorder, Native())
-        here = Here(Native())
+        here = ThisMachine(Native())
         load.workers = [
             Worker(PRODUCER, None, count(*outcomes), where=here),  # type: ignore[arg-type]
             Worker(CONSUMER, None, where=here),  # type: ignore[arg-type]
@@ -244,7 +245,7 @@ async def test_a_process_that_the_drill_killed_gets_a_successor_with_a_name_and_
             await load.close()
     assert [one.name for one in (again, once_more)] == ["producer-1-2", "producer-1-3"]
     assert [getattr(one.settings, "prefix", "") for one in (again, once_more)] == ["p1-2", "p1-3"]
-    assert again.place == once_more.place == "producer-1"
+    assert str(again.client_name.place) == str(once_more.client_name.place) == "producer-1"
 
 
 def route(request: Frame, address: str) -> Frame:

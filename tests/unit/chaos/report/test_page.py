@@ -7,6 +7,7 @@ import hashlib
 import json
 import random
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -93,6 +94,14 @@ def test_an_unknown_count_is_no_zero() -> None:
     assert "lost 0" in known
     assert "5.42 s" in known
     assert "lost \N{EM DASH} the read-back could not tell" in unknown
+
+
+def test_a_setting_is_shown_in_its_unit() -> None:
+    settings = {"sustained": 5.0, "keys": 40, "uneven_limit": 2.5, "from_slaves": 1}
+    shown = page(replace(result(Verdict.PASS), settings=settings)).words()
+    assert (
+        "setting sustained 5 s setting keys 40 setting uneven limit 2.5 % setting from slaves 1 Written" in shown
+    )
 
 
 def test_nothing_in_the_page_asks_the_network() -> None:

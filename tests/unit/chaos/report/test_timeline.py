@@ -22,7 +22,7 @@ from tests.support.drill import (
     NAMESERVERS,
     NEW_MASTER,
     PER_SECOND,
-    events,
+    history,
     result,
     write_run,
 )
@@ -36,7 +36,7 @@ def timeline(directory: Path, told: list[Event] | None = None) -> Timeline:
 
 
 def test_every_level_counts_every_send(tmp_path: Path) -> None:
-    drawn = timeline(tmp_path, [*events(), Event(12.0, "consumer-1", "receive", "fail", error="time-out")])
+    drawn = timeline(tmp_path, [*history(), Event(12.0, "consumer-1", "receive", "fail", error="time-out")])
     sends = int(END * PER_SECOND)
     bad = int((NEW_MASTER - FAULT) * PER_SECOND)
     assert [level.width for level in drawn.levels] == [0.05, 0.1, 0.2]
@@ -71,7 +71,7 @@ def test_the_read_back_is_not_drawn_but_names_the_members(tmp_path: Path) -> Non
 
 
 def test_each_nameserver_has_its_own_lane(tmp_path: Path) -> None:
-    told = [event for event in events() if not (event.process == "namesrv-2" and event.t >= NEW_MASTER)]
+    told = [event for event in history() if not (event.process == "namesrv-2" and event.t >= NEW_MASTER)]
     told += [
         Event(at, "namesrv-2", "route", "fail", error="no answer in 1 s") for at in (NEW_MASTER, NEW_MASTER + 1)
     ]

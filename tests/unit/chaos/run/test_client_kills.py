@@ -14,18 +14,19 @@ import pytest
 from rmqops.chaos.drill import Strike
 from rmqops.chaos.history import fault_records
 from rmqops.chaos.history.fault_records import FaultRecord
-from rmqops.chaos.history.reader import parse_line
-from rmqops.chaos.history.recorder import FILE, Recorder
+from rmqops.chaos.history.format import FILE
+from rmqops.chaos.history.lines import parse_line
+from rmqops.chaos.history.recorder import Recorder
 from rmqops.chaos.load.clients.drivers import Native, Settings
 from rmqops.chaos.load.clients.settings import ConsumerSettings, ProducerSettings
-from rmqops.chaos.load.workers import Workers
-from rmqops.chaos.run import client_kills, journal
+from rmqops.chaos.load.workers import FLOWS_WITHIN, Workers
+from rmqops.chaos.run import journal
 from rmqops.chaos.run.client_kills import ClientKills
 from rmqops.chaos.run.journal import Journal
 from rmqops.errors import Inconclusive
 
 PRODUCER = ProducerSettings("producer-1", "p1", 0.0, "drill", ("127.0.0.1:1",), rate=50, size=64)
-CREW: list[Settings] = [
+ROSTER: list[Settings] = [
     PRODUCER,
     replace(PRODUCER, name="producer-2", prefix="p2"),
     ConsumerSettings("consumer-1", 0.0, "drill", "drill", ("127.0.0.1:1",), ("broker-a",), 4),
@@ -33,14 +34,19 @@ CREW: list[Settings] = [
 
 
 @asynccontextmanager
-async def under_way(directory: Path) -> AsyncIterator[tuple[Workers, ClientKills]]:
+async def under_way(
+    directory: Path, flows_within: float = FLOWS_WITHIN
+) -> AsyncIterator[tuple[Workers, ClientKills]]:
     """Start a load that reaches nobody."""
     with Recorder(directory) as recorder, Journal(directory) as log:
         load = Workers(recorder, Native())
         try:
-            await load.start(CREW)
+            await load.start(ROSTER)
             phase = {"phase": "1", "expects": "service"}
-            yield load, ClientKills("run-1", phase, load=load, journal=log, recorder=recorder)
+            yield (
+                load,
+                ClientKills("run-1", phase, load=load, journal=log, recorder=recorder, flows_within=flows_within),
+            )
         finally:
             await load.close()
 
@@ -80,9 +86,8 @@ async def test_one_that_was_dead_already_was_not_killed_by_the_drill(tmp_path: P
     assert not fault.verified
 
 
-async def test_a_new_life_that_does_nothing_is_no_heal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_kills, "FLOWS_WITHIN", 0.2)
-    async with under_way(tmp_path) as (load, mine):
+async def test_a_new_life_that_does_nothing_is_no_heal(tmp_path: Path) -> None:
+    async with under_way(tmp_path, flows_within=0.2) as (load, mine):
         mine.choose([Strike(fault="kill", target="producer-1")], random.Random(4))
         assert await mine.strike()
         assert not await mine.heal()

@@ -9,7 +9,7 @@ import pytest
 from rmqops.chaos.drill import Abort
 from rmqops.chaos.load.clients.drivers import Native
 from rmqops.chaos.load.clients.settings import ProducerSettings
-from rmqops.chaos.load.hosts.place import Here
+from rmqops.chaos.load.hosts.place import ThisMachine
 from rmqops.chaos.load.workers import Count, Worker, Workers
 from rmqops.chaos.run.sampler import RouteSampler
 from rmqops.chaos.run.watch import Watch
@@ -35,7 +35,7 @@ class Scene:
         self.now = 10.0
         self.count = Count(last_ok=9.9)
         self.load = Alive(None, Native())  # type: ignore[arg-type]
-        self.load.workers = [Worker(PRODUCER, None, self.count, where=Here(Native()))]  # type: ignore[arg-type]
+        self.load.workers = [Worker(PRODUCER, None, self.count, where=ThisMachine(Native()))]  # type: ignore[arg-type]
         self.sampler = RouteSampler(CLUSTER, lambda _: None, lambda: self.now)
         self.sampler.masters = {server.name: dict(MASTERS) for server in CLUSTER.nameservers}
         sampling = asyncio.get_running_loop().create_future()

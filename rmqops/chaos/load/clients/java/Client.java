@@ -29,14 +29,14 @@ final class Client {
     }
 
     /** As the client itself answers, so that a report names what was in force. */
-    static Map<String, String> told(ClientConfig config) {
-        Map<String, String> told = new LinkedHashMap<>();
-        told.put("driver", "java");
-        told.put("version", MQVersion.getVersionDesc(MQVersion.CURRENT_VERSION).substring(1).replace('_', '.'));
-        told.put("java", System.getProperty("java.version"));
-        told.put("pollNameServerInterval", String.valueOf(config.getPollNameServerInterval()));
-        told.put("heartbeatBrokerInterval", String.valueOf(config.getHeartbeatBrokerInterval()));
-        told.put("vipChannelEnabled", String.valueOf(config.isVipChannelEnabled()));
-        return told;
+    static Map<String, String> facts(ClientConfig config) {
+        Map<String, String> facts = new LinkedHashMap<>();
+        facts.put("driver", "java");
+        facts.put("version", MQVersion.getVersionDesc(MQVersion.CURRENT_VERSION).substring(1).replace('_', '.'));
+        facts.put("java", System.getProperty("java.version"));
+        facts.put("pollNameServerInterval", String.valueOf(config.getPollNameServerInterval()));
+        facts.put("heartbeatBrokerInterval", String.valueOf(config.getHeartbeatBrokerInterval()));
+        facts.put("vipChannelEnabled", String.valueOf(config.isVipChannelEnabled()));
+        return facts;
     }
 }

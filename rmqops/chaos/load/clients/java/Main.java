@@ -3,7 +3,7 @@ package rmqops.load;
 import com.alibaba.fastjson.JSON;
 import com.alibaba.fastjson.JSONObject;
 
-/** The entry of a process of the load: {@code java rmqops.load.Main SETTINGS}, as the native one is told. */
+/** The entry of a process of the load: {@code java rmqops.load.Main SETTINGS}, as the native one is started. */
 public final class Main {
     private Main() {
     }

@@ -72,9 +72,9 @@ final class Receiver implements MessageListenerConcurrently {
 
     void perform(Orders orders) throws Exception {
         consumer.start();
-        Map<String, String> told = Client.told(consumer);
-        told.put("persistConsumerOffsetInterval", String.valueOf(consumer.getPersistConsumerOffsetInterval()));
-        outlet.client(told);
+        Map<String, String> facts = Client.facts(consumer);
+        facts.put("persistConsumerOffsetInterval", String.valueOf(consumer.getPersistConsumerOffsetInterval()));
+        outlet.client(facts);
         orders.stopWithin(Long.MAX_VALUE);
         finish();
         Map<String, Object> summary = new LinkedHashMap<>();

@@ -61,7 +61,7 @@ final class Sender {
 
     void perform(Orders orders) throws Exception {
         producer.start();
-        outlet.client(told());
+        outlet.client(facts());
         double rate = settings.getDoubleValue("rate");
         if (rate == 0) {
             saturate(orders);
@@ -164,11 +164,11 @@ final class Sender {
         return body;
     }
 
-    private Map<String, String> told() {
-        Map<String, String> told = Client.told(producer);
-        told.put("sendMsgTimeout", String.valueOf(producer.getSendMsgTimeout()));
-        told.put("retryTimesWhenSendFailed", String.valueOf(producer.getRetryTimesWhenSendFailed()));
-        told.put("sendLatencyFaultEnable", String.valueOf(producer.isSendLatencyFaultEnable()));
-        return told;
+    private Map<String, String> facts() {
+        Map<String, String> facts = Client.facts(producer);
+        facts.put("sendMsgTimeout", String.valueOf(producer.getSendMsgTimeout()));
+        facts.put("retryTimesWhenSendFailed", String.valueOf(producer.getRetryTimesWhenSendFailed()));
+        facts.put("sendLatencyFaultEnable", String.valueOf(producer.isSendLatencyFaultEnable()));
+        return facts;
     }
 }

@@ -1,7 +1,7 @@
 """The official Java client as a driver of the load: the sources beside this file, compiled against the release.
 
 The client is that of the cluster's own release, from the artifact that was built for it. Its processes speak the
-protocol of the native ones (``rmqops.chaos.load.clients``), so the crew and the checks do not tell them apart.
+protocol of the native ones (``rmqops.chaos.load.clients``), so the roster and the checks do not tell them apart.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _OPEN = ("--add-opens=java.base/java.nio=ALL-UNNAMED", "--add-opens=java.base/su
 
 
 @dataclass(frozen=True)
-class Made:
+class CompiledClient:
     """The release's client and our classes, on this machine."""
 
     jdk: Jdk
@@ -64,7 +64,7 @@ class Java:
 
     def argv(self, settings: Settings, run: PurePath) -> list[str]:
         """Return the command of one process."""
-        told = {
+        document = {
             **json.loads(write(settings)),
             "client": dict(self.client),
             "refused_codes": sorted(map(int, NEVER_STORED)),
@@ -77,17 +77,17 @@ class Java:
             *(_OPEN if self.major > 8 else ()),
             *([self.mark] if self.mark else ()),
             f"-Drocketmq.client.logRoot={run / LOGS / settings.name}",
-            *("-cp", self.classpath, MAIN, json.dumps(told)),
+            *("-cp", self.classpath, MAIN, json.dumps(document)),
         ]
 
 
 def prepare(version: str, client: Mapping[str, int]) -> Java:
     """Return what starts processes of the release's client on this machine; raises what :func:`make` raises."""
-    made = make(version)
+    made = compile_client(version)
     return Java(made.jdk.home / "bin" / "java", made.jdk.major, f"{made.classes}:{made.library}/*", client)
 
 
-def make(version: str) -> Made:
+def compile_client(version: str) -> CompiledClient:
     """Find a JDK and the release's client, and compile our classes against it.
 
     Raises:
@@ -108,7 +108,7 @@ def make(version: str) -> Made:
             "nothing was touched",
             remedy=f"rmqops build --version {version}; or use --driver native",
         )
-    return Made(jdk, artifact, compiled(_sources(), artifact, jdk))
+    return CompiledClient(jdk, artifact, compiled(_sources(), artifact, jdk))
 
 
 def _sources() -> dict[str, str]:

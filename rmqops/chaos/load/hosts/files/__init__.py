@@ -26,9 +26,9 @@ from rmqops.transport.base import Transport, check
 DIRECTORY = "load"
 UNPACK_SECONDS = 120.0
 
-# $1 our directory, $2 what the driver's own script that follows is given as $own, $3 … names. What is seen is
-# printed as words and values, a line each.
-_SEEN = """
+# $1 our directory, $2 what the driver's own script that follows is given as $own, $3 … names. What is there
+# is printed as words and values, a line each.
+_SURVEY = """
 base=$1 own=$2
 shift 2
 printf 'user %s\\n' "$(id -un)"
@@ -36,7 +36,7 @@ for name in "$@"; do [ ! -d "$base/$name" ] || printf 'there %s\\n' "$name"; don
 """
 
 # $1 directory, $2 login user. A run whose rmqops was killed has left what its clients logged.
-_ROOM = f"""{process_marks.BEARERS}
+_PREPARE = f"""{process_marks.BEARERS}
 umask 022
 mkdir -p "$1/runs" && chown "$2" "$1" "$1/runs" || exit 1
 for run in "$1"/runs/*; do
@@ -69,7 +69,7 @@ class Archive:
 
 @dataclass(frozen=True)
 class ClientProgram:
-    """How processes are started on a host that has all pieces."""
+    """How processes are started on a host that has all archives."""
 
     driver: Callable[[str, int], Driver]
     """Given the mark of a run and the seconds of silence after which a process ends itself."""
@@ -83,10 +83,10 @@ class ReadyHost:
 
     client: Client
     transport: Transport
-    engine: ClientProgram
+    program: ClientProgram
 
     @property
-    def room(self) -> PurePosixPath:
+    def directory(self) -> PurePosixPath:
         """Our directory there."""
         return client_directory(self.client)
 
@@ -97,37 +97,38 @@ class SurveyedHost:
 
     client: Client
     transport: Transport
-    engine: ClientProgram
+    program: ClientProgram
     user: str
     missing: tuple[Archive, ...]
 
-    def stow(self) -> ReadyHost:
+    def upload(self) -> ReadyHost:
         """Put there what is missing.
 
         Raises:
             PreflightFailed: it cannot be put there.
         """
-        place, run = str(client_directory(self.client)), self.transport.run
+        directory, run = str(client_directory(self.client)), self.transport.run
         try:
-            check(run(Command.shell(_ROOM, place, self.user)), self.client.name)
-            for piece in self.missing:
-                self.transport.put(piece.content(), f"{place}/.{piece.name}.tar.gz", 0o644)
-                command = Command.shell(_UNPACK, place, self.user, piece.name, timeout=UNPACK_SECONDS)
+            check(run(Command.shell(_PREPARE, directory, self.user)), self.client.name)
+            for archive in self.missing:
+                self.transport.put(archive.content(), f"{directory}/.{archive.name}.tar.gz", 0o644)
+                command = Command.shell(_UNPACK, directory, self.user, archive.name, timeout=UNPACK_SECONDS)
                 check(run(command), self.client.name)
         except OperationFailed as error:
             raise PreflightFailed(
-                f"{self.client.name}: what the load needs cannot be put into {place}; the cluster was not touched",
+                f"{self.client.name}: what the load needs cannot be put into {directory}; "
+                "the cluster was not touched",
                 detail="\n".join(filter(None, [error.message, error.detail])),
                 remedy="make room there, see ansible_become, or set another rocketmq_base_dir for it",
             ) from error
-        return ReadyHost(self.client, self.transport, self.engine)
+        return ReadyHost(self.client, self.transport, self.program)
 
 
 class ClientFiles(Protocol):
     """What one driver needs."""
 
-    def look(self, client: Client, transport: Transport) -> SurveyedHost:
-        """See what a client's host has and lacks; changes nothing.
+    def survey(self, client: Client, transport: Transport) -> SurveyedHost:
+        """Find out what a client's host has and lacks; changes nothing.
 
         Raises:
             PreflightFailed: it cannot run the load.
@@ -140,24 +141,25 @@ def client_directory(client: Client) -> PurePosixPath:
     return PurePosixPath(client.text("rocketmq_base_dir")) / DIRECTORY
 
 
-def ask(
-    client: Client, transport: Transport, wanted: Sequence[Archive], script: str, own: str
+def survey_host(
+    client: Client, transport: Transport, needed: Sequence[Archive], script: str, own: str
 ) -> tuple[dict[str, str], tuple[Archive, ...]]:
-    """Ask a host for its login user, for what a driver wants to know, and for the pieces that it lacks.
+    """Ask a host for its login user, for what a driver must know, and for the archives that it lacks.
 
     Args:
         client: The host.
         transport: Leads there.
-        wanted: The pieces.
+        needed: What it must have.
         script: The driver's; prints words and values, a line each, and has ``own`` as ``$own``.
         own: What it is given.
 
     Raises:
         OperationFailed: it cannot be asked.
     """
-    names = [piece.name for piece in wanted]
-    command = Command.shell(_SEEN + script, str(client_directory(client)), own, *names, become=False)
-    told = check(transport.run(command), client.name).stdout
-    lines = [line.partition(" ") for line in told.splitlines()]
+    names = [archive.name for archive in needed]
+    command = Command.shell(_SURVEY + script, str(client_directory(client)), own, *names, become=False)
+    answer = check(transport.run(command), client.name).stdout
+    lines = [line.partition(" ") for line in answer.splitlines()]
     there = {value for key, _, value in lines if key == "there"}
-    return {key: value for key, _, value in lines}, tuple(piece for piece in wanted if piece.name not in there)
+    missing = tuple(archive for archive in needed if archive.name not in there)
+    return {key: value for key, _, value in lines}, missing

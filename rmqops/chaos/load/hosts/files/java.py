@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from rmqops.chaos.load.clients.java import Java, Made
+from rmqops.chaos.load.clients.java import CompiledClient, Java
 from rmqops.chaos.load.hosts import files
 from rmqops.chaos.load.hosts.files import Archive, ClientProgram, SurveyedHost
 from rmqops.errors import PreflightFailed
@@ -22,9 +22,9 @@ _JAVA = f"""
 java=$own
 printf 'machine %s\\n' "$(uname -m)"
 {FIND}
-found=$(command -v "$java") || exit 0
-printf 'java %s\\n' "$found"
-"$found" -version 2>&1 | sed -n 's/.* version "\\([^"]*\\)".*/version \\1/p'
+program=$(command -v "$java") || exit 0
+printf 'java %s\\n' "$program"
+"$program" -version 2>&1 | sed -n 's/.* version "\\([^"]*\\)".*/version \\1/p'
 """
 
 
@@ -32,11 +32,11 @@ printf 'java %s\\n' "$found"
 class Jars:
     """The client of one release, with its settings."""
 
-    made: Made
+    made: CompiledClient
     settings: Mapping[str, int]
 
-    def look(self, client: Client, transport: Transport) -> SurveyedHost:
-        """See what a client's host has and lacks; changes nothing.
+    def survey(self, client: Client, transport: Transport) -> SurveyedHost:
+        """Find out what a client's host has and lacks; changes nothing.
 
         Raises:
             PreflightFailed: it has no Java that will do, and none that travels fits.
@@ -44,28 +44,28 @@ class Jars:
         """
         made, bundled = self.made, client.text("rocketmq_java") == "bundled"
         runtime = made.artifact.runtime if bundled else None
-        wanted = [Archive(made.classes.name, lambda: _packed(made))]
+        needed = [Archive(made.classes.name, lambda: _packed(made))]
         if runtime is not None:
-            wanted.append(Archive(runtime.name, runtime.path.read_bytes))
-        said, missing = files.ask(client, transport, wanted, _JAVA, client.text("rocketmq_java_home"))
+            needed.append(Archive(runtime.name, runtime.path.read_bytes))
+        facts, missing = files.survey_host(client, transport, needed, _JAVA, client.text("rocketmq_java_home"))
         if not bundled:
-            java, version = PurePosixPath(said.get("java", "")), said.get("version", "")
+            java, version = PurePosixPath(facts.get("java", "")), facts.get("version", "")
         elif runtime is None:
             raise PreflightFailed(
                 f"{client.name} takes the Java that travels with the release (rocketmq_java: bundled), and "
                 f"RocketMQ {made.artifact.version} was built without one; nothing was touched",
                 remedy=f"rmqops build --version {made.artifact.version} --runtime, or deploy, which does it",
             )
-        elif runtime.machine != said.get("machine"):
+        elif runtime.machine != facts.get("machine"):
             raise PreflightFailed(
-                f"{client.name} is a {said.get('machine')}, and the Java that travels is for {runtime.machine}; "
+                f"{client.name} is a {facts.get('machine')}, and the Java that travels is for {runtime.machine}; "
                 "nothing was touched",
                 remedy="install a Java there and set rocketmq_java: system for it",
             )
         else:
             java, version = files.client_directory(client) / runtime.name / "bin" / "java", runtime.java
-        found = re.match(r"(?:1\.)?(\d+)", version)
-        major = int(found[1]) if found else 0
+        number = re.match(r"(?:1\.)?(\d+)", version)
+        major = int(number[1]) if number else 0
         if major < LEAST:
             has = f"Java {version}" if version else "no Java that runs"
             raise PreflightFailed(
@@ -73,9 +73,9 @@ class Jars:
                 remedy="install one there, set rocketmq_java_home, or set rocketmq_java: bundled for it",
             )
         load = files.client_directory(client) / made.classes.name
-        return SurveyedHost(client, transport, self._engine(java, major, load), said["user"], missing)
+        return SurveyedHost(client, transport, self._program(java, major, load), facts["user"], missing)
 
-    def _engine(self, java: PurePosixPath, major: int, load: PurePosixPath) -> ClientProgram:
+    def _program(self, java: PurePosixPath, major: int, load: PurePosixPath) -> ClientProgram:
         classpath = f"{load / 'classes'}:{load / 'lib'}/*"
         options = ("-Xshare:auto", "-XX:TieredStopAtLevel=1", "-cp", str(load / "classes"))
         return ClientProgram(
@@ -84,7 +84,7 @@ class Jars:
         )
 
 
-def _packed(made: Made) -> bytes:
+def _packed(made: CompiledClient) -> bytes:
     """Return the release's jars and our classes as an archive; jars are packed already, so hardly any more."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=1) as archive:

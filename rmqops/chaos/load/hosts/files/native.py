@@ -29,6 +29,8 @@ _SOURCES = (
     "model/history.py",
     "remoting",
     "chaos/__init__.py",
+    "chaos/history/__init__.py",
+    "chaos/history/format.py",
     "chaos/load/__init__.py",
     "chaos/load/clients",
 )
@@ -49,57 +51,59 @@ _CLOCK = "import os, time\nwhile os.read(0, 1): print(time.monotonic_ns(), flush
 class Modules:
     """Our modules, as they are here."""
 
-    def look(self, client: Client, transport: Transport) -> SurveyedHost:
-        """See what a client's host has and lacks; changes nothing.
+    def survey(self, client: Client, transport: Transport) -> SurveyedHost:
+        """Find out what a client's host has and lacks; changes nothing.
 
         Raises:
             PreflightFailed: it has no Python that will do.
             OperationFailed: it cannot be asked.
         """
         named = str(client.variables.get("ansible_python_interpreter", "auto"))
-        wanted = "python3" if named.startswith("auto") else named
-        piece = Archive(f"rmqops-{__version__}-{_digest()}", _packed)
-        said, missing = files.ask(client, transport, [piece], _PYTHON, wanted)
-        version = said.get("version", "0.0")
+        python = "python3" if named.startswith("auto") else named
+        archive = Archive(f"rmqops-{__version__}-{_digest()}", _packed)
+        facts, missing = files.survey_host(client, transport, [archive], _PYTHON, python)
+        version = facts.get("version", "0.0")
         if tuple(map(int, version.split("."))) < LEAST:
-            has = f"Python {version}" if "python" in said else f"no {wanted} that runs"
+            has = f"Python {version}" if "python" in facts else f"no {python} that runs"
             least = ".".join(map(str, LEAST))
             raise PreflightFailed(
                 f"{client.name} has {has}, and the native client needs {least} or later; nothing was touched",
                 remedy="name a later one in ansible_python_interpreter for it, or use --driver java",
             )
-        python = said["python"]
-        program = (
+        python = facts["python"]
+        argv = (
             "/usr/bin/env",
-            f"PYTHONPATH={files.client_directory(client) / piece.name}",
+            f"PYTHONPATH={files.client_directory(client) / archive.name}",
             python,
             "-m",
             MODULE,
         )
-        engine = ClientProgram(lambda mark, silence: Native(program, mark, silence), (python, "-c", _CLOCK))
-        return SurveyedHost(client, transport, engine, said["user"], missing)
+        client_program = ClientProgram(lambda mark, silence: Native(argv, mark, silence), (python, "-c", _CLOCK))
+        return SurveyedHost(client, transport, client_program, facts["user"], missing)
 
 
 @cache
 def _files() -> dict[str, bytes]:
     """Return the content of every file that travels, by its path below the package."""
-    found: dict[str, bytes] = {}
+    content: dict[str, bytes] = {}
     for name in _SOURCES:
         source = resources.files("rmqops") / name
-        each = [source] if source.is_file() else [one for one in source.iterdir() if one.name.endswith(".py")]
-        found |= {_path(name, one): one.read_bytes() for one in each}
-    return found
+        modules = (
+            [source] if source.is_file() else [file for file in source.iterdir() if file.name.endswith(".py")]
+        )
+        content |= {_path(name, file): file.read_bytes() for file in modules}
+    return content
 
 
-def _path(name: str, one: Traversable) -> str:
-    return name if name.endswith(".py") else str(PurePosixPath(name) / one.name)
+def _path(name: str, file: Traversable) -> str:
+    return name if name.endswith(".py") else str(PurePosixPath(name) / file.name)
 
 
 def _digest() -> str:
-    told = hashlib.sha256()
+    digest = hashlib.sha256()
     for path, content in sorted(_files().items()):
-        told.update(f"{path} {len(content)}\n".encode() + content)
-    return told.hexdigest()[:16]
+        digest.update(f"{path} {len(content)}\n".encode() + content)
+    return digest.hexdigest()[:16]
 
 
 def _packed() -> bytes:

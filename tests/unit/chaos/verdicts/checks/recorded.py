@@ -8,11 +8,13 @@ from functools import cache
 from pathlib import Path
 
 from benchmarks.make_history import Imitation, Shape
-from rmqops.chaos.history.reader import events, open_history
+from rmqops.chaos.history.format import DRAIN
+from rmqops.chaos.history.lines import events
+from rmqops.chaos.history.reader import open_history
 from rmqops.chaos.verdicts.bounds import Bounds
 from rmqops.chaos.verdicts.checks import discover
 from rmqops.chaos.verdicts.verdict import CheckResult
-from rmqops.model.history import DRAIN, Event
+from rmqops.model.history import Event
 
 SMALL_RANGES = 4
 """Ranges of 16 offsets, so that a small history has settled ones as well as open ones."""

@@ -20,16 +20,17 @@ from tests.unit.chaos.verdicts.checks.recorded import write
 READ = drill.HEALED - 2
 
 
-@pytest.fixture(autouse=True)
-def _reads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(drill, "EXPECTS", "reads")
-    monkeypatch.setattr(drill, "NEW_MASTER", drill.HEALED + 0.5)
-    monkeypatch.setattr(drill, "END", 30.0)
+END = 30.0
+
+
+def reads_while_dead() -> list[Event]:
+    """Tell a drill whose master is dead until after the heal, and that expects its slaves to be read meanwhile."""
+    return drill.history(expects="reads", new_master=drill.HEALED + 0.5, end=END)
 
 
 def told(role: str, lacking: int = 0) -> list[Event]:
     """Tell the drill, with a read of a slave that lacks the last messages that the master had acknowledged."""
-    made = drill.events()
+    made = reads_while_dead()
     before = [event for event in made if event.op == "send" and event.type == "ok" and event.t < drill.FAULT]
     reader = Event(
         READ, "reader-1-broker-a-1", "receive", "invoke", "drill", "broker-a", 0, address=drill.ADDRESSES[1]
@@ -66,14 +67,14 @@ def test_what_was_not_copied_is_counted_and_judged_by_the_masters_role(
 def test_a_slave_that_was_not_read_to_its_end_proves_nothing(tmp_path: Path) -> None:
     events = told("SYNC_MASTER")
     broken = next(event for event in events if event.process.startswith("reader-"))
-    found = judged([*events, replace(broken, t=drill.END + 1, type="fail", offset=None, error="gone")], tmp_path)
+    found = judged([*events, replace(broken, t=END + 1, type="fail", offset=None, error="gone")], tmp_path)
     assert found is not None
     assert found.verdict is Verdict.INCONCLUSIVE
 
 
-def test_nothing_is_judged_where_no_phase_expects_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(drill, "EXPECTS", "standstill")
-    assert judged(drill.events(), tmp_path) is None
+def test_nothing_is_judged_where_no_phase_expects_reads(tmp_path: Path) -> None:
+    events = drill.history(expects="standstill", new_master=drill.HEALED + 0.5, end=END)
+    assert judged(events, tmp_path) is None
 
 
 def test_reads_alone_are_not_enough_when_the_others_do_not_serve(tmp_path: Path) -> None:
@@ -106,6 +107,6 @@ def test_a_slave_must_refuse_what_is_offered_to_it(
         for number, kind in enumerate(kinds)
     ]
     elsewhere = Event(READ, "writer-2-broker-a-1", "probe", "ok", "drill", "broker-a", 0, key="of another phase")
-    path = write(sorted([*drill.events(), *offered, elsewhere], key=lambda event: event.t), tmp_path)
+    path = write(sorted([*reads_while_dead(), *offered, elsewhere], key=lambda event: event.t), tmp_path)
     with open_history(path) as history:
         assert [phase.verdict for phase in service._refuses(history, 1)] == expected

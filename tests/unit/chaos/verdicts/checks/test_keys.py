@@ -15,7 +15,7 @@ KEYS = 3
 
 
 def judged(
-    directory: Path, queues: list[int], *, keys: float = KEYS, struck: Event | None = None
+    directory: Path, queues: list[int], *, keys: int = KEYS, struck: Event | None = None
 ) -> CheckResult | None:
     """Judge a history in which message n of two producers went to ``queues[n]``."""
     events = [struck] if struck else []

@@ -12,11 +12,13 @@ from pathlib import Path
 import pytest
 from hypothesis import Phase, given, settings
 
-from rmqops.chaos.history.reader import MalformedHistory, events, open_history, parse_line
+from rmqops.chaos.history.batches import BATCH, Batch, pack
+from rmqops.chaos.history.lines import MalformedHistory, events, parse_line
+from rmqops.chaos.history.reader import open_history
 from rmqops.chaos.verdicts.bounds import Bounds
 from rmqops.chaos.verdicts.checks import discover
 from rmqops.chaos.verdicts.verdict import CheckResult, Verdict
-from rmqops.model.history import BATCH, Batch, Event, pack
+from rmqops.model.history import Event
 from tests.unit.chaos.verdicts.checks.recorded import SMALL_RANGES, acknowledged, good, judge, write
 from tests.unit.chaos.verdicts.checks.test_reference import damaged
 

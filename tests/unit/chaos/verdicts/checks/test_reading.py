@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rmqops.chaos.history.reader import MalformedHistory, events, open_history
+from rmqops.chaos.history.lines import MalformedHistory, events
+from rmqops.chaos.history.reader import open_history
 from rmqops.chaos.verdicts import checks
 from rmqops.chaos.verdicts.evaluate import evaluate
 from rmqops.chaos.verdicts.verdict import CheckResult, Verdict
@@ -137,7 +138,7 @@ def test_a_story_is_in_one_order_also_where_its_lines_share_a_moment(tmp_path: P
     stories: list[list[Event]] = []
     for told in ([sent, *answers, *reads], [*reversed(reads), *reversed(answers), sent]):
         with open_history(write(told, tmp_path)) as history:
-            stories += history.stories(history.keys("select k from message")).values()
+            stories += history.events_of(history.keys("select k from message")).values()
 
     assert stories[0] == stories[1]
     assert stories[0] == [sent, *reads, *(answers[number] for number in (2, 1, 0))]

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
-
 from rmqops.chaos.history.fault_records import FaultRecord
 from rmqops.chaos.history.routes import Span, ignorant
 from rmqops.chaos.verdicts.evaluate import evaluate
@@ -18,7 +16,7 @@ from tests.unit.chaos.verdicts.checks.recorded import write
 HEARD_AGAIN = 12.0
 
 
-def judged(directory: Path, *, struck: str, heard: float) -> CheckResult:
+def judged(directory: Path, *, struck: str, heard: float, end: float = drill.END) -> CheckResult:
     """Judge a drill after which the third NameServer comes back empty and hears of its brokers later."""
     victim = {"instance": struck, "address": "127.0.0.1:9878", "target": "namesrv"}
     whole = dict(zip("023", drill.ADDRESSES, strict=True))
@@ -29,7 +27,7 @@ def judged(directory: Path, *, struck: str, heard: float) -> CheckResult:
             return replace(event, value={} if empty else whole)
         return replace(event, value=victim) if event.op in ("fault", "heal") and event.value else event
 
-    verdicts = evaluate(write([altered(event) for event in drill.events()], directory))
+    verdicts = evaluate(write([altered(event) for event in drill.history(end=end)], directory))
     return next(result for result in verdicts.results if result.name == "routes")
 
 
@@ -43,9 +41,8 @@ def test_a_nameserver_that_nobody_struck_may_not(tmp_path: Path) -> None:
     assert (found.verdict, found.numbers["empty_windows"]) == (Verdict.FAIL, 0)
 
 
-def test_one_that_never_hears_of_them_again_is_at_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(drill, "END", 60.0)
-    found = judged(tmp_path, struck="namesrv-3", heard=58.0)
+def test_one_that_never_hears_of_them_again_is_at_fault(tmp_path: Path) -> None:
+    found = judged(tmp_path, struck="namesrv-3", heard=58.0, end=60.0)
     assert found.verdict is Verdict.FAIL
 
 

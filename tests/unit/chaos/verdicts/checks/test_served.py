@@ -6,15 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from rmqops.chaos.history.format import DRAIN
 from rmqops.chaos.verdicts.bounds import Bounds
 from rmqops.chaos.verdicts.verdict import CheckResult, Verdict
-from rmqops.model.history import DRAIN, Event
+from rmqops.model.history import Event
 from tests.unit.chaos.verdicts.checks.recorded import judge
 
 MASTER, SLAVE = "10.0.0.1:1", "10.0.0.2:1"
 
 
-def judged(directory: Path, given: list[tuple[str, str, str]], *, from_slaves: float = 1) -> CheckResult | None:
+def judged(directory: Path, given: list[tuple[str, str, str]], *, from_slaves: int = 1) -> CheckResult | None:
     """Judge a history in which consumers were given messages: who, by which address, as what."""
     events = [
         Event(float(offset), name, "receive", "ok", "drill", "a", 0, offset, f"p-{offset}", None, address,
@@ -45,7 +46,7 @@ def test_each_member_is_told_with_what_it_gave_as_what_it_was_asked(tmp_path: Pa
     [([BY_MASTER], 1), ([BY_MASTER, BY_SLAVE], 2), ([BY_SLAVE, ("consumer-2-2", SLAVE, "master")], 2), ([], 1)],
 )
 def test_a_consumer_that_no_slave_gave_anything_is_a_fail(
-    tmp_path: Path, given: list[tuple[str, str, str]], from_slaves: float
+    tmp_path: Path, given: list[tuple[str, str, str]], from_slaves: int
 ) -> None:
     found = judged(tmp_path, given, from_slaves=from_slaves)
     assert found is not None

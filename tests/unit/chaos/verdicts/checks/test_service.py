@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from rmqops.chaos.history.format import RECOVERED
 from rmqops.chaos.verdicts.bounds import Bounds
 from rmqops.chaos.verdicts.evaluate import evaluate
 from rmqops.chaos.verdicts.verdict import CheckResult, Verdict
@@ -35,19 +36,14 @@ def judged(events: Sequence[Event], directory: Path) -> CheckResult:
     ],
 )
 def test_service_and_standstill_are_each_the_others_failure(
-    served_again: float, expects: str, expected: Verdict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    served_again: float, expects: str, expected: Verdict, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(drill, "NEW_MASTER", served_again)
-    monkeypatch.setattr(drill, "END", 30.0)
-    monkeypatch.setattr(drill, "EXPECTS", expects)
-    found = judged(drill.events(), tmp_path)
+    found = judged(drill.history(expects=expects, new_master=served_again, end=30.0), tmp_path)
     assert found.verdict is expected, found.summary
 
 
-def test_one_acknowledgement_without_a_majority_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(drill, "NEW_MASTER", AFTER_THE_HEAL)
-    monkeypatch.setattr(drill, "EXPECTS", STANDSTILL)
-    events = drill.events()
+def test_one_acknowledgement_without_a_majority_is_told(tmp_path: Path) -> None:
+    events = drill.history(expects=STANDSTILL, new_master=AFTER_THE_HEAL)
     last = next(event for event in events if event.type == "fail" and event.t > drill.HEALED - 1.5)
     forged = Event(last.t, last.process, "send", "ok", last.topic, last.broker, last.queue, offset=7, key=last.key)
     found = judged([forged if event is last else event for event in events], tmp_path)
@@ -55,16 +51,15 @@ def test_one_acknowledgement_without_a_majority_is_told(tmp_path: Path, monkeypa
 
 
 def test_nobody_asked_for_service_so_nothing_is_known_of_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(drill, "EXPECTS", STANDSTILL)
-    events = [event for event in drill.events() if not (event.op == "send" and event.t > drill.FAULT)]
+    standstill = drill.history(expects=STANDSTILL)
+    events = [event for event in standstill if not (event.op == "send" and event.t > drill.FAULT)]
     assert judged(events, tmp_path).verdict is Verdict.INCONCLUSIVE
 
 
-def test_a_drill_that_was_ended_early_proves_neither(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(drill, "NEW_MASTER", AFTER_THE_HEAL)
-    events = [event for event in drill.events() if event.key != "recovered"]
+def test_a_drill_that_was_ended_early_proves_neither(tmp_path: Path) -> None:
+    events = [event for event in drill.history(new_master=AFTER_THE_HEAL) if event.key != RECOVERED]
     assert judged(events, tmp_path).verdict is Verdict.INCONCLUSIVE
 
 
@@ -75,18 +70,17 @@ def test_each_phase_is_judged_by_what_it_expects(tmp_path: Path, monkeypatch: py
     second = [
         Event(event.t + later - drill.FAULT, event.process, event.op, event.type, event.topic, event.broker,
               key=event.key, value=event.value and {**event.value, "phase": "2", "expects": "standstill"})
-        for event in drill.events()
+        for event in drill.history()
         if event.op in ("fault", "heal")
     ]  # fmt: skip
     shortened = [replace(event, t=min(event.t, drill.END - 0.5)) for event in second]
-    events = sorted([*drill.events(), *shortened], key=lambda event: event.t)
+    events = sorted([*drill.history(), *shortened], key=lambda event: event.t)
     found = judged(events, tmp_path)
     assert (found.verdict, found.numbers["phases"]) == (Verdict.FAIL, 2)
     assert "1 of 2 phases" in found.summary
     assert found.numbers["served_without_majority"]
 
 
-def test_a_phase_that_allows_anything_is_not_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(drill, "EXPECTS", "anything")
-    monkeypatch.setattr(drill, "NEW_MASTER", AFTER_THE_HEAL)
-    assert judged(drill.events(), tmp_path).verdict is Verdict.PASS
+def test_a_phase_that_allows_anything_is_not_judged(tmp_path: Path) -> None:
+    events = drill.history(expects="anything", new_master=AFTER_THE_HEAL)
+    assert judged(events, tmp_path).verdict is Verdict.PASS

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from rmqops.chaos.history.format import DRAIN
 from rmqops.chaos.verdicts.bounds import Bounds
 from rmqops.chaos.verdicts.verdict import CheckResult, Verdict
-from rmqops.model.history import DRAIN, Event
+from rmqops.model.history import Event
 from tests.unit.chaos.verdicts.checks.recorded import judge
 
 Place = tuple[str, int]

@@ -53,6 +53,14 @@ def test_a_queue_that_nobody_takes_over_is_not_judged_well(tmp_path: Path) -> No
     assert len(found.evidence) == 1
 
 
+def test_a_queue_given_for_the_hundredth_time_and_a_hundredth_life_are_known(tmp_path: Path) -> None:
+    before = [(8.0, "consumer-2.100", 0), (8.0, "consumer-2", 1)]
+    after = [(10.5, "consumer-1.101", 0), (10.7, "consumer-2-100", 1)]
+    found = judged(tmp_path, [*before, *after], members="consumer-1")
+    assert found is not None
+    assert found.numbers == {"queues": 2, "taken": 2, "first_ms": 500.0, "last_ms": 700.0}
+
+
 @pytest.mark.parametrize(
     ("reads", "members"),
     [

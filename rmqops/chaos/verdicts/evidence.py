@@ -1,11 +1,13 @@
-"""Tell the story of a message from its events. PURE."""
+"""The evidence of a finding: what became of a message or of a fault, from its events. PURE."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import cast
 
+from rmqops.chaos.history.fault_records import FaultRecord
+from rmqops.chaos.history.format import NEMESIS
 from rmqops.chaos.history.reader import Drain, History
 from rmqops.chaos.verdicts.verdict import EVIDENCE_LIMIT, Evidence
 from rmqops.model.history import Event
@@ -22,14 +24,14 @@ def not_drained(queues: Sequence[str]) -> str:
     return f"not read back to the end: {', '.join(queues[:8])}{more}"
 
 
-def messages(history: History, note: str, keys: Iterable[int]) -> tuple[Evidence, ...]:
+def message_evidence(history: History, note: str, keys: Iterable[int]) -> tuple[Evidence, ...]:
     """Return one item for each key, at most ``EVIDENCE_LIMIT``: who sent it, when, and where it is and is not."""
     chosen = list(keys)[:EVIDENCE_LIMIT]
-    stories = history.stories(chosen)
-    return tuple(_message(note, stories[key], history.drains) for key in chosen if key in stories)
+    events = history.events_of(chosen)
+    return tuple(_message(note, events[key], history.drains) for key in chosen if key in events)
 
 
-def indeterminate(history: History, note: str, keys: Iterable[int]) -> tuple[Evidence, ...]:
+def indeterminate_evidence(history: History, note: str, keys: Iterable[int]) -> tuple[Evidence, ...]:
     """Do the same for indeterminate sends, whose lines are at hand, so that the file need not be read again.
 
     The place of an item is the first in which it was found: by member, group, queue and offset.
@@ -61,9 +63,22 @@ def indeterminate(history: History, note: str, keys: Iterable[int]) -> tuple[Evi
     return tuple(items.values())
 
 
-def _message(note: str, story: Sequence[Event], drains: Sequence[Drain]) -> Evidence:
-    sends = [event for event in story if event.op == "send"]
-    reads = [event for event in story if event.op == "receive" and event.type == "ok"]
+def fault_evidence(faults: Sequence[FaultRecord], note: Callable[[FaultRecord], str]) -> tuple[Evidence, ...]:
+    """Return one item for each fault, at most ``EVIDENCE_LIMIT``: its kind, whom it struck, and a note of each."""
+    return tuple(
+        Evidence(
+            f"{fault.kind} of {fault.instance or fault.target}{note(fault)}",
+            process=NEMESIS,
+            t=fault.injected_at,
+            address=fault.address,
+        )
+        for fault in faults[:EVIDENCE_LIMIT]
+    )
+
+
+def _message(note: str, events: Sequence[Event], drains: Sequence[Drain]) -> Evidence:
+    sends = [event for event in events if event.op == "send"]
+    reads = [event for event in events if event.op == "receive" and event.type == "ok"]
     first = sends[0] if sends else reads[0]
     answer = next((event for event in sends if event.type == "ok"), sends[-1] if sends else first)
     readers = {event.process for event in reads}
