@@ -239,7 +239,7 @@ class Workers:
         """End every process that is left, and read what it still said.
 
         Consumers first: what one of them has read must be on record as sent, and a producer keeps its lines for
-        ``FLUSH`` seconds.
+        ``FLUSH`` seconds. All that can be waited for is that they pass: a line that is not there is not seen.
         """
         await self._kill(self.consumers)
         if any(worker.process.returncode is None for worker in self.producers):
