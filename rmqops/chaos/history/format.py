@@ -42,6 +42,11 @@ A drill has a topic of its own, made fresh for it, so that nothing older is in i
     That the member ``process`` of the group ``broker`` has been its leader in a term, as its own log says:
     ``ok`` with ``value``, ``{"term": "3"}``, once for each term, or ``fail`` with ``error`` when the log could
     not be read. Written after the drill, so ``t`` is not when it led.
+``run``
+    What the run says of itself (``history.run_record``), by the process ``rmqops``: ``invoke`` first of all, with
+    the bounds of the checks and the checks that are due in ``value``; last of all ``ok``, or ``fail`` with the
+    reason when it was cut short. By a process of the load, once it has ended in order: ``ok``, with ``value``,
+    ``{"lines": "1234"}``, the lines that it wrote.
 ``fault`` and ``heal``
     By the process ``nemesis``: ``invoke`` before the act, ``ok`` when its effect is verified, ``fail`` or ``info``
     when it is not. ``key`` is the kind of fault, ``value`` says
@@ -121,6 +126,9 @@ LOAD_LINE: Final = re.compile(
 
 NEMESIS: Final = "nemesis"
 """The process whose acts are faults and heals."""
+
+RUN: Final = "rmqops"
+"""The process that is the run itself: it says what was asked, and that it has ended."""
 
 RECOVERED: Final = "recovered"
 """The key of the heal that is the cluster's own: it was healthy again."""

@@ -31,8 +31,11 @@ COPIES = """
         group by place.k, place.p, owner.broker
     ),
     most as (select k, broker, max(n) as n from held group by all),
-    read as (  -- places at which consumers read a message that is not settled
-        select s.k, count(distinct (s.q, s.o)) as n from seen s group by s.k
+    read as (  -- places at which consumers read a message; its own, where that is settled, is not in seen
+        select k, count(distinct (q, o)) as n from (
+            select k, q, o from seen
+            union all select k, q, o from message semi join seen using (k) anti join doubtful using (k)
+        ) group by k
     ),
     copies as (
         select k, max(n) as n from (

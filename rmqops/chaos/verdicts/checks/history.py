@@ -3,13 +3,17 @@
 Each send of a process that lived has one outcome, by that process, after it; a key has one sender; nothing is read
 before it was sent; time does not run backwards within a process. What is wrong here is the recorder's fault, or a
 clock's, not the cluster's, so it makes the drill inconclusive and never fails it. Without trust in times no check
-that rests on them may fail (``evaluate``). An invoke that nothing follows is right where its process was killed by
-the drill: that send is indeterminate.
+that rests on them may fail (``evaluate``).
+
+An invoke that nothing follows is right where its process was killed by the drill: that send is indeterminate. What
+the run says of itself (``run_record``) must be whole: that it ended, and how many lines each process wrote.
 """
 
 from __future__ import annotations
 
+from rmqops.chaos.history import run_record
 from rmqops.chaos.history.fault_records import faults
+from rmqops.chaos.history.format import OTHER
 from rmqops.chaos.history.reader import History
 from rmqops.chaos.verdicts.bounds import Bounds
 from rmqops.chaos.verdicts.evidence import count, message_evidence
@@ -37,6 +41,9 @@ TOO_EARLY = """
         join consumed c on c.k = m.k
     where c.t + $2::bigint < m.invoked order by m.k
 """
+LINES_OF = f"""
+    select count(*) from event where p = (hash($1::varchar) >> 32)::uinteger and code <> {OTHER}
+"""  # noqa: S608 - a constant
 BACKWARDS = """
     select coalesce(max(latest - earliest), 0) / 1e6 from (
         select earliest, max(latest) over (
@@ -67,6 +74,7 @@ def check(history: History, bounds: Bounds) -> CheckResult:
         "unanswered_of_the_living": len(unanswered),
         "read_before_sent": len(early),
         "backwards_ms": round(1000 * max(0.0, backwards), 3),
+        "clocks_ran_backwards": int(backwards > JITTER),
     }
     problems = [
         (odd, "with an outcome that does not belong to it", "its outcome has no send of its own, or two"),
@@ -74,8 +82,9 @@ def check(history: History, bounds: Bounds) -> CheckResult:
         (early, "read before it was sent", "it was read before it was sent"),
     ]
     found = [problem for problem in problems if problem[0]]
-    if found or backwards > JITTER:
-        texts = [f"{count(len(keys), 'send')} {what}" for keys, what, _ in found]
+    missing = _missing(history)
+    if found or missing or backwards > JITTER:
+        texts = [*missing, *(f"{count(len(keys), 'send')} {what}" for keys, what, _ in found)]
         if backwards > JITTER:
             texts.append(f"the time of a process ran backwards by {backwards:.3f} s")
         evidence = tuple(item for keys, _, note in found for item in message_evidence(history, note, keys))
@@ -83,3 +92,16 @@ def check(history: History, bounds: Bounds) -> CheckResult:
     if not sends:
         return CheckResult("history", Verdict.INCONCLUSIVE, "nothing was sent", numbers)
     return CheckResult("history", Verdict.PASS, f"{numbers['lines']:,} lines belong together", numbers)
+
+
+def _missing(history: History) -> list[str]:
+    """Say what the run itself says that must be in its history, and is not."""
+    run = run_record.read(history.of("run"))
+    problems = (
+        ["it does not say that the run has ended, so its end is missing"] if run.begun and not run.ended else []
+    )
+    for process, due in run.lines.items():
+        there = history.number(LINES_OF, [process])
+        if there != due:
+            problems.append(f"{process} wrote {count(due, 'line')}, and there are {there:,}")
+    return problems

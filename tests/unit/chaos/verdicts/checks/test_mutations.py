@@ -164,7 +164,8 @@ def forge_an_acknowledgement(events: Events) -> list[Event]:
     message = _unknown(events, stored=False)
     offset = end_of(events, message)
     return [
-        replace(event, type="ok", offset=offset, error=None) if event is message else event for event in events
+        replace(event, type="ok", offset=offset, error=None, address=None) if event is message else event
+        for event in events
     ]
 
 
