@@ -4,6 +4,8 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Three workers: the tests wait more than they work. tests/support/lanes.py says which of them share one, longest first.
+LANES := -n 3 --dist loadgroup --no-loadscope-reorder
 
 .PHONY: help setup demo test unit lint format docs wheel bench clean
 
@@ -20,10 +22,10 @@ demo: setup  ## Build RocketMQ, deploy 3 + 3 on this machine, kill the master, s
 	scripts/demo $(BIN)
 
 test: setup lint  ## Run every linter and every test, against real builds, brokers and clients.
-	$(BIN)/pytest --durations=25 --durations-min=20
+	$(BIN)/pytest $(LANES) --durations=25 --durations-min=20
 
 unit: setup  ## Run the tests that need no broker.
-	$(BIN)/pytest -m 'not e2e'
+	$(BIN)/pytest $(LANES) -m 'not e2e'
 
 lint: setup  ## Run the linters: ruff, mypy, import-linter, ansible-lint.
 	$(BIN)/ruff check .

@@ -22,6 +22,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from rmqops.model.releases import DEFAULT_VERSION
+
 HERE = Path(__file__).parent
 OPENED = [f"--add-opens=java.base/{name}=ALL-UNNAMED" for name in ("java.nio", "sun.nio.ch", "java.lang")]
 """What the official tool needs on Java 9 and later; Java 8 does not know the option."""
@@ -73,7 +75,7 @@ class Bench:
 
     def mqadmin(self) -> float:
         """Time the official tool's list of the cluster; its class, because its script needs Java 8."""
-        release = self.base / "releases/rocketmq-4.5.2"
+        release = self.base / f"releases/rocketmq-{DEFAULT_VERSION}"
         argv = ["java", "-server", "-Xms1g", "-Xmx1g", "-Xmn256m", f"-Drocketmq.home.dir={release}", *OPENED]
         argv += ["-cp", f"{release}/conf:{release}/lib/*", "org.apache.rocketmq.tools.command.MQAdminStartup"]
         started = time.monotonic()

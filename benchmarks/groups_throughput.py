@@ -1,6 +1,6 @@
 """What a second and a third broker group add: messages/s that 2 and 3 groups take ÷ what one takes, in one run.
 
-Each round begins with one group of one broker on this machine, 4.5.2, and grows it by ``rmqops scale-out`` twice;
+Each round begins with one group of one broker on this machine and grows it by ``rmqops scale-out`` twice;
 ``rmqops bench`` measures before and after. Medians count. Everything runs on this machine, producers included: if
 its processors are busy with one group already, more groups add nothing here, and the ratio says so.
 
@@ -21,6 +21,8 @@ from typing import Any
 
 import yaml
 
+from rmqops.model.releases import DEFAULT_VERSION
+
 GROUPS = ("broker-a", "broker-b", "broker-c")
 PORT = 25010
 
@@ -34,7 +36,7 @@ def inventory(base: Path, groups: int) -> dict[str, Any]:
                 "ansible_host": "127.0.0.1",
                 "ansible_python_interpreter": sys.executable,
                 "rocketmq_cluster": "groups-throughput",
-                "rocketmq_version": "4.5.2",
+                "rocketmq_version": DEFAULT_VERSION,
                 "rocketmq_supervisor": "detached",
                 "rocketmq_drillable": True,
                 "rocketmq_base_dir": str(base),

@@ -31,7 +31,9 @@ from pathlib import Path
 
 from rmqops.errors import OperationFailed
 from rmqops.operations import inventories
-from rmqops.operations.change import deploy, playbook
+from rmqops.operations.change import deploy
+from rmqops.operations.change.fleet import Fleet, files_of
+from rmqops.operations.change.progress import Progress
 from rmqops.source.build import BuildOptions, ensure_artifact
 
 HERE = Path(__file__).parent
@@ -168,20 +170,19 @@ def grow(inventory: str) -> None:
     """Do what ``rmqops deploy`` does up to the point where it waits for health, and start nothing."""
     topology = inventories.load(inventory).topology
     artifact = ensure_artifact(topology.version, options=BuildOptions(runtime=True))
-    todo = deploy.prepare(topology, topology.instances, artifact)
+    fleet = Fleet(topology)
+    plan = deploy.prepare(fleet, topology.instances, artifact)
     with tempfile.TemporaryDirectory() as logs:
-        playbook.run(
+        fleet.play(
             "site",
-            topology.inventory,
-            log=Path(logs, "log"),
-            listener=lambda event: None,
+            [change.instance for change in plan.pending],
+            Progress(Path(logs, "log"), lambda event: None, lambda text: None),
             variables={
                 "rocketmq_archives": deploy.archives(artifact),
-                "rocketmq_hands": deploy.representatives(todo),
+                "rocketmq_hands": deploy.representatives(plan),
                 "rocketmq_start": False,
             },
-            limit=[change.instance.name for change in todo.needed],
-            rendered=deploy.rendered(todo),
+            rendered={change.instance.name: files_of(change.instance) for change in plan.pending},
         )
 
 

@@ -105,10 +105,10 @@ def _class(path: str, read: Read) -> Iterator[tuple[str, Key]]:
     for name, kind in SETTER.findall(code):
         overloads.setdefault(name, []).append(kind)
     for name, kinds in overloads.items():
-        taken = [TYPES[kind] for kind in kinds if kind in TYPES]
-        if not taken:
+        types = [TYPES[kind] for kind in kinds if kind in TYPES]
+        if not types:
             continue
-        key: Key = {"type": taken[0]}
+        key: Key = {"type": types[0]}
         for enum in (kind for kind in kinds if kind not in TYPES):
             key["choices"] = _constants(str(Path(path).parent / f"{enum}.java"), read)
         kind, value = fields.get(assigned.get(name, ""), ("", ""))
@@ -119,10 +119,10 @@ def _class(path: str, read: Read) -> Iterator[tuple[str, Key]]:
 
 
 def _constants(path: str, read: Read) -> list[str]:
-    found = ENUM.search(_code(read(path)))
-    if found is None:
+    match = ENUM.search(_code(read(path)))
+    if match is None:
         raise SystemExit(f"{path} is not an enum that this script understands")
-    return [name.strip() for name in found[1].split(",") if name.strip()]
+    return [name.strip() for name in match[1].split(",") if name.strip()]
 
 
 def literal(kind: str, value: str) -> str | None:

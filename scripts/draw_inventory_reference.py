@@ -164,8 +164,8 @@ def _row(known: Schema, setting: Setting) -> str:
 
 
 def _rules() -> Iterator[str]:
-    for found in pkgutil.iter_modules(rules.__path__):
-        first = (importlib.import_module(f"{rules.__name__}.{found.name}").__doc__ or "").split("\n\n")[0]
+    for module in pkgutil.iter_modules(rules.__path__):
+        first = (importlib.import_module(f"{rules.__name__}.{module.name}").__doc__ or "").split("\n\n")[0]
         yield f"- {' '.join(first.split())}"
 
 

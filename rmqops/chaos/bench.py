@@ -5,31 +5,42 @@ from __future__ import annotations
 import asyncio
 import statistics
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from rmqops.chaos.drill import guard
 from rmqops.chaos.history.lines import parse_line
 from rmqops.chaos.history.recorder import Recorder
-from rmqops.chaos.load.clients.drivers import Driver
 from rmqops.chaos.load.clients.settings import ProducerSettings
 from rmqops.chaos.load.roster import process_settings
-from rmqops.chaos.load.settings import Load as Wanted
+from rmqops.chaos.load.settings import Load
 from rmqops.chaos.load.workers import Workers
-from rmqops.chaos.run import preflight
+from rmqops.chaos.run.context import Ready, prepared
+from rmqops.chaos.run.environment import REAL, Environment, Say
 from rmqops.errors import Inconclusive, OperationFailed
 from rmqops.model.topology import Topology
 from rmqops.operations.topics import topics
-from rmqops.remoting.client import Client
-from rmqops.system import event_loop, waiting
-from rmqops.transport.base import transport_for
+from rmqops.system import waiting
 
 WARM_UP = 5.0
 """Seconds that do not count: connections, and the brokers' compilers."""
 FLOWS_WITHIN = 30.0
 LOOK = 0.1
+
+
+@dataclass(frozen=True)
+class BenchRequest:
+    """A load without a drill; see :class:`rmqops.chaos.run.context.LoadRequest`."""
+
+    topology: Topology
+    load: Load
+    """Who sends, and what; its rate is 0."""
+    seconds: float
+    """How long it counts."""
+    typed: str | None = None
+    """The cluster's name, if it was typed."""
+    drill: None = None
 
 
 @dataclass(frozen=True)
@@ -68,70 +79,62 @@ class Bench:
         return asdict(self)
 
 
-def run(
-    topology: Topology, wanted: Wanted, seconds: float, typed: str | None, say: Callable[[str], None]
-) -> Bench:
+def run(request: BenchRequest, say: Say, environment: Environment = REAL) -> Bench:
     """Load a healthy cluster for a time; a topic of its own is made before and removed after it.
 
     Args:
-        topology: The cluster.
-        wanted: Who sends, and what; its rate is 0.
-        seconds: How long it counts.
-        typed: The cluster's name, if it was typed.
+        request: What is wanted.
         say: Told of each step.
+        environment: How the cluster is reached.
 
     Raises:
         Unsafe: the cluster is not marked as drillable, and was not named; no command was sent.
         PreflightFailed: it is not healthy, or a drill is running.
         Inconclusive: the load did not flow, or a process of it died.
     """
-    guard.permit(topology, typed)
-    with preflight.exclusive(topology), tempfile.TemporaryDirectory(prefix="rmqops-bench-") as directory:
-        preflight.steady(topology, transport_for)
-        driver = preflight.driver(topology, wanted)
-        with Recorder(Path(directory)) as recorder:
-            begin = event_loop.run(_perform(topology, wanted, seconds, recorder, driver, say))
+    with (
+        prepared(request, say, environment) as ready,
+        tempfile.TemporaryDirectory(prefix="rmqops-bench-") as directory,
+    ):
+        with Recorder(Path(directory), environment.clock) as recorder:
+            begin = environment.run(_perform(request, ready, recorder, say, environment))
         with recorder.path.open(encoding="utf-8") as lines:
-            return measured(topology, wanted, lines, begin, begin + seconds)
+            return measured(request.topology, request.load, lines, begin, begin + request.seconds)
 
 
 async def _perform(
-    topology: Topology,
-    wanted: Wanted,
-    seconds: float,
-    recorder: Recorder,
-    driver: Driver,
-    say: Callable[[str], None],
+    request: BenchRequest, ready: Ready, recorder: Recorder, say: Say, environment: Environment
 ) -> float:
     """Load the cluster, and return when that began to count."""
+    topology, load = request.topology, request.load
     topic = topics.of_drill(f"bench-{recorder.path.parent.name.rpartition('-')[2]}", 1)[0]
-    load = Workers(recorder, driver)
+    workers = Workers(recorder, ready.survey.driver, ready.places)
 
     async def silent() -> str | None:
-        load.alive()
-        return None if all(one.count.acknowledged for one in load.producers) else load.trouble()
+        workers.alive()
+        return None if all(each.count.acknowledged for each in workers.producers) else workers.trouble()
 
-    async with Client() as client:
+    async with environment.clients() as client:
         writing = asyncio.ensure_future(recorder.keep_flushing())
         try:
-            await topics.create(topology, client, topic, wanted.queues)
+            await topics.create(topology, client, topic, load.queues)
             senders = [
-                one
-                for one in process_settings(topology, wanted, [topic], recorder.epoch)
-                if isinstance(one, ProducerSettings)
+                each
+                for each in process_settings(topology, load, [topic], recorder.epoch)
+                if isinstance(each, ProducerSettings)
             ]
-            await load.start(senders)
+            await workers.start(senders)
             await waiting.until("sends acknowledged", silent, FLOWS_WITHIN, interval=LOOK)
             say(f"warm-up, {WARM_UP:g} s")
-            await _rest(load, WARM_UP)
+            await _rest(workers, WARM_UP)
             begin = recorder.now()
-            say(f"{wanted.producers} producers, {wanted.in_flight} sends of each under way, for {seconds:g} s")
-            await _rest(load, seconds)
-            await load.stop(load.producers, FLOWS_WITHIN)
+            say(f"{load.producers} producers, {load.in_flight} sends of each under way, for {request.seconds:g} s")
+            await _rest(workers, request.seconds)
+            await workers.stop(workers.producers, FLOWS_WITHIN)
         except OperationFailed as error:
             raise Inconclusive(error.message, detail=error.detail) from error
         finally:
-            await load.close()
+            await workers.close()
             writing.cancel()
             await topics.delete(topology, client, topic)
     with suppress(asyncio.CancelledError):
@@ -139,22 +142,22 @@ async def _perform(
     return begin
 
 
-async def _rest(load: Workers, seconds: float) -> None:
+async def _rest(workers: Workers, seconds: float) -> None:
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds
     while loop.time() < end:
-        load.alive()
+        workers.alive()
         await asyncio.sleep(LOOK)
 
 
-def measured(topology: Topology, wanted: Wanted, lines: Iterable[str], begin: float, end: float) -> Bench:
+def measured(topology: Topology, load: Load, lines: Iterable[str], begin: float, end: float) -> Bench:
     """Count what was acknowledged from ``begin`` to ``end``, seconds since the history's start.
 
     Raises:
         Inconclusive: nothing was.
     """
     sent: dict[str | None, float] = {}
-    took: dict[str, list[float]] = {group.name: [] for group in topology.groups}
+    milliseconds: dict[str, list[float]] = {group.name: [] for group in topology.groups}
     failed = 0
     for event in map(parse_line, lines):
         if event.op != "send":
@@ -165,28 +168,28 @@ def measured(topology: Topology, wanted: Wanted, lines: Iterable[str], begin: fl
         since = sent.pop(event.key)
         if begin <= event.t < end:
             if event.type == "ok":
-                took[str(event.broker)].append(1000 * (event.t - since))
+                milliseconds[str(event.broker)].append(1000 * (event.t - since))
             else:
                 failed += 1
-    if not any(took.values()):
+    if not any(milliseconds.values()):
         raise Inconclusive("nothing was acknowledged while it counted")
     return Bench(
         cluster=topology.cluster,
         version=topology.version,
         seconds=end - begin,
-        size=wanted.size,
-        producers=wanted.producers,
-        in_flight=wanted.in_flight,
-        per_second=sum(map(len, took.values())) / (end - begin),
+        size=load.size,
+        producers=load.producers,
+        in_flight=load.in_flight,
+        per_second=sum(map(len, milliseconds.values())) / (end - begin),
         failed=failed,
         shares=tuple(
             GroupThroughput(
                 group=group.name,
                 members=len(group.members),
-                acknowledged=len(took[group.name]),
-                per_second=len(took[group.name]) / (end - begin),
-                p50_ms=_quantile(took[group.name], 50),
-                p99_ms=_quantile(took[group.name], 99),
+                acknowledged=len(milliseconds[group.name]),
+                per_second=len(milliseconds[group.name]) / (end - begin),
+                p50_ms=_quantile(milliseconds[group.name], 50),
+                p99_ms=_quantile(milliseconds[group.name], 99),
             )
             for group in topology.groups
         ),

@@ -33,9 +33,9 @@ class Act:
 
 def acts(drill: Drill, probed: Iterable[Probed]) -> Iterator[Act]:
     """Yield every command of every strike, in the order of a strike, for every instance that may be struck."""
-    for one in probed:
-        fault, aim = faults.find(one.strike.fault), replace(one.aim, fault=FAULT)
-        plan = fault.plan(aim, one.found)
+    for possible in probed:
+        fault, aim = faults.find(possible.strike.fault), replace(possible.aim, fault=FAULT)
+        plan = fault.plan(aim, possible.output)
         steps = {
             "probe": fault.requires(aim),
             "arm": deadman.arm(aim.instance, FAULT, plan.cure, drill.times.deadline),
@@ -46,4 +46,4 @@ def acts(drill: Drill, probed: Iterable[Probed]) -> Iterator[Act]:
             "disarm": deadman.disarm(aim.instance, FAULT),
         }
         for step, command in steps.items():
-            yield Act(one.strike.words, aim.instance.name, aim.instance.machine, step, tuple(command.argv))
+            yield Act(possible.strike.words, aim.instance.name, aim.instance.machine, step, tuple(command.argv))

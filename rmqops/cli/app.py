@@ -23,6 +23,7 @@ from typer.main import get_command
 from rmqops import __version__
 from rmqops.cli import output
 from rmqops.errors import EXIT_INTERRUPTED, RmqopsError
+from rmqops.system.interruption import is_interruption
 
 COMMANDS = "rmqops.cli.commands"
 
@@ -86,9 +87,6 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except RmqopsError as error:
         output.error(error)
         return error.exit_code
-    except (KeyboardInterrupt, typer.Abort):
-        output.note("interrupted")
-        return EXIT_INTERRUPTED
     except BrokenPipeError:
         # Who read our output has gone, such as head; what Python would still write at its exit goes nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -96,6 +94,13 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except typer.TyperException as error:
         error.show(sys.stderr)  # type: ignore[attr-defined]
         return int(error.exit_code)
+    except BaseException as error:
+        # Typer makes Ctrl-C in a command this code by itself; not while it reads the command line, nor where a
+        # coroutine was cancelled by it.
+        if not isinstance(error, typer.Abort) and not is_interruption(error):
+            raise
+        output.note("interrupted")
+        return EXIT_INTERRUPTED
     return code if isinstance(code, int) else 0
 
 

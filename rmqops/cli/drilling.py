@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rmqops.cli import hosts, output
+from rmqops.cli import host_access, output
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,27 +28,29 @@ def run(
 ) -> int:
     """Run a drill, show what came of it, and return the exit code."""
     from rmqops.chaos.run import runner
+    from rmqops.chaos.run.context import Request, refuse
     from rmqops.cli import verdicts
 
     typed = confirmed(topology, confirm)
-    request = runner.Request(
+    request = Request(
         topology, drill, runs, chosen_seed() if seed is None else seed, typed=typed, keep_topic=keep_topic
     )
+    refuse(request)  # before the first connection, and before anybody is asked about a host's key
     prepare(topology, drill, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
-    done = runner.run(request, clocked())
+    finished = runner.run(request, clocked())
     if json:
-        output.result_json({"run": str(done.run), **done.result.document()})
+        output.result_json({"run": str(finished.run), **finished.result.document()})
     else:
-        verdicts.show(done.result, done.reports)
-    if done.problem is not None:
-        output.error(done.problem)
-    return done.exit_code
+        verdicts.show(finished.result, finished.reports)
+    if finished.problem is not None:
+        output.error(finished.problem)
+    return finished.exit_code
 
 
 def prepare(topology: Topology, drill: Drill, *, accept_new: bool, ask_become_pass: bool) -> None:
     """Make the hosts that a drill talks to ready for that; those of clients only where its load runs there."""
     clients = topology.clients if drill.load.where == "clients" else ()
-    hosts.prepare(topology, clients, accept_new=accept_new, ask_become_pass=ask_become_pass)
+    host_access.prepare(topology, clients, accept_new=accept_new, ask_become_pass=ask_become_pass)
 
 
 def confirmed(topology: Topology, confirm: str | None) -> str | None:
@@ -58,17 +60,30 @@ def confirmed(topology: Topology, confirm: str | None) -> str | None:
     return output.ask(f"{topology.cluster} is not marked as drillable. To strike it, type its name:") or None
 
 
-def rehearse(topology: Topology, drill: Drill, *, json: bool) -> int:
-    """Print every command that a drill would send, for every instance that it could strike."""
+def rehearse(
+    topology: Topology,
+    drill: Drill,
+    runs: Path,
+    *,
+    confirm: str | None,
+    accept_new_host_keys: bool,
+    ask_become_pass: bool,
+    json: bool,
+) -> int:
+    """Print every command that a drill would send, for every instance that it could strike.
+
+    What :func:`run` refuses is refused.
+    """
     from rmqops.chaos import rehearsal
     from rmqops.chaos.drill import targets
-    from rmqops.chaos.run import preflight
-    from rmqops.transport.base import transport_for
+    from rmqops.chaos.run.context import Request, refuse, rehearsed
+    from rmqops.chaos.run.environment import REAL
 
-    preflight.place(topology, drill.load)
-    clients = preflight.addresses(topology, drill.load, transport_for)
-    probed = preflight.possible(topology, drill, transport_for, clients)
-    acts = rehearsal.acts(drill, probed)
+    request = Request(topology, drill, runs, seed=0, typed=confirmed(topology, confirm))
+    refuse(request)  # before the first connection, and before anybody is asked about a host's key
+    prepare(topology, drill, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
+    survey = rehearsed(request, REAL)
+    acts = list(rehearsal.acts(drill, survey.probed))
     if json:
         output.result_json(
             [

@@ -33,6 +33,7 @@ def show(result: Result, paths: ReportPaths | None = None) -> None:
 
 def lines(result: Result, paths: ReportPaths | None = None) -> list[str]:
     """Return the verdict as plain text, one finding a line and none of them cut."""
+    from rmqops.chaos.load.roster import client_words
     from rmqops.chaos.report import words
 
     text = [f"{result.verdict.value.upper()}  {_title(result)}", words.reason(result)]
@@ -46,7 +47,7 @@ def lines(result: Result, paths: ReportPaths | None = None) -> list[str]:
     text += [
         f"  {step.label:<20} {words.duration(step.at):>11}   {step.meaning}" for step in words.rto_steps(result)
     ]
-    text += [f"  as seen by the {words.client(result.client)}"] if result.client else []
+    text += [f"  as seen by the {client_words(result.client)}"] if result.client else []
     text.append("")
     width = max((len(check.name) for check in result.verdicts.results), default=0)
     for check in result.verdicts.results:
@@ -90,6 +91,7 @@ def draw(console: Console, result: Result, paths: ReportPaths | None = None) -> 
     from rich.panel import Panel
     from rich.text import Text
 
+    from rmqops.chaos.load.roster import client_words
     from rmqops.chaos.report import words
 
     style = STYLES[result.verdict.value]
@@ -108,7 +110,7 @@ def draw(console: Console, result: Result, paths: ReportPaths | None = None) -> 
     for part in (_figures(result), _recovery(result), _checks(result)):
         console.print(Padding(part, (0, 0, 1, 1)))
     if result.client:
-        console.print(Text(f" as seen by the {_one_line(words.client(result.client))}\n", style="dim"))
+        console.print(Text(f" as seen by the {_one_line(client_words(result.client))}\n", style="dim"))
     if paths is not None:
         console.print(Text(f" report  {paths.html}\n junit   {paths.junit}"), soft_wrap=True)
 

@@ -21,27 +21,27 @@ def routed(table: str) -> tuple[IPv4Network, ...]:
         table: The text of ``/proc/net/route``: destination and mask in columns 1 and 7, hexadecimal,
             little-endian.
     """
-    found = []
+    networks = []
     for line in table.splitlines()[1:]:
         columns = line.split()
         destination, mask = (IPv4Address(bytes.fromhex(columns[index])[::-1]) for index in (1, 7))
         if int(mask):
-            found.append(IPv4Network((destination, str(mask)), strict=False))
-    return tuple(found)
+            networks.append(IPv4Network((destination, str(mask)), strict=False))
+    return tuple(networks)
 
 
-def free(taken: Sequence[IPv4Network]) -> Iterator[IPv4Network]:
-    """Yield the candidates that overlap nothing that is taken."""
+def free(occupied: Sequence[IPv4Network]) -> Iterator[IPv4Network]:
+    """Yield the candidates that overlap no network that is occupied."""
     for candidate in CANDIDATES:
-        if not any(candidate.overlaps(network) for network in taken):
+        if not any(candidate.overlaps(network) for network in occupied):
             yield candidate
 
 
-def addresses(subnet: str, wanted: LabRequest) -> dict[str, str]:
+def addresses(subnet: str, request: LabRequest) -> dict[str, str]:
     """Return the address of each host, by its number, so that it never changes."""
     base = IPv4Network(subnet).network_address
     return {
         host: str(base + first + index)
-        for first, hosts in ((FIRST_ADDRESS, wanted.carriers), (FIRST_CLIENT, wanted.bare))
+        for first, hosts in ((FIRST_ADDRESS, request.carriers), (FIRST_CLIENT, request.bare))
         for index, host in enumerate(hosts)
     }

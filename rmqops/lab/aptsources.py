@@ -13,7 +13,7 @@ _LINE = re.compile(r"deb\s+(?:\[(?P<options>[^]]*)\]\s+)?(?P<uri>\S+)\s+(?P<suit
 
 
 @dataclass(frozen=True)
-class Source:
+class AptSource:
     """One archive and one of its suites."""
 
     uri: str
@@ -23,29 +23,29 @@ class Source:
     """The file of the keys that it is signed by, where the source names one."""
 
 
-def parse(files: Mapping[str, str]) -> tuple[Source, ...]:
+def parse(files: Mapping[str, str]) -> tuple[AptSource, ...]:
     """Return the binary sources of apt's source files, given as text by path."""
-    found: list[Source] = []
+    sources: list[AptSource] = []
     for path, text in files.items():
-        found += _stanzas(text) if path.endswith(".sources") else _lines(text)
-    return tuple(found)
+        sources += _stanzas(text) if path.endswith(".sources") else _lines(text)
+    return tuple(sources)
 
 
-def main_archive(sources: tuple[Source, ...], codename: str) -> Source | None:
+def main_archive(sources: tuple[AptSource, ...], codename: str) -> AptSource | None:
     """Return the archive of a release itself, not of its updates or of somebody else's packages."""
     fitting = [source for source in sources if source.suite == codename and "main" in source.components]
     return fitting[0] if fitting else None
 
 
-def _lines(text: str) -> Iterator[Source]:
+def _lines(text: str) -> Iterator[AptSource]:
     for line in text.splitlines():
-        found = _LINE.fullmatch(line.split("#", 1)[0].strip())
-        if found:
-            signed = re.search(r"\bsigned-by=(/\S+)", found["options"] or "", re.IGNORECASE)
-            yield Source(found["uri"], found["suite"], tuple(found["components"].split()), signed and signed[1])
+        match = _LINE.fullmatch(line.split("#", 1)[0].strip())
+        if match:
+            signed = re.search(r"\bsigned-by=(/\S+)", match["options"] or "", re.IGNORECASE)
+            yield AptSource(match["uri"], match["suite"], tuple(match["components"].split()), signed and signed[1])
 
 
-def _stanzas(text: str) -> Iterator[Source]:
+def _stanzas(text: str) -> Iterator[AptSource]:
     for stanza in re.split(r"\n\s*\n", text):
         fields: dict[str, str] = {}
         key = ""
@@ -64,4 +64,4 @@ def _stanzas(text: str) -> Iterator[Source]:
         keyring = signed[0] if signed and signed[0].startswith("/") else None
         for uri in fields.get("uris", "").split():
             for suite in fields.get("suites", "").split():
-                yield Source(uri, suite, tuple(fields.get("components", "").split()), keyring)
+                yield AptSource(uri, suite, tuple(fields.get("components", "").split()), keyring)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from rmqops.lab import engine, images, inventories, kernel, state
 from rmqops.lab.engine import LABEL, Engine
-from rmqops.lab.machine import Machine
-from rmqops.lab.state import State
+from rmqops.lab.local_runner import LocalRunner
+from rmqops.lab.state import LabDirectory
 from rmqops.lab.up import AT_ONCE, INVENTORY_LABEL, KERNEL_LABEL, STATE_LABEL
 from rmqops.system.parallel import each
 
@@ -18,7 +18,7 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Down:
+class DownResult:
     """What ``lab down`` has removed."""
 
     hosts: tuple[str, ...]
@@ -37,7 +37,7 @@ class Down:
         return bool(self.hosts or self.network or self.inventories or self.images or self.keys)
 
 
-def down(name: str, directory: Path, say: Say, *, image: bool = False) -> Down:
+def down(name: str, directory: Path, say: Say, *, image: bool = False) -> DownResult:
     """Remove the hosts, network, keys and inventories of a lab; what is not its own is not touched.
 
     Args:
@@ -51,31 +51,31 @@ def down(name: str, directory: Path, say: Say, *, image: bool = False) -> Down:
         OperationFailed: something could not be removed.
     """
     kept = state.of(name)
-    engine.find(Machine())  # before a lock file is made
+    engine.find(LocalRunner())  # before a lock file is made
     with state.locked(name, f"lab down {name}", say) as held:
-        found = engine.find(Machine(held))
-        hosts = found.hosts(name)
+        containers = engine.find(LocalRunner(held))
+        hosts = containers.hosts(name)
         if hosts:
             say(f"removing {len(hosts)} hosts")
-        each([partial(_remove, found, host.container) for host in hosts], AT_ONCE)
+        each([partial(_remove, containers, host.container) for host in hosts], AT_ONCE)
         network = engine.network(name)
-        labels = found.network_labels(network) or {}
+        labels = containers.network_labels(network) or {}
         ours = labels.get(LABEL) == name
-        subnet = found.subnet(network) if ours else None
+        subnet = containers.subnet(network) if ours else None
         if ours:
-            found.do("network", "rm", network)
-            _put_back(found, labels)
+            containers.do("network", "rm", network)
+            _put_back(containers, labels)
         known = labels if ours else {}
         fates = {
             path: inventories.remove(name, path)
             for path in _inventories(kept, known, inventories.place(name, directory))
         }
-        labelled = State(Path(known[STATE_LABEL])).remove() if STATE_LABEL in known else False
+        labelled = LabDirectory(Path(known[STATE_LABEL])).remove() if STATE_LABEL in known else False
         keys = kept.remove() or labelled
         images.sweep()
-        images_gone = images.remove_all(found) if image else ()
+        images_gone = images.remove_all(containers) if image else ()
         state.forget_lock(name)
-    return Down(
+    return DownResult(
         hosts=tuple(host.name for host in hosts),
         network=network if ours else None,
         subnet=subnet,
@@ -86,21 +86,21 @@ def down(name: str, directory: Path, say: Say, *, image: bool = False) -> Down:
     )
 
 
-def _remove(found: Engine, container: str) -> None:
+def _remove(containers: Engine, container: str) -> None:
     # A host is thrown away: nothing in it is worth an orderly shutdown.
-    found.do("rm", "--force", "--volumes", *(("--time=0",) if found.name == "podman" else ()), container)
+    containers.do("rm", "--force", "--volumes", *(("--time=0",) if containers.name == "podman" else ()), container)
 
 
-def _put_back(found: Engine, labels: Mapping[str, str]) -> None:
+def _put_back(containers: Engine, labels: Mapping[str, str]) -> None:
     """Set kernel settings back to what they were before the lab, where no other lab counts on them."""
     counted_on: set[str] = set()
-    for other in found.networks().values():
+    for other in containers.networks().values():
         counted_on |= set(kernel.unlabel(other.get(KERNEL_LABEL, "")))
     before = kernel.unlabel(labels.get(KERNEL_LABEL, ""))
     kernel.write({key: value for key, value in before.items() if key not in counted_on})
 
 
-def _inventories(kept: State, labels: Mapping[str, str], here: Path) -> list[Path]:
+def _inventories(kept: LabDirectory, labels: Mapping[str, str], here: Path) -> list[Path]:
     record = kept.read()
     recorded = [Path(path) for path in (record.inventories if record else ())]
     labelled = [Path(labels[INVENTORY_LABEL])] if INVENTORY_LABEL in labels else []

@@ -48,7 +48,7 @@ _APT: Final = "apt-get install --no-install-recommends podman runc netavark aard
 
 
 @dataclass(frozen=True)
-class Host:
+class HostContainer:
     """A container of a lab, as the engine tells it."""
 
     name: str
@@ -59,7 +59,7 @@ class Host:
 
 
 @dataclass(frozen=True)
-class Limits:
+class HardLimits:
     """Hard limits of the calling process, which its containers cannot exceed."""
 
     nofile: int
@@ -67,13 +67,13 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Creation:
+class HostRecipe:
     """What the hosts of a lab have in common as they are made."""
 
     image: str
     seeds: Path
     """The directory with a directory for each host: what only that host has."""
-    limits: Limits
+    limits: HardLimits
 
 
 _PODMAN: Final = ("--systemd=always", "--log-driver=k8s-file", "--log-opt=max-size=1mb")
@@ -109,19 +109,19 @@ class Engine:
         """Run a subcommand of the engine."""
         return self.transport.run(Command((self.name, *argv), timeout=timeout))
 
-    def hosts(self, lab: str) -> tuple[Host, ...]:
+    def hosts(self, lab: str) -> tuple[HostContainer, ...]:
         """Return the containers of a lab, in the order of their numbers."""
         names = self.do("ps", "--all", "--quiet", "--no-trunc", "--filter", f"label={LABEL}={lab}").stdout.split()
         if not names:
             return ()
-        found = [_host(entry) for entry in json.loads(self.do("container", "inspect", *names).stdout)]
-        return tuple(sorted(found, key=lambda host: (len(host.name), host.name)))
+        containers = [_host(entry) for entry in json.loads(self.do("container", "inspect", *names).stdout)]
+        return tuple(sorted(containers, key=lambda host: (len(host.name), host.name)))
 
     def networks(self) -> Mapping[str, Mapping[str, str]]:
         """Return the labels of the network of each lab, by the lab's name."""
         listed = self.do("network", "ls", "--quiet", "--filter", f"label={LABEL}").stdout.split()
-        labels = [found for name in listed if (found := self.network_labels(name))]
-        return {found[LABEL]: found for found in labels if LABEL in found}
+        networks = [labels for name in listed if (labels := self.network_labels(name))]
+        return {labels[LABEL]: labels for labels in networks if LABEL in labels}
 
     def last_words(self, host: str) -> str | None:
         """Return why a host will never answer: it stops instead of booting; None when it runs."""
@@ -129,8 +129,8 @@ class Engine:
         running, restarts = (*now.stdout.split(), "false", "0")[:2]
         if running == "true" and int(restarts) < FAILED_BOOTS:
             return None
-        said = self.ask("logs", "--tail=12", container(host))
-        return f"it has stopped; its last words: {(said.stdout + said.stderr).strip() or 'none'}"
+        logs = self.ask("logs", "--tail=12", container(host))
+        return f"it has stopped; its last words: {(logs.stdout + logs.stderr).strip() or 'none'}"
 
     def count(self) -> int:
         """Return how many hosts all labs have."""
@@ -138,10 +138,10 @@ class Engine:
 
     def network_labels(self, network: str) -> Mapping[str, str] | None:
         """Return the labels of a network, or None when there is none of that name."""
-        found = self.ask("network", "inspect", network)
-        if not found.ok:
+        answer = self.ask("network", "inspect", network)
+        if not answer.ok:
             return None
-        (entry,) = json.loads(found.stdout)
+        (entry,) = json.loads(answer.stdout)
         return entry.get("labels") or entry.get("Labels") or {}
 
     def subnet(self, network: str) -> str:
@@ -150,9 +150,9 @@ class Engine:
         subnets = entry.get("subnets") or entry["IPAM"]["Config"]
         return str(subnets[0].get("subnet") or subnets[0]["Subnet"])
 
-    def create(self, lab: str, host: str, address: str, creation: Creation) -> tuple[str, ...]:
+    def create(self, lab: str, host: str, address: str, recipe: HostRecipe) -> tuple[str, ...]:
         """Return the subcommand that makes and starts one host."""
-        limits = creation.limits
+        limits = recipe.limits
         argv = [
             "run",
             "--detach",
@@ -169,7 +169,7 @@ class Engine:
             f"--label={LABEL}={lab}",
             f"--label={HOST_LABEL}={host}",
             f"--label={ADDRESS_LABEL}={address}",
-            f"--volume={creation.seeds / host}:{SEED}:ro",
+            f"--volume={recipe.seeds / host}:{SEED}:ro",
             # Without one, the init of the image would hand the machine's own cgroups to the host's systemd.
             "--cgroupns=private",
             "--pids-limit=16384",
@@ -180,7 +180,7 @@ class Engine:
         ]
         if self.runtime:
             argv.insert(1, f"--runtime={self.runtime}")
-        return (*argv, creation.image, INIT)
+        return (*argv, recipe.image, INIT)
 
 
 def container(host: str) -> str:
@@ -193,12 +193,12 @@ def network(lab: str) -> str:
     return f"rmqops-{lab}"
 
 
-def _host(entry: Mapping[str, object]) -> Host:
+def _host(entry: Mapping[str, object]) -> HostContainer:
     config, state = entry["Config"], entry["State"]
     assert isinstance(config, dict)
     assert isinstance(state, dict)
     labels = config["Labels"]
-    return Host(
+    return HostContainer(
         name=labels.get(HOST_LABEL, ""),
         container=str(entry["Id"]),
         address=labels.get(ADDRESS_LABEL, ""),
@@ -207,12 +207,12 @@ def _host(entry: Mapping[str, object]) -> Host:
     )
 
 
-def limits() -> Limits:
+def limits() -> HardLimits:
     """Return the hard limits of this process, as containers may have them."""
     nofile = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     nproc = resource.getrlimit(resource.RLIMIT_NPROC)[1]
     unlimited = resource.RLIM_INFINITY
-    return Limits(
+    return HardLimits(
         nofile=1048576 if nofile == unlimited else min(nofile, 1048576),
         nproc=PODMAN_NPROC if nproc == unlimited else min(nproc, PODMAN_NPROC),
     )
@@ -256,7 +256,7 @@ def _has_capability(number: int) -> bool:
     return False
 
 
-def only(hosts: Sequence[Host], name: str) -> Host:
+def only(hosts: Sequence[HostContainer], name: str) -> HostContainer:
     """Return the host of that name.
 
     Raises:

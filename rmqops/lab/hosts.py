@@ -11,7 +11,7 @@ from rmqops.errors import OperationFailed
 from rmqops.lab import engine, layout, login, state
 from rmqops.lab.engine import Engine
 from rmqops.lab.layout import Access, LabRequest
-from rmqops.lab.machine import Machine
+from rmqops.lab.local_runner import LocalRunner
 from rmqops.system.parallel import each
 
 STOP_SECONDS: Final = 90
@@ -45,15 +45,15 @@ class LabStatus:
 
     name: str
     subnet: str | None
-    wanted: LabRequest | None
+    request: LabRequest | None
     """What it is to be; None when its state is gone."""
     inventory: str | None
     hosts: tuple[HostStatus, ...]
 
     @property
     def good(self) -> bool:
-        """Whether every host that was wanted is there and good."""
-        complete = self.wanted is not None and set(self.wanted.names) == {host.name for host in self.hosts}
+        """Whether every host that was asked for is there and good."""
+        complete = self.request is not None and set(self.request.names) == {host.name for host in self.hosts}
         return complete and all(host.good for host in self.hosts)
 
 
@@ -62,7 +62,7 @@ class Lab:
     """A lab that is up, for those who use it: tests, drills, ``lab ssh``."""
 
     name: str
-    wanted: LabRequest
+    request: LabRequest
     access: Access
     engine: Engine
 
@@ -107,9 +107,9 @@ class Lab:
         Raises:
             OperationFailed: there is none.
         """
-        hosts = self.wanted.names
+        hosts = self.request.names
         meant = state.mentioned(hosts, named)
-        meant = meant or next((each.host for each in layout.place(self.wanted) if each.name == named), None)
+        meant = meant or next((each.host for each in layout.place(self.request) if each.name == named), None)
         if meant is None:
             raise OperationFailed(
                 f"lab {self.name} has no host {named}", remedy=f"name one of {', '.join(hosts)}, or an instance"
@@ -125,44 +125,46 @@ def attach(name: str) -> Lab:
     """
     kept = state.of(name)
     record = kept.read()
-    found = engine.find(Machine())
-    hosts = {host.name: host.address for host in found.hosts(name)}
+    containers = engine.find(LocalRunner())
+    hosts = {host.name: host.address for host in containers.hosts(name)}
     if record is None or not hosts:
-        others = ", ".join(sorted(found.networks()))
+        others = ", ".join(sorted(containers.networks()))
         raise OperationFailed(
             f"there is no lab {name}" + (f"; there is {others}" if others else ""), remedy="run rmqops lab up"
         )
-    return Lab(name, record.wanted, kept.access(hosts), found)
+    return Lab(name, record.request, kept.access(hosts), containers)
 
 
 def status(name: str) -> LabStatus:
     """Ask every host of a lab; a lab that is not there has none."""
     kept = state.of(name)
     record = kept.read()
-    found = engine.find(Machine())
-    labels = found.network_labels(engine.network(name))
+    containers = engine.find(LocalRunner())
+    labels = containers.network_labels(engine.network(name))
     ours = labels is not None and labels.get(engine.LABEL) == name
-    instances = _instances(record.wanted) if record else {}
-    hosts = each([partial(_status, found, host, instances) for host in found.hosts(name)], login.AT_ONCE)
+    instances = _instances(record.request) if record else {}
+    hosts = each([partial(_status, containers, host, instances) for host in containers.hosts(name)], login.AT_ONCE)
     return LabStatus(
         name=name,
-        subnet=found.subnet(engine.network(name)) if ours else None,
-        wanted=record.wanted if record else None,
+        subnet=containers.subnet(engine.network(name)) if ours else None,
+        request=record.request if record else None,
         inventory=record.inventories[-1] if record and record.inventories else None,
         hosts=tuple(hosts),
     )
 
 
-def _instances(wanted: LabRequest) -> Mapping[str, Sequence[str]]:
-    found: dict[str, list[str]] = {}
-    for placed in layout.place(wanted):
-        found.setdefault(placed.host, []).append(placed.name)
-    return found
+def _instances(request: LabRequest) -> Mapping[str, Sequence[str]]:
+    instances: dict[str, list[str]] = {}
+    for placed in layout.place(request):
+        instances.setdefault(placed.host, []).append(placed.name)
+    return instances
 
 
-def _status(found: Engine, host: engine.Host, instances: Mapping[str, Sequence[str]]) -> HostStatus:
+def _status(containers: Engine, host: engine.HostContainer, instances: Mapping[str, Sequence[str]]) -> HostStatus:
     system = (
-        found.ask("exec", host.container, "systemctl", "is-system-running").stdout.strip() if host.running else ""
+        containers.ask("exec", host.container, "systemctl", "is-system-running").stdout.strip()
+        if host.running
+        else ""
     )
     return HostStatus(
         name=host.name,

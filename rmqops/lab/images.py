@@ -19,9 +19,9 @@ from rmqops.errors import OperationFailed, ToolMissing
 from rmqops.lab import aptsources
 from rmqops.lab.engine import LABEL, Engine
 from rmqops.model.commands import Command
-from rmqops.source import lock
 from rmqops.source.cache import Cache, default_cache
 from rmqops.source.process import run_logged
+from rmqops.system import locks
 
 Say = Callable[[str], None]
 
@@ -38,7 +38,7 @@ DEBIAN_KEYRING: Final = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 
 @dataclass(frozen=True)
-class Archive:
+class DebianArchive:
     """What debootstrap is pointed at."""
 
     uri: str
@@ -73,7 +73,7 @@ def ensure(engine: Engine, say: Say, cache: Cache | None = None) -> str:
     cache = cache or default_cache()
     cache.logs.mkdir(parents=True, exist_ok=True)
     holder = f"making the image of lab hosts {image}"
-    with lock.held(_lock(cache), holder, lambda who: say(f"waiting for {who}")) as held:
+    with locks.held(_lock(cache), holder, lambda who: say(f"waiting for {who}")) as held:
         if not engine.ask("image", "inspect", image).ok:
             work = _work(cache)
             shutil.rmtree(work, ignore_errors=True)
@@ -89,7 +89,7 @@ def sweep(cache: Cache | None = None) -> None:
     """Remove what a build that was killed has left; one that is under way keeps its own."""
     cache = cache or default_cache()
     if _work(cache).exists():
-        with lock.held_if_free(_lock(cache), "sweeping up after a killed build") as mine:
+        with locks.held_if_free(_lock(cache), "sweeping up after a killed build") as mine:
             if mine:
                 shutil.rmtree(_work(cache), ignore_errors=True)
 
@@ -169,7 +169,7 @@ def _from_registry(engine: Engine, image: str, build: _Build) -> None:
 
 
 def _from_debootstrap(
-    engine: Engine, image: str, files: Mapping[str, bytes], archive: Archive, build: _Build
+    engine: Engine, image: str, files: Mapping[str, bytes], archive: DebianArchive, build: _Build
 ) -> None:
     root = build.work / "root"
     packages = files["packages"].decode().split()
@@ -193,7 +193,7 @@ def _from_debootstrap(
 _PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-def debootstrap(archive: Archive, packages: Sequence[str], root: Path) -> tuple[str, ...]:
+def debootstrap(archive: DebianArchive, packages: Sequence[str], root: Path) -> tuple[str, ...]:
     """Return the command that makes a root file system."""
     argv = ["debootstrap", "--variant=minbase", f"--include={','.join(packages)}"]
     if archive.keyring:
@@ -207,7 +207,7 @@ def importing(engine: str, packed: Path, image: str) -> tuple[str, ...]:
     return (engine, "import", *(f"--change={change}" for change in changes), str(packed), image)
 
 
-def find_archive() -> Archive:
+def find_archive() -> DebianArchive:
     """Return the Debian archive that this machine's own apt uses.
 
     Raises:
@@ -224,13 +224,13 @@ def find_archive() -> Archive:
         for path in paths
         if path.suffix in {".list", ".sources"} and path.is_file()
     }
-    found = aptsources.main_archive(aptsources.parse(texts), codename)
-    if found is None:
+    source = aptsources.main_archive(aptsources.parse(texts), codename)
+    if source is None:
         raise OperationFailed(
             f"no registry is reachable, and this machine's apt names no archive of {codename or 'its release'}",
             remedy=f"make a registry with {BASE} reachable, or run the lab on Debian with its main archive",
         )
-    return Archive(found.uri, codename, found.keyring)
+    return DebianArchive(source.uri, codename, source.keyring)
 
 
 def _apt_dump() -> str:
@@ -241,18 +241,18 @@ def _apt_dump() -> str:
 
 def acquire(dump: str) -> str:
     """Return the part of apt's configuration that says how packages are fetched: proxies, certificates, dates."""
-    wanted = ("Acquire::http", "Acquire::https", "Acquire::Check-")
-    kept = [line for line in dump.splitlines() if line.startswith(wanted) and not line.endswith('"";')]
+    prefixes = ("Acquire::http", "Acquire::https", "Acquire::Check-")
+    kept = [line for line in dump.splitlines() if line.startswith(prefixes) and not line.endswith('"";')]
     return "".join(f"{line}\n" for line in kept)
 
 
 def proxies(dump: str) -> Mapping[str, str]:
     """Return apt's proxies as debootstrap's wget takes them."""
-    found = {}
+    environ = {}
     for line in dump.splitlines():
         for scheme in ("http", "https"):
             key, _, value = line.partition(" ")
             address = value.strip('";')
             if key == f"Acquire::{scheme}::Proxy" and address not in {"", "DIRECT", "false"}:
-                found[f"{scheme}_proxy"] = address
-    return found
+                environ[f"{scheme}_proxy"] = address
+    return environ

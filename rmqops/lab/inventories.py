@@ -36,8 +36,8 @@ def sealed(name: str, body: str) -> str:
 
 def ours(name: str, text: str) -> bool:
     """Tell whether a text is what ``lab up`` has written for this lab, to the byte."""
-    found = _SHAPE.fullmatch(text)
-    return found is not None and found["name"] == name and found["digest"] == _digest(found["body"])
+    match = _SHAPE.fullmatch(text)
+    return match is not None and match["name"] == name and match["digest"] == _digest(match["body"])
 
 
 def write(name: str, path: Path, body: str) -> Literal["written", "same", "kept"]:

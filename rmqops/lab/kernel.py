@@ -35,12 +35,12 @@ PROC: Final = Path("/proc/sys")
 
 def read(keys: Sequence[str], root: Path = PROC) -> dict[str, str]:
     """Return the values of settings; one that this kernel does not have is left out."""
-    found = {}
+    values = {}
     for key in keys:
         path = _path(root, key)
         if path.is_file():
-            found[key] = path.read_text("ascii").strip()
-    return found
+            values[key] = path.read_text("ascii").strip()
+    return values
 
 
 def write(values: Mapping[str, str], root: Path = PROC) -> tuple[str, ...]:
@@ -68,20 +68,20 @@ def label(values: Mapping[str, str]) -> str:
 
 def unlabel(text: str) -> dict[str, str]:
     """Return the settings of a label; only those that a lab may have changed."""
-    found = {}
+    values = {}
     for part in text.split(","):
         key, _, value = part.partition("=")
         if key in {INOTIFY, *TUNED} and value.isdecimal():
-            found[key] = value
-    return found
+            values[key] = value
+    return values
 
 
 def originals(now: Mapping[str, str], others: Sequence[Mapping[str, str]]) -> dict[str, str]:
     """Return what settings were before any lab: as another lab has found them, else as they are now."""
-    found = dict(now)
+    values = dict(now)
     for other in others:
-        found |= {key: value for key, value in other.items() if key in now}
-    return found
+        values |= {key: value for key, value in other.items() if key in now}
+    return values
 
 
 def inotify_wanted(hosts: int) -> int:

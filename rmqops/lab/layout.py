@@ -69,7 +69,7 @@ class LabRequest:
 
 
 @dataclass(frozen=True)
-class Placed:
+class PlacedInstance:
     """One inventory host: an instance, or a client, and the lab's host that it is on."""
 
     name: str
@@ -93,7 +93,7 @@ def check(wanted: LabRequest) -> None:
     if wanted.version not in RELEASES:
         known = ", ".join(RELEASES)
         raise UsageError(f"there is no release {wanted.version} that rmqops knows", remedy=f"use one of {known}")
-    if wanted.mode == "dledger" and not RELEASES[wanted.version].dledger:
+    if wanted.mode not in RELEASES[wanted.version].modes:
         raise UsageError(f"RocketMQ {wanted.version} has no DLedger", remedy="give --mode master-slave")
     room = _room(wanted)
     if wanted.groups is not None and not 1 <= wanted.groups <= room:
@@ -108,34 +108,34 @@ def _size(mode: LabMode) -> int:
     return DLEDGER_GROUP_SIZE if mode == "dledger" else PAIR
 
 
-def _apart(wanted: LabRequest) -> bool:
+def _apart(request: LabRequest) -> bool:
     """Whether NameServers and brokers have hosts of their own."""
-    return wanted.hosts >= NAMESERVERS + _size(wanted.mode)
+    return request.hosts >= NAMESERVERS + _size(request.mode)
 
 
-def _room(wanted: LabRequest) -> int:
-    return (wanted.hosts - NAMESERVERS) // _size(wanted.mode) if _apart(wanted) else 1
+def _room(request: LabRequest) -> int:
+    return (request.hosts - NAMESERVERS) // _size(request.mode) if _apart(request) else 1
 
 
-def place(wanted: LabRequest) -> tuple[Placed, ...]:
+def place(request: LabRequest) -> tuple[PlacedInstance, ...]:
     """Return every inventory host and where it is.
 
     Raises:
-        UsageError: the hosts do not bear what is wanted.
+        UsageError: the hosts do not bear what is asked for.
     """
-    check(wanted)
-    hosts = wanted.carriers
-    placed = [Placed(f"namesrv-{number + 1}", "namesrv", hosts[number]) for number in range(NAMESERVERS)]
-    free = list(hosts[NAMESERVERS:] if _apart(wanted) else hosts)
-    for index in range(wanted.groups or _room(wanted)):
+    check(request)
+    hosts = request.carriers
+    placed = [PlacedInstance(f"namesrv-{number + 1}", "namesrv", hosts[number]) for number in range(NAMESERVERS)]
+    free = list(hosts[NAMESERVERS:] if _apart(request) else hosts)
+    for index in range(request.groups or _room(request)):
         group = f"broker-{letters(index)}"
         placed += [
-            Placed(f"{group}-{number}", "broker", free.pop(0), group, number)
-            for number in range(_size(wanted.mode))
+            PlacedInstance(f"{group}-{number}", "broker", free.pop(0), group, number)
+            for number in range(_size(request.mode))
         ]
-    taken = {each.host for each in placed}
-    left = [host for host in wanted.names if host not in taken]
-    return (*placed, *(Placed(f"client-{number}", "client", host) for number, host in enumerate(left, 1)))
+    carrying = {each.host for each in placed}
+    left = [host for host in request.names if host not in carrying]
+    return (*placed, *(PlacedInstance(f"client-{number}", "client", host) for number, host in enumerate(left, 1)))
 
 
 def letters(index: int) -> str:
@@ -175,32 +175,32 @@ class Access:
         return (*login, "--", shlex.join(command)) if command else login
 
 
-def inventory(wanted: LabRequest, access: Access) -> str:
+def inventory(request: LabRequest, access: Access) -> str:
     """Return the inventory of a lab as YAML."""
-    placed = place(wanted)
+    placed = place(request)
     children: dict[str, Value] = {
         "namesrv": {
             "vars": {"rocketmq_heap": "128m"},
             "hosts": {each.name: _host(each, access) for each in placed if each.kind == "namesrv"},
         },
-        "brokers": {"vars": _broker_variables(wanted), "children": _groups(wanted, placed, access)},
+        "brokers": {"vars": _broker_variables(request), "children": _groups(request, placed, access)},
     }
     clients: dict[str, Value] = {each.name: _host(each, access) for each in placed if each.kind == "client"}
     if clients:
         children["clients"] = {"hosts": clients}
-    document = {"all": {"vars": _variables(wanted, access), "children": children}}
+    document = {"all": {"vars": _variables(request, access), "children": children}}
     return yaml.safe_dump(document, sort_keys=False, width=1000)
 
 
-def _variables(wanted: LabRequest, access: Access) -> dict[str, Value]:
+def _variables(request: LabRequest, access: Access) -> dict[str, Value]:
     return {
         "ansible_user": USER,
         "ansible_become": True,
         "ansible_ssh_private_key_file": str(access.key),
         "ansible_ssh_common_args": shlex.join(access.options),
         "ansible_python_interpreter": "/usr/bin/python3",
-        "rocketmq_cluster": wanted.name,
-        "rocketmq_version": wanted.version,
+        "rocketmq_cluster": request.name,
+        "rocketmq_version": request.version,
         "rocketmq_supervisor": "systemd",
         "rocketmq_java": "bundled",
         "rocketmq_drillable": True,
@@ -209,27 +209,27 @@ def _variables(wanted: LabRequest, access: Access) -> dict[str, Value]:
 
 
 def _broker_variables(wanted: LabRequest) -> dict[str, Value]:
-    # 4.5.2 corrected the spelling of its keys (config_keys.json). Small files, as in inventory/local.
-    mapped = "maped" if wanted.version in {"4.4.0", "4.5.0", "4.5.1"} else "mapped"
+    release = RELEASES[wanted.version]
     return {
         "rocketmq_mode": wanted.mode,
         "rocketmq_heap": "512m",
         "rocketmq_direct_memory": "512m",
         "rocketmq_config": {
-            f"{mapped}FileSizeCommitLog": 67108864,
-            f"{mapped}FileSizeConsumeQueue": 600000,
+            # Small files, as in inventory/local.
+            release.commit_log_size_key: 67108864,
+            release.queue_size_key: 600000,
         },
     }
 
 
-def _groups(wanted: LabRequest, placed: Sequence[Placed], access: Access) -> dict[str, Value]:
+def _groups(request: LabRequest, placed: Sequence[PlacedInstance], access: Access) -> dict[str, Value]:
     groups: dict[str, Value] = {}
     for name in dict.fromkeys(each.group for each in placed if each.group):
         members: dict[str, Value] = {
             each.name: _host(each, access)
             | (
                 {"rocketmq_dledger_id": f"n{each.number}"}
-                if wanted.mode == "dledger"
+                if request.mode == "dledger"
                 else {"rocketmq_broker_id": each.number}
             )
             for each in placed
@@ -239,5 +239,5 @@ def _groups(wanted: LabRequest, placed: Sequence[Placed], access: Access) -> dic
     return groups
 
 
-def _host(placed: Placed, access: Access) -> dict[str, Value]:
+def _host(placed: PlacedInstance, access: Access) -> dict[str, Value]:
     return {"ansible_host": access.addresses[placed.host]}

@@ -12,12 +12,13 @@ from rmqops.errors import OperationFailed
 from rmqops.lab.layout import Access
 from rmqops.model.commands import Command
 from rmqops.system.parallel import each
+from rmqops.system.waiting import until_sync
 from rmqops.transport.local import LocalTransport
 
 SSH_PORT: Final = 22
 AT_ONCE: Final = 16
-_PAUSE: Final = 0.1
 _SILENT: Final = 5.0
+"""Seconds of silence after which it is asked whether a host is dead, and from one such question to the next."""
 
 
 def greets(address: str, timeout: float = 2.0) -> bool:
@@ -36,7 +37,7 @@ def wait(access: Access, hosts: Sequence[str], seconds: float, dead: Callable[[s
     Args:
         access: How they are reached.
         hosts: Their names.
-        seconds: The bound.
+        seconds: The bound, for all of them together.
         dead: Says why a host will never answer, if it will not; asked of those that are silent for long.
 
     Raises:
@@ -47,27 +48,35 @@ def wait(access: Access, hosts: Sequence[str], seconds: float, dead: Callable[[s
 
 
 def _wait(access: Access, host: str, deadline: float, dead: Callable[[str], str | None]) -> None:
-    said: str | None = "no sshd has answered"
     ask_again = time.monotonic() + _SILENT
-    while True:
-        if greets(access.addresses[host]):
-            # A host that is booting lets nobody in yet (pam_nologin), so a refusal is asked again.
-            try:
-                done = LocalTransport().run(Command(access.ssh(host, "true")))
-            except OperationFailed as error:
-                said = error.message
-            else:
-                if done.ok:
-                    return
-                said = done.stderr.strip()
-        now = time.monotonic()
-        why = None
-        if now > ask_again:
-            why = dead(host)
-            ask_again = now + _SILENT
-        if why or now > deadline:
-            address = access.addresses[host]
-            raise OperationFailed(
-                f"{host} ({address}) does not let us in", detail=why or said, remedy="see rmqops lab status"
-            )
-        time.sleep(_PAUSE)
+    last_words: str | None = None
+
+    def look() -> str | None:
+        nonlocal ask_again, last_words
+        obstacle = _obstacle(access, host)
+        if obstacle and time.monotonic() > ask_again:
+            last_words = dead(host)
+            ask_again = time.monotonic() + _SILENT
+        return None if last_words else obstacle
+
+    try:
+        until_sync(f"a login on {host}", look, max(0.0, deadline - time.monotonic()))
+    except OperationFailed as error:
+        last_words = error.message
+    if last_words:
+        address = access.addresses[host]
+        raise OperationFailed(
+            f"{host} ({address}) does not let us in", detail=last_words, remedy="see rmqops lab status"
+        )
+
+
+def _obstacle(access: Access, host: str) -> str | None:
+    """Return why a host does not let us in; None when it does."""
+    if not greets(access.addresses[host]):
+        return "no sshd answers"
+    try:
+        done = LocalTransport().run(Command(access.ssh(host, "true")))
+    except OperationFailed as error:
+        return error.message
+    # A host that is booting lets nobody in yet (pam_nologin), so a refusal is asked again.
+    return None if done.ok else done.stderr.strip() or f"ssh exited with {done.code}"

@@ -1,9 +1,9 @@
-"""What a lab keeps on this machine: keys, known hosts, and what was wanted.
+"""What a lab keeps on this machine: keys, known hosts, and what was asked for.
 
 ::
 
     /run/rmqops/lab-NAME.lock         held while a lab is made or removed, whatever the state directory
-    <state>/lab/NAME/lab.json         what was wanted, and the inventories that were written
+    <state>/lab/NAME/lab.json         what was asked for, and the inventories that were written
                      id_ed25519       the key that logs in, made for this lab
                      known_hosts      the hosts' own keys, made here, so that no first connection is blind
                      sudo_password    with --sudo-password
@@ -29,7 +29,7 @@ from rmqops.errors import ToolMissing, UsageError
 from rmqops.lab.layout import Access, LabRequest
 from rmqops.model.commands import Command
 from rmqops.operations.logbook import state_directory
-from rmqops.source import lock
+from rmqops.system import locks
 from rmqops.system.files import write_whole
 from rmqops.transport.base import check
 from rmqops.transport.local import LocalTransport
@@ -40,16 +40,16 @@ _NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,29}")
 
 
 @dataclass(frozen=True)
-class Record:
+class LabRecord:
     """What ``lab.json`` holds."""
 
-    wanted: LabRequest
+    request: LabRequest
     inventories: tuple[str, ...] = ()
     """Absolute paths of the inventories that were written, the newest last."""
 
 
 @dataclass(frozen=True)
-class State:
+class LabDirectory:
     """The directory of one lab."""
 
     root: Path
@@ -78,18 +78,18 @@ class State:
         """Return how the hosts are reached."""
         return Access(addresses, self.key, self.known_hosts)
 
-    def read(self) -> Record | None:
-        """Return what was wanted; None when this lab has no state that can be read."""
+    def read(self) -> LabRecord | None:
+        """Return what was asked for; None when this lab has no state that can be read."""
         try:
             kept = json.loads((self.root / MARKER).read_text("utf-8"))
-            return Record(LabRequest(**kept["wanted"]), tuple(kept["inventories"]))
+            return LabRecord(LabRequest(**kept["wanted"]), tuple(kept["inventories"]))
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    def write(self, record: Record) -> None:
-        """Keep what was wanted."""
+    def write(self, record: LabRecord) -> None:
+        """Keep what was asked for."""
         self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        content = {"wanted": asdict(record.wanted), "inventories": record.inventories}
+        content = {"wanted": asdict(record.request), "inventories": record.inventories}
         write_whole(self.root / MARKER, json.dumps(content, indent=2))
 
     def remove(self) -> bool:
@@ -100,7 +100,7 @@ class State:
         return True
 
 
-def of(name: str) -> State:
+def of(name: str) -> LabDirectory:
     """Return the state of a lab.
 
     Raises:
@@ -111,7 +111,7 @@ def of(name: str) -> State:
             f"{name!r} is no name for a lab: hosts, a network and a directory are named after it",
             remedy="use a small letter, then small letters, digits and `-`, at most 30",
         )
-    return State((state_directory() / "lab" / name).absolute())
+    return LabDirectory((state_directory() / "lab" / name).absolute())
 
 
 def names() -> tuple[str, ...]:
@@ -123,7 +123,7 @@ def locked(name: str, purpose: str, say: Callable[[str], None]) -> AbstractConte
     """Hold the lock of a lab; yields its descriptor."""
     path = _lock_path(name)
     path.parent.mkdir(parents=True, exist_ok=True)
-    return lock.held(path, purpose, lambda who: say(f"waiting for {who}"))
+    return locks.held(path, purpose, lambda who: say(f"waiting for {who}"))
 
 
 def forget_lock(name: str) -> None:
@@ -136,7 +136,7 @@ def _lock_path(name: str) -> Path:
     return RUN / f"lab-{name}.lock" if os.geteuid() == 0 else of(name).root.with_suffix(".lock")
 
 
-def make_keys(state: State, wanted: LabRequest, addresses: dict[str, str]) -> None:
+def make_keys(state: LabDirectory, request: LabRequest, addresses: dict[str, str]) -> None:
     """Make the key that logs in and a key for each host, where they are missing, and write ``known_hosts``.
 
     Raises:
@@ -148,19 +148,19 @@ def make_keys(state: State, wanted: LabRequest, addresses: dict[str, str]) -> No
                 f"{program} is missing", remedy="apt-get install --no-install-recommends openssh-client"
             )
     state.root.mkdir(parents=True, exist_ok=True, mode=0o700)
-    _make_key(state.key, f"rmqops-{wanted.name}")
-    if wanted.sudo_password and not state.password.exists():
+    _make_key(state.key, f"rmqops-{request.name}")
+    if request.sudo_password and not state.password.exists():
         write_whole(state.password, secrets.token_urlsafe(12) + "\n", mode=0o600)
     known = []
-    for host in wanted.names:
+    for host in request.names:
         seed = state.seeds / host
         seed.mkdir(parents=True, exist_ok=True, mode=0o700)
         key = seed / "ssh_host_ed25519_key"
         _make_key(key, host)
         write_whole(seed / "authorized_keys", public(state.key), mode=0o600)
-        if wanted.sudo_password:
+        if request.sudo_password:
             write_whole(seed / "sudo_password", state.password.read_text("ascii"), mode=0o600)
-        if wanted.kernel_settings:
+        if request.kernel_settings:
             write_whole(seed / "kernel_settings", "", mode=0o600)
         kind, value, _ = public(key).split(" ", 2)
         known.append(f"{addresses[host]},{host} {kind} {value}\n")
@@ -184,6 +184,6 @@ def _make_key(path: Path, comment: str) -> None:
     half.replace(path)
 
 
-def mentioned(hosts: Sequence[str], wanted: str) -> str | None:
+def mentioned(hosts: Sequence[str], word: str) -> str | None:
     """Return the host that a user means by its name or its number."""
-    return next((host for host in hosts if wanted in {host, host.rsplit("-", 1)[-1]}), None)
+    return next((host for host in hosts if word in {host, host.rsplit("-", 1)[-1]}), None)

@@ -1,4 +1,4 @@
-"""``lab up``: bring a lab to what is wanted; what is there already stays as it is."""
+"""``lab up``: bring a lab to what is asked for; what is there already stays as it is."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Final
 
 from rmqops.errors import OperationFailed, Unsafe, UsageError
 from rmqops.lab import addresses, engine, images, inventories, kernel, layout, login, state
-from rmqops.lab.engine import LABEL, Creation, Engine, Host
+from rmqops.lab.engine import LABEL, Engine, HostContainer, HostRecipe
 from rmqops.lab.layout import Access, LabRequest
-from rmqops.lab.machine import Machine
-from rmqops.lab.state import Record, State
+from rmqops.lab.local_runner import LocalRunner
+from rmqops.lab.state import LabDirectory, LabRecord
 from rmqops.system.parallel import each
 
 Say = Callable[[str], None]
@@ -28,10 +28,10 @@ LOGIN_SECONDS: Final = 180.0
 
 
 @dataclass(frozen=True)
-class Up:
+class UpResult:
     """What ``lab up`` found and did."""
 
-    wanted: LabRequest
+    request: LabRequest
     access: Access
     created: tuple[str, ...]
     started: tuple[str, ...]
@@ -47,50 +47,50 @@ class Up:
         return bool(self.created or self.started or self.inventory_state == "written")
 
 
-def up(wanted: LabRequest, directory: Path, say: Say) -> Up:
+def up(request: LabRequest, directory: Path, say: Say) -> UpResult:
     """Bring a lab up.
 
     Args:
-        wanted: What it is to be.
+        request: What it is to be.
         directory: Where ``inventory/NAME/hosts.yml`` is written.
         say: Told of each step.
 
     Raises:
-        UsageError: the hosts do not bear what is wanted, or a lab of more hosts is up.
+        UsageError: the hosts do not bear what is asked for, or a lab of more hosts is up.
         Unsafe: a container or network of that name is somebody else's.
         ToolMissing, PreflightFailed: the machine cannot run a lab.
         OperationFailed: a host did not come up.
     """
-    layout.check(wanted)
-    kept = state.of(wanted.name)
-    engine.find(Machine())  # before anything is written
-    with state.locked(wanted.name, f"lab up {wanted.name}", say) as held:
-        found = engine.find(Machine(held))
-        present = found.hosts(wanted.name)
-        _refuse(wanted, kept, present)
-        inventory = inventories.place(wanted.name, directory)
+    layout.check(request)
+    kept = state.of(request.name)
+    engine.find(LocalRunner())  # before anything is written
+    with state.locked(request.name, f"lab up {request.name}", say) as held:
+        containers = engine.find(LocalRunner(held))
+        present = containers.hosts(request.name)
+        _refuse(request, kept, present)
+        inventory = inventories.place(request.name, directory)
         record = kept.read()
         written = tuple(path for path in (record.inventories if record else ()) if path != str(inventory))
-        kept.write(Record(wanted, (*written, str(inventory))))
-        image = images.ensure(found, say)
-        subnet = _network(found, wanted, kept, inventory)
-        access = kept.access(addresses.addresses(subnet, wanted))
-        state.make_keys(kept, wanted, access.addresses)
+        kept.write(LabRecord(request, (*written, str(inventory))))
+        image = images.ensure(containers, say)
+        subnet = _network(containers, request, kept, inventory)
+        access = kept.access(addresses.addresses(subnet, request))
+        state.make_keys(kept, request, access.addresses)
         there = {host.name for host in present}
-        missing = [name for name in wanted.names if name not in there]
+        missing = [name for name in request.names if name not in there]
         stopped = [host for host in present if not host.running]
         if missing or stopped:
-            _make_room(found.count() + len(missing), say)
-            say(f"starting {len(missing) + len(stopped)} of {len(wanted.names)} hosts on {subnet}")
-        creation = Creation(image, kept.seeds, engine.limits())
-        create = partial(_create, found, wanted.name, creation)
+            _make_room(containers.count() + len(missing), say)
+            say(f"starting {len(missing) + len(stopped)} of {len(request.names)} hosts on {subnet}")
+        recipe = HostRecipe(image, kept.seeds, engine.limits())
+        create = partial(_create, containers, request.name, recipe)
         made = [partial(create, name, access.addresses[name]) for name in missing]
-        each([*made, *(partial(_start, found, host) for host in stopped)], AT_ONCE)
-        state_of_inventory = inventories.write(wanted.name, inventory, layout.inventory(wanted, access))
+        each([*made, *(partial(_start, containers, host) for host in stopped)], AT_ONCE)
+        state_of_inventory = inventories.write(request.name, inventory, layout.inventory(request, access))
         say("waiting until every host answers a login")
-        login.wait(access, wanted.names, LOGIN_SECONDS, found.last_words)
-    return Up(
-        wanted,
+        login.wait(access, request.names, LOGIN_SECONDS, containers.last_words)
+    return UpResult(
+        request,
         access,
         tuple(missing),
         tuple(host.name for host in stopped),
@@ -100,57 +100,60 @@ def up(wanted: LabRequest, directory: Path, say: Say) -> Up:
     )
 
 
-def _refuse(wanted: LabRequest, kept: State, present: Sequence[Host]) -> None:
-    surplus = [host.name for host in present if host.name not in wanted.names]
+def _refuse(request: LabRequest, kept: LabDirectory, present: Sequence[HostContainer]) -> None:
+    surplus = [host.name for host in present if host.name not in request.names]
     if surplus:
-        bare = sum(host.name.startswith(f"{wanted.name}-c") for host in present)
+        bare = sum(host.name.startswith(f"{request.name}-c") for host in present)
         raise UsageError(
-            f"lab {wanted.name} has {len(present)} hosts, and {', '.join(surplus)} would be too many",
+            f"lab {request.name} has {len(present)} hosts, and {', '.join(surplus)} would be too many",
             remedy=f"give --hosts {len(present) - bare}{f' --clients {bare}' if bare else ''} or more, "
             "or run rmqops lab down first",
         )
     record = kept.read()
     if present and record is None:
         raise OperationFailed(
-            f"lab {wanted.name} has hosts, and its keys are gone from {kept.root}",
+            f"lab {request.name} has hosts, and its keys are gone from {kept.root}",
             remedy="run rmqops lab down, then up again",
         )
     for option in ("sudo_password", "kernel_settings"):
-        if present and record and getattr(record.wanted, option) != getattr(wanted, option):
+        if present and record and getattr(record.request, option) != getattr(request, option):
+            flag = f"--{option.replace('_', '-')}"
             raise UsageError(
-                f"the hosts of lab {wanted.name} were made with the other setting of --{option.replace('_', '-')}",
+                f"the hosts of lab {request.name} were made with the other setting of {flag}",
                 remedy="run rmqops lab down first",
             )
 
 
-def _network(found: Engine, wanted: LabRequest, kept: State, inventory: Path) -> str:
+def _network(containers: Engine, request: LabRequest, kept: LabDirectory, inventory: Path) -> str:
     """Return the subnet of the lab's network, made first if it is missing."""
-    name = engine.network(wanted.name)
-    labels = found.network_labels(name)
+    name = engine.network(request.name)
+    labels = containers.network_labels(name)
     if labels is not None:
-        if labels.get(LABEL) != wanted.name:
+        if labels.get(LABEL) != request.name:
             raise Unsafe(f"there is a network {name} that is not this lab's", remedy="give the lab another --name")
-        return found.subnet(name)
-    argv = [f"--label={key}={value}" for key, value in _labels(found, wanted, kept, inventory).items()]
+        return containers.subnet(name)
+    argv = [f"--label={key}={value}" for key, value in _labels(containers, request, kept, inventory).items()]
     table = Path("/proc/net/route").read_text("ascii")
-    said = ""
+    complaint = ""
     for candidate in addresses.free(addresses.routed(table)):
-        done = found.ask("network", "create", f"--subnet={candidate}", *argv, name)
+        done = containers.ask("network", "create", f"--subnet={candidate}", *argv, name)
         if done.ok:
             return str(candidate)
-        said = done.stderr.strip()
+        complaint = done.stderr.strip()
     raise OperationFailed(
-        "no subnet is free for the lab", remedy="run rmqops lab down for labs that are not needed", detail=said
+        "no subnet is free for the lab",
+        remedy="run rmqops lab down for labs that are not needed",
+        detail=complaint,
     )
 
 
-def _labels(found: Engine, wanted: LabRequest, kept: State, inventory: Path) -> dict[str, str]:
+def _labels(containers: Engine, request: LabRequest, kept: LabDirectory, inventory: Path) -> dict[str, str]:
     """Return all that ``lab down`` must know when the state is gone."""
-    keys = (kernel.INOTIFY, *(kernel.TUNED if wanted.kernel_settings else ()))
-    others = [kernel.unlabel(labels.get(KERNEL_LABEL, "")) for labels in found.networks().values()]
+    keys = (kernel.INOTIFY, *(kernel.TUNED if request.kernel_settings else ()))
+    others = [kernel.unlabel(labels.get(KERNEL_LABEL, "")) for labels in containers.networks().values()]
     before = kernel.originals(kernel.read(keys), others)
     return {
-        LABEL: wanted.name,
+        LABEL: request.name,
         INVENTORY_LABEL: str(inventory),
         STATE_LABEL: str(kept.root),
         KERNEL_LABEL: kernel.label(before),
@@ -165,12 +168,12 @@ def _make_room(hosts: int, say: Say) -> None:
         kernel.write({kernel.INOTIFY: str(needed)})
 
 
-def _start(found: Engine, host: Host) -> None:
-    found.do("start", host.container)
+def _start(containers: Engine, host: HostContainer) -> None:
+    containers.do("start", host.container)
 
 
-def _create(found: Engine, lab: str, creation: Creation, host: str, address: str) -> None:
-    done = found.ask(*found.create(lab, host, address, creation))
+def _create(containers: Engine, lab: str, recipe: HostRecipe, host: str, address: str) -> None:
+    done = containers.ask(*containers.create(lab, host, address, recipe))
     if not done.ok:
         raise OperationFailed(
             f"{host} could not be started",

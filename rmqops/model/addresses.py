@@ -21,8 +21,8 @@ def sort(text: str) -> Sort:
     """Return what sort of address a text is; ``name`` when it is none."""
     if ":" in text:
         return "ipv6"
-    found = _QUAD.fullmatch(text)
-    parts = tuple(int(part) for part in found.groups()) if found else ()
+    quad = _QUAD.fullmatch(text)
+    parts = tuple(int(part) for part in quad.groups()) if quad else ()
     if not parts or max(parts) > 255:
         return "name"
     if parts == (0, 0, 0, 0):

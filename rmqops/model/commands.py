@@ -5,6 +5,39 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
+TIMEOUT = 30.0
+"""Seconds that a command may take unless it says otherwise."""
+_SHELL = ("/bin/sh", "-c")
+_NAME = "rmqops"
+"""``$0`` of our scripts: stands before the message when the shell itself complains."""
+
+
+@dataclass(frozen=True)
+class Script:
+    """A POSIX shell script with its arguments, which are ``$1``, ``$2`` … and so need no quoting."""
+
+    text: str
+    arguments: tuple[str, ...] = ()
+
+    def then(self, other: Script) -> Script:
+        """Return the script that runs this one and, only if it exits with 0, the other one.
+
+        Each has a shell of its own and its own arguments; both texts are arguments of the new script, so neither
+        is quoted and both can be read in a journal.
+        """
+        parts: list[str] = []
+        arguments: list[str] = []
+        for script in (self, other):
+            numbers = range(len(arguments) + 1, len(arguments) + 2 + len(script.arguments))
+            text, *values = (f'"${{{number}}}"' for number in numbers)
+            parts.append(" ".join(["/bin/sh", "-c", text, _NAME, *values]))
+            arguments += [script.text, *script.arguments]
+        return Script(" && ".join(parts), tuple(arguments))
+
+    def command(self, *, timeout: float = TIMEOUT, become: bool = True) -> Command:
+        """Return the command that runs it."""
+        return Command((*_SHELL, self.text, _NAME, *self.arguments), timeout=timeout, become=become)
+
 
 @dataclass(frozen=True)
 class Command:
@@ -12,7 +45,7 @@ class Command:
 
     argv: tuple[str, ...]
     stdin: str | None = None
-    timeout: float = 30.0
+    timeout: float = TIMEOUT
     """Seconds until it is ended."""
     become: bool = True
     """Whether it runs as the user that the inventory says (``ansible_become``); else as the login user."""
@@ -21,9 +54,14 @@ class Command:
         return shlex.join(self.argv)
 
     @classmethod
-    def shell(cls, script: str, *arguments: str, timeout: float = 30.0, become: bool = True) -> Command:
-        """Run a POSIX shell script; ``arguments`` are ``$1``, ``$2`` … and so need no quoting."""
-        return cls(("/bin/sh", "-c", script, "rmqops", *arguments), timeout=timeout, become=become)
+    def shell(cls, script: str, *arguments: str, timeout: float = TIMEOUT, become: bool = True) -> Command:
+        """Run a :class:`Script` that is not composed of others."""
+        return Script(script, arguments).command(timeout=timeout, become=become)
+
+    @property
+    def script(self) -> Script | None:
+        """The script that it runs; None when it is a program of another kind."""
+        return Script(self.argv[2], self.argv[4:]) if self.argv[:2] == _SHELL else None
 
 
 @dataclass(frozen=True)

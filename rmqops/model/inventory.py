@@ -14,13 +14,10 @@ from typing import Final
 
 from rmqops.errors import InventoryError, Problem
 from rmqops.model import yamltext
+from rmqops.model.inventory_files import YAML_SUFFIXES, read_by_ansible, variables_owner
 from rmqops.model.topology import Value
 from rmqops.model.yamltext import EMPTY, Mapped, Origin
 
-YAML_SUFFIXES: Final = (".yml", ".yaml", ".json")
-"""Ansible's ``YAML_FILENAME_EXTENSIONS``."""
-IGNORED: Final = re.compile(r"^\.|(?:\.pyc|\.pyo|\.swp|\.bak|~|\.rpm|\.md|\.txt|\.rst|\.orig|\.cfg|\.retry)$")
-"""What Ansible passes over in an inventory directory (``INVENTORY_IGNORE_EXTS``)."""
 PRIORITY: Final = "ansible_group_priority"
 
 _INI_SECTION: Final = re.compile(r"\s*\[[\w.-]+(?::(?:vars|children))?\]\s*(?:[#;].*)?")
@@ -127,14 +124,14 @@ class _Parser:
                 self._complain(self.places[name], name, None, "is a child group of itself", remedy)
 
     def _below(self, name: str) -> set[str]:
-        found: set[str] = set()
+        below: set[str] = set()
         waiting = [name]
         while waiting:
             current = waiting.pop()
-            if current not in found:
-                found.add(current)
+            if current not in below:
+                below.add(current)
                 waiting += self.groups[current].children
-        return found
+        return below
 
     def depths(self) -> dict[str, int]:
         """Return the length of the longest way from ``all`` to each group; there are no loops."""
@@ -159,14 +156,14 @@ def parse(path: str, files: Mapping[str, str], directory: str | None = None) -> 
 
     Args:
         path: The inventory as the user named it: a file or a directory.
-        files: The text of each of its files by path (see :func:`is_inventory_file`).
+        files: The text of each of its files by path (see :func:`~rmqops.model.inventory_files.is_inventory_file`).
         directory: Ansible's ``inventory_dir``; by default the directory of the first file.
 
     Raises:
         InventoryError: it cannot be read; all problems at once.
     """
     parser = _Parser(groups={"all": _Group()})
-    sources = [name for name in files if _vars_owner(name) is None]
+    sources = [name for name in files if variables_owner(name) is None]
     if not sources:
         remedy = "Put a hosts.yml there; inventory/local of rmqops is an example"
         raise InventoryError([Problem(path, None, None, "", "holds no inventory file", remedy)])
@@ -204,13 +201,13 @@ def _variable_files(parser: _Parser, files: Mapping[str, str]) -> tuple[dict[str
     """Read ``group_vars`` and ``host_vars``; of several files of one owner the first kind wins, as in Ansible."""
     owned: dict[tuple[str, str], list[str]] = {}
     for name in files:
-        owner = _vars_owner(name)
+        owner = variables_owner(name)
         if owner is not None:
             owned.setdefault(owner, []).append(name)
     group_files: dict[str, Mapped] = {}
     warnings = []
     for (kind, owner_name), names in owned.items():
-        for name in _chosen(names, kind):
+        for name in read_by_ansible(names, kind):
             if files[name].startswith("$ANSIBLE_VAULT;"):
                 what = "is vaulted as a whole; only Ansible can see what it sets"
                 remedy = "Keep rocketmq_ variables out of it"
@@ -221,15 +218,6 @@ def _variable_files(parser: _Parser, files: Mapping[str, str]) -> tuple[dict[str
             target = group_files if kind == "group_vars" else parser.host_variables
             target[owner_name] = _over(target.get(owner_name, EMPTY), document)
     return group_files, tuple(warnings)
-
-
-def _chosen(names: list[str], kind: str) -> list[str]:
-    """Return the files that Ansible reads (``DataLoader.find_vars_files``): a directory, or else one file."""
-    inside = [name for name in names if PurePosixPath(name).parent.name != kind]
-    if inside:
-        return sorted(inside)
-    order = ("", *YAML_SUFFIXES)
-    return sorted(names, key=lambda name: order.index(_suffix(name)))[:1]
 
 
 def _merged(
@@ -251,18 +239,18 @@ def _merged(
     order = sorted(groups, key=lambda name: (depths[name], _priority(groups[name]), name))
     hosts = {}
     for host in members["all"]:
-        mine = [name for name in order if host in members[name]]
+        own_groups = [name for name in order if host in members[name]]
         merged = EMPTY
         # Ansible's VARIABLE_PRECEDENCE: every group of the inventory file, then group_vars/all, then the others.
-        for group in mine:
+        for group in own_groups:
             merged = _over(merged, groups[group].variables)
-        for group in mine:
+        for group in own_groups:
             merged = _over(merged, group_files.get(group, EMPTY))
         merged = _over(merged, parser.host_variables.get(host, EMPTY))
-        names = tuple(sorted(name for name in mine if name != "all"))
+        names = tuple(sorted(name for name in own_groups if name != "all"))
         hosts[host] = RawHost(host, names, _without(merged.plain(), PRIORITY), merged.places())
-    kept = {name: tuple(group.children) for name, group in groups.items()}
-    return RawInventory(path, directory, hosts, members, kept, parser.places, warnings)
+    all_children = {name: tuple(group.children) for name, group in groups.items()}
+    return RawInventory(path, directory, hosts, members, all_children, parser.places, warnings)
 
 
 def _priority(group: _Group) -> int:
@@ -276,28 +264,3 @@ def _without(variables: dict[str, Value], key: str) -> dict[str, Value]:
 
 def _over(below: Mapped, above: Mapped) -> Mapped:
     return Mapped({**below.entries, **above.entries}, {**below.origins, **above.origins})
-
-
-def _suffix(name: str) -> str:
-    suffix = PurePosixPath(name).suffix
-    return suffix if suffix in YAML_SUFFIXES else ""
-
-
-def _vars_owner(name: str) -> tuple[str, str] | None:
-    """Return (``group_vars`` or ``host_vars``, owner) for a file of variables, and None for a list of hosts."""
-    parts = PurePosixPath(name).parts
-    for index, part in enumerate(parts[:-1]):
-        if part in {"group_vars", "host_vars"}:
-            owner = parts[index + 1]
-            return part, owner.removesuffix(_suffix(owner)) if index + 2 == len(parts) else owner
-    return None
-
-
-def is_inventory_file(name: str) -> bool:
-    """Tell whether Ansible would read a file of an inventory directory, by its path in there."""
-    parts = PurePosixPath(name).parts
-    if any(IGNORED.search(part) for part in parts):
-        return False
-    if _vars_owner(name) is None:
-        return True
-    return PurePosixPath(name).suffix in ("", *YAML_SUFFIXES) or len(parts) == 2

@@ -13,5 +13,5 @@ def suggestion(name: str, known: Iterable[str]) -> str | None:
     for candidate in names:
         if candidate.lower() == name.lower():
             return f"Did you mean {candidate}?"
-    found = difflib.get_close_matches(name, names, n=1, cutoff=0.7)
-    return f"Did you mean {found[0]}?" if found else None
+    matches = difflib.get_close_matches(name, names, n=1, cutoff=0.7)
+    return f"Did you mean {matches[0]}?" if matches else None

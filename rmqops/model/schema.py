@@ -13,7 +13,7 @@ from typing import Literal, cast
 from rmqops.model import yamltext
 from rmqops.model.topology import Value
 
-Type = Literal["str", "int", "bool", "list", "dict"]
+SettingType = Literal["str", "int", "bool", "list", "dict"]
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Setting:
     """One inventory variable."""
 
     name: str
-    type: Type
+    type: SettingType
     description: str
     choices: tuple[str, ...] = ()
     required: bool = False
@@ -48,7 +48,7 @@ def _setting(name: str, option: Mapping[str, Value]) -> Setting:
     choices = option.get("choices")
     return Setting(
         name,
-        cast("Type", option["type"]),
+        cast("SettingType", option["type"]),
         " ".join(str(option["description"]).split()),
         tuple(str(choice) for choice in choices) if isinstance(choices, list) else (),
         required=bool(option.get("required", False)),

@@ -101,11 +101,11 @@ Reachable = Instance | Client
 """What a transport leads to."""
 
 
-def _machine(one: Reachable) -> str:
-    if one.connection == "local":
+def _machine(target: Reachable) -> str:
+    if target.connection == "local":
         return "localhost"
-    port = str(one.variables["ansible_port"]) if "ansible_port" in one.variables else ""
-    return one.host if port in {"", "22"} else f"{one.host}:{port}"
+    port = str(target.variables["ansible_port"]) if "ansible_port" in target.variables else ""
+    return target.host if port in {"", "22"} else f"{target.host}:{port}"
 
 
 @dataclass(frozen=True)
@@ -161,14 +161,14 @@ class Topology:
         """
         groups = {group.name: group.members for group in self.groups}
         groups["namesrv"] = self.nameservers
-        found: dict[str, Instance] = {}
+        selected: dict[str, Instance] = {}
         for name in names:
             members = groups.get(name) or tuple(item for item in self.instances if item.name == name)
             if not members:
                 known = ", ".join([*groups, *(item.name for item in self.instances)])
                 raise UsageError(f"{self.inventory} has no instance or group {name}", remedy=f"it has {known}")
-            found |= {member.name: member for member in members}
-        return tuple(item for item in self.instances if item.name in found) if names else self.instances
+            selected |= {member.name: member for member in members}
+        return tuple(item for item in self.instances if item.name in selected) if names else self.instances
 
     def at(self, address: str) -> Instance | None:
         """Return the broker that is registered as ``address``, if the inventory has it."""

@@ -57,11 +57,11 @@ class Mapped:
 
     def places(self) -> dict[str, Origin]:
         """Return the place of each key, and as ``key.nested`` of each key of its mappings."""
-        found = dict(self.origins)
+        origins = dict(self.origins)
         for key, entry in self.entries.items():
             if isinstance(entry, Mapped):
-                found.update({f"{key}.{nested}": origin for nested, origin in entry.places().items()})
-        return found
+                origins.update({f"{key}.{nested}": origin for nested, origin in entry.places().items()})
+        return origins
 
 
 EMPTY = Mapped({}, {})
@@ -97,9 +97,9 @@ def _read(file: str, text: str) -> tuple[Mapped, list[Problem]]:
         if node is None:
             return EMPTY, []
         if not isinstance(node, yaml.MappingNode):
-            found = str(node.value)[:60] if isinstance(node, yaml.ScalarNode) else "a list"
+            value = str(node.value)[:60] if isinstance(node, yaml.ScalarNode) else "a list"
             return EMPTY, [
-                Problem(file, None, None, found, "is not a mapping of keys to values", "Write it as `key: value`")
+                Problem(file, None, None, value, "is not a mapping of keys to values", "Write it as `key: value`")
             ]
         _measure(node, {}, ())
         problems: list[Problem] = []
@@ -166,8 +166,8 @@ def _mapping(file: str, node: yaml.MappingNode, loader: SafeLoader, problems: li
         except ValueError as error:
             entries[key] = None
             what = f"cannot be read: {error}"
-            found = str(value_node.value)
-            problems.append(Problem(str(origins[key]), None, key, found, what, "Put the value in quotes"))
+            text = str(value_node.value)
+            problems.append(Problem(str(origins[key]), None, key, text, what, "Put the value in quotes"))
     return Mapped(entries, origins)
 
 

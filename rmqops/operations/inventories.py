@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rmqops import assets
 from rmqops.errors import Problem
-from rmqops.model import cluster, config_keys, inventory, schema
+from rmqops.model import config_keys, inventory_files, schema, validation
 from rmqops.model.cluster import LOCAL, Reference
 from rmqops.model.topology import Topology
 
@@ -39,9 +39,9 @@ def load(name: str) -> Loaded:
     """
     location = assets.find_inventory(name)
     directory = location if location.is_dir() else location.parent
-    topology, problems = cluster.load(
+    topology, problems = validation.load(
         str(location),
-        assets.read_inventory(location, inventory.is_inventory_file),
+        assets.read_inventory(location, inventory_files.is_inventory_file),
         reference(),
         os.environ,
         directory=str(directory.absolute()),

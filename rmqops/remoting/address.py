@@ -23,9 +23,9 @@ def split_list(addresses: str) -> tuple[str, ...]:
     Raises:
         UsageError: there is none, or one is wrong.
     """
-    found = tuple(part.strip() for part in addresses.split(";") if part.strip())
-    if not found:
+    parts = tuple(part.strip() for part in addresses.split(";") if part.strip())
+    if not parts:
         raise UsageError("no address was given", remedy="write HOST:PORT, several with ; between them")
-    for address in found:
+    for address in parts:
         split(address)
-    return found
+    return parts

@@ -9,6 +9,8 @@ from __future__ import annotations
 from enum import IntEnum, IntFlag
 from typing import Final
 
+from rmqops.model.releases import CLIENT
+
 
 class RequestCode(IntEnum):
     """What a request asks for."""
@@ -85,14 +87,11 @@ class PullFlag(IntFlag):
     SUBSCRIPTION = 4
 
 
-MASTER_ID: Final = 0
-"""The broker id of a group's master."""
-
 TOOLS_GROUP: Final = "TOOLS_CONSUMER"
 """A consumer group that every broker knows from the start (``SubscriptionGroupManager.init``)."""
 
-CLIENT_VERSION: Final = 317
-"""What we say we are: the ordinal of ``MQVersion.Version.V4_5_2``. A 4.4.0 broker takes it as well."""
+CLIENT_VERSION: Final = CLIENT.version_code
+"""What we say we are."""
 
 
 def request_name(code: int) -> str:

@@ -166,7 +166,9 @@ class Consumer:
                     f"{topic} queue {queue} of {address}: the messages from offset {offset} on are gone; "
                     f"the first one left is {pulled.min_offset}"
                 )
-            messages = [one for one in (pulled.messages if pulled else ()) if offset <= one.offset < end]
+            messages = [
+                message for message in (pulled.messages if pulled else ()) if offset <= message.offset < end
+            ]
             if messages:
                 yield messages
             if pulled is not None and pulled.next_offset > offset:

@@ -47,7 +47,7 @@ class ConnectedConsumers:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class ConsumeProgress:
     """How far a group has come in one queue."""
 
     queue: Queue
@@ -105,25 +105,25 @@ def parse_connected(body: bytes) -> ConnectedConsumers:
     )
 
 
-def parse_progress(body: bytes) -> Sequence[Progress]:
+def parse_progress(body: bytes) -> Sequence[ConsumeProgress]:
     """Return the answer to GET_CONSUME_STATS, in the order of queues.
 
     Raises:
         ProtocolError: it is something else.
     """
     table = mapping(mapping(fastjson.loads(body), "consume stats").get("offsetTable") or {}, "offsetTable")
-    found = []
+    queues = []
     for key, value in table.items():
         offsets = mapping(value, "a queue's offsets")
-        found.append(
-            Progress(
+        queues.append(
+            ConsumeProgress(
                 _queue(key),
                 end=integer(offsets.get("brokerOffset"), "brokerOffset"),
                 consumed=integer(offsets.get("consumerOffset"), "consumerOffset"),
                 last_ms=integer(offsets.get("lastTimestamp") or 0, "lastTimestamp"),
             )
         )
-    return sorted(found, key=lambda progress: progress.queue)
+    return sorted(queues, key=lambda progress: progress.queue)
 
 
 def parse_held_queues(body: bytes) -> Sequence[Queue]:

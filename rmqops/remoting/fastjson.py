@@ -82,5 +82,5 @@ def integer(value: object, what: str) -> int:
     raise _wrong(value, what, "a whole number")
 
 
-def _wrong(value: object, what: str, wanted: str) -> ProtocolError:
-    return ProtocolError(f"{what} is not {wanted}: {str(value)[:80]!r}")
+def _wrong(value: object, what: str, expected: str) -> ProtocolError:
+    return ProtocolError(f"{what} is not {expected}: {str(value)[:80]!r}")

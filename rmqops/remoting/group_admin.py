@@ -9,7 +9,7 @@ from rmqops.errors import BrokerError
 from rmqops.remoting import consumers
 from rmqops.remoting.admin import Admin
 from rmqops.remoting.codes import RequestCode, ResponseCode
-from rmqops.remoting.consumers import ConnectedConsumers, Progress, Queue
+from rmqops.remoting.consumers import ConnectedConsumers, ConsumeProgress, Queue
 
 
 class GroupAdmin(Admin):
@@ -46,7 +46,7 @@ class GroupAdmin(Admin):
             raise
         return consumers.parse_connected(answer.body)
 
-    async def progress(self, broker: str, group: str) -> Sequence[Progress]:
+    async def progress(self, broker: str, group: str) -> Sequence[ConsumeProgress]:
         """Return how far a consumer group has come in every queue of a broker that it has consumed from."""
         answer = await self._call(broker, RequestCode.GET_CONSUME_STATS, {"consumerGroup": group})
         return consumers.parse_progress(answer.body)

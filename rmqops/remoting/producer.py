@@ -20,14 +20,14 @@ from rmqops.remoting.route_cache import RouteCache
 from rmqops.remoting.routes import WriteQueue
 from rmqops.remoting.sending import SendTemplate
 
-Choice = Callable[[Sequence[WriteQueue], Message], WriteQueue]
+QueueChoice = Callable[[Sequence[WriteQueue], Message], WriteQueue]
 """Picks the queue of a message among those of every group that has a master, ordered by group and queue."""
 
 _NOT_THE_ADDRESS: Final = frozenset({ResponseCode.SYSTEM_BUSY, ResponseCode.MESSAGE_ILLEGAL})
 """Answers that say nothing against the master that gave them."""
 
 
-def round_robin() -> Choice:
+def round_robin() -> QueueChoice:
     """Return a choice that takes the queues in turn."""
     turn = itertools.count()
     return lambda queues, _message: queues[next(turn) % len(queues)]
@@ -72,7 +72,7 @@ class Producer:
         nameservers: str | Sequence[str],
         *,
         group: str = "rmqops",
-        choice: Choice | None = None,
+        choice: QueueChoice | None = None,
         timeout: float | None = None,
         poll_interval: float = 30.0,
         retry: RetryPolicy | None = None,

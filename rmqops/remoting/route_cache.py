@@ -123,5 +123,5 @@ class RouteCache:
                 return _Entry(queues, "", loop.time(), stale=False)
             known = "has no master for" if route is not None else "does not know"
             failures.append(f"{nameserver} {known} the topic {topic}")
-        kept = () if answered or before is None else before.queues
-        return _Entry(kept, "no route: " + "; ".join(failures), loop.time(), stale=True)
+        last_known = () if answered or before is None else before.queues
+        return _Entry(last_known, "no route: " + "; ".join(failures), loop.time(), stale=True)

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from rmqops.errors import ProtocolError
+from rmqops.model.roles import MASTER_ID
 from rmqops.remoting import fastjson
-from rmqops.remoting.codes import MASTER_ID, Permission
+from rmqops.remoting.codes import Permission
 from rmqops.remoting.fastjson import integer, mapping, sequence, text
 
 

@@ -39,13 +39,13 @@ def instance_files(instance: Instance, templates: Mapping[str, str]) -> tuple[Fi
     Raises:
         OperationFailed: a template uses what the inventory does not have.
     """
-    found = []
+    files = []
     for name, template in templates.items():
         owner, _, path = name.partition("/")
         if owner in {"common", instance.kind}:
             target = path.removesuffix(SUFFIX).replace("KIND", instance.kind)
-            found.append(File(target, _render(instance, name, template), target.endswith(".sh")))
-    return tuple(sorted(found, key=lambda file: file.path))
+            files.append(File(target, _render(instance, name, template), target.endswith(".sh")))
+    return tuple(sorted(files, key=lambda file: file.path))
 
 
 def instructions(topology: Topology, templates: Mapping[str, str]) -> str:
@@ -68,12 +68,12 @@ def fingerprints(files: Iterable[File]) -> dict[str, tuple[str, str]]:
     }
 
 
-def tree_name(found: Mapping[str, tuple[str, str]]) -> str:
+def tree_name(contents: Mapping[str, tuple[str, str]]) -> str:
     """Return the name of a tree: 16 hex digits of the SHA-256 of its paths, modes and contents.
 
     The role's module ``rocketmq_tree`` computes the same on the host.
     """
     digest = hashlib.sha256()
-    for path, (mode, content) in sorted(found.items()):
+    for path, (mode, content) in sorted(contents.items()):
         digest.update(f"{path} {mode} {content}\n".encode())
     return digest.hexdigest()[:16]

@@ -10,22 +10,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
-from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
 from rmqops.errors import PreflightFailed, SourceError, UsageError
-from rmqops.model.releases import DEFAULT_VERSION
+from rmqops.model.releases import DEFAULT_VERSION, Release, assumed
 from rmqops.source import bundle
 from rmqops.source.artifacts import Artifact, RuntimeArtifact
 from rmqops.source.cache import Cache, default_cache, intact
 from rmqops.source.digest import check_sha512, expected_sha512, file_digest
-from rmqops.source.fetch import APACHE_ARCHIVE, Fetcher, Origin, verified_zip
+from rmqops.source.fetch import APACHE_ARCHIVE, Fetcher, SourceOrigin, verified_zip
 from rmqops.source.java_api import NEEDS_NO_HELP, compiler_options, extract_java8, oldest_target
 from rmqops.source.jdk import JVM_ROOTS, Jdk, find_jdk
-from rmqops.source.maven import PACKAGE, Maven, find_distribution, find_maven, module_begun
-from rmqops.source.progress import Progress, Report, silent
-from rmqops.source.runtime import MODULES, OPTIONS, make_runtime, require_jlink
+from rmqops.source.maven import Maven, find_distribution, find_maven, module_begun, package_arguments
+from rmqops.source.progress import Progress, ProgressListener, silent
+from rmqops.source.runtime import make_runtime, require_jlink, runtime_identity
 from rmqops.source.signature import check_signature
 
 BUILD_ROOM: Final = 120_000_000
@@ -43,7 +42,7 @@ class BuildOptions:
 
     source: Path | None = None
     """A local source zip."""
-    origin: Origin | None = None
+    origin: SourceOrigin | None = None
     """The only place to fetch the source from; None asks Maven, then the Apache archive."""
     sha512: str | None = None
     """The digest of the source of a release that is not pinned."""
@@ -58,7 +57,7 @@ class BuildOptions:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class BuildOutcome:
     """What a build did."""
 
     artifact: Artifact
@@ -72,7 +71,7 @@ def ensure_artifact(
     version: str = DEFAULT_VERSION,
     *,
     options: BuildOptions | None = None,
-    progress: Report = silent,
+    progress: ProgressListener = silent,
     cache: Cache | None = None,
 ) -> Artifact:
     """Return the artifact of a release, building it the first time; see :func:`build`."""
@@ -83,10 +82,10 @@ def build(
     version: str = DEFAULT_VERSION,
     *,
     options: BuildOptions | None = None,
-    progress: Report = silent,
+    progress: ProgressListener = silent,
     cache: Cache | None = None,
     environ: Mapping[str, str] = os.environ,
-) -> Outcome:
+) -> BuildOutcome:
     """Build a release, or find it built.
 
     Two builds at once wait for each other. A build that was killed leaves half-made things only in the cache's
@@ -106,9 +105,9 @@ def build(
         check_sha512(options.source, sha512, str(options.source))
     job = _Job(version, sha512, options, progress, cache, environ)
     try:
-        found = None if options.keyring else job.found()
-        if found:
-            return Outcome(found, compiled=False, signed_by=None)
+        artifact = None if options.keyring else job.cached()
+        if artifact:
+            return BuildOutcome(artifact, compiled=False, signed_by=None)
         with cache.locked("build", f"building RocketMQ {version}", progress) as lock, cache.workspace() as work:
             return replace(job, work=work, lock=lock).run()
     except OSError as error:
@@ -116,15 +115,15 @@ def build(
 
 
 def _check(options: BuildOptions) -> None:
-    if options.source is None and options.origin is Origin.ZIP:
+    if options.source is None and options.origin is SourceOrigin.ZIP:
         raise UsageError("--from zip needs the zip", remedy="name it with --source ZIP")
-    if options.source is not None and options.origin not in (None, Origin.ZIP):
+    if options.source is not None and options.origin not in (None, SourceOrigin.ZIP):
         raise UsageError(
             f"--source and --from {options.origin} contradict each other", remedy="leave one of them out"
         )
     if options.source is not None and not options.source.is_file():
         raise UsageError(f"there is no file {options.source}", remedy="name the source zip with --source")
-    if options.offline and options.origin is Origin.APACHE:
+    if options.offline and options.origin is SourceOrigin.APACHE:
         raise UsageError("--offline and --from apache contradict each other", remedy="leave one of them out")
 
 
@@ -133,7 +132,7 @@ class _Job:
     version: str
     sha512: str
     options: BuildOptions
-    report: Report
+    report: ProgressListener
     cache: Cache
     environ: Mapping[str, str]
     work: Path = Path()
@@ -143,6 +142,10 @@ class _Job:
     @cached_property
     def jdk(self) -> Jdk:
         return find_jdk(self.options.jdk, self.environ, JVM_ROOTS)
+
+    @property
+    def release(self) -> Release:
+        return assumed(self.version)
 
     @cached_property
     def log(self) -> Path:
@@ -155,7 +158,7 @@ class _Job:
             find_maven(self.environ), self.jdk, self.environ, self.log, self.options.offline, (self.lock,)
         )
 
-    def found(self) -> Artifact | None:
+    def cached(self) -> Artifact | None:
         """Return what answers the whole request without a build."""
         artifact = self.compiled()
         if artifact is None or not self.options.runtime:
@@ -170,15 +173,15 @@ class _Job:
         return artifact if self.options.jdk is None or artifact.jdk == self.jdk.version else None
 
     def linked(self) -> RuntimeArtifact | None:
-        runtime = self.cache.runtime(_identity(self.jdk))
+        runtime = self.cache.runtime(runtime_identity(self.jdk, self.release.runtime_modules))
         return runtime if runtime and intact(runtime) else None
 
-    def run(self) -> Outcome:
+    def run(self) -> BuildOutcome:
         """Do what is not done yet; another may have done it while this one waited for the lock."""
         signed_by = self.verify_signature() if self.options.keyring else None
-        artifact = self.found()
+        artifact = self.cached()
         if artifact:
-            return Outcome(artifact, compiled=False, signed_by=signed_by)
+            return BuildOutcome(artifact, compiled=False, signed_by=signed_by)
         artifact = self.compiled()
         compiled = artifact is None
         if self.options.runtime:
@@ -188,7 +191,7 @@ class _Job:
         if self.options.runtime:
             artifact = replace(artifact, runtime=self.linked() or self.link())
         self.cache.save(artifact)
-        return Outcome(artifact, compiled=compiled, signed_by=signed_by)
+        return BuildOutcome(artifact, compiled=compiled, signed_by=signed_by)
 
     @cached_property
     def fetcher(self) -> Fetcher:
@@ -209,14 +212,14 @@ class _Job:
     def verify_signature(self) -> str:
         assert self.options.keyring is not None
         archive = self.source()
-        kept = archive.with_name(archive.name + ".asc")
+        cached = archive.with_name(archive.name + ".asc")
         local = self.options.source is not None
-        signature = kept if kept.is_file() and not local else self.fetcher.get(".asc")[0]
+        signature = cached if cached.is_file() and not local else self.fetcher.get(".asc")[0]
         self.report(Progress("verify", f"signature of {self.fetcher.zip_name}"))
         signer = check_signature(archive, signature, self.options.keyring, self.environ)
-        if signature != kept and not local:
+        if signature != cached and not local:
             # Only the publisher's: whoever else signed a local zip must not stand in for it later.
-            signature.replace(kept)
+            signature.replace(cached)
         return signer
 
     def compile(self) -> Artifact:
@@ -227,10 +230,12 @@ class _Job:
         self.report(Progress("unpack", self.fetcher.zip_name))
         project = bundle.unpack_source(source, self.work / "source")
         java8 = self.jdk.major > NEEDS_NO_HELP and extract_java8(self.jdk, self.work / "java8")
-        maven.run(PACKAGE, project, self.follow, compiler_options(self.work / "java8") if java8 else None)
-        distribution = find_distribution(project)
+        javac_options = compiler_options(self.work / "java8") if java8 else None
+        maven.run(package_arguments(self.release), project, self.follow, javac_options)
+        distribution = find_distribution(project, self.version)
         self.report(Progress("pack", f"RocketMQ {self.version}"))
-        name, path, digest = self.pack(distribution, f"rocketmq-{self.version}", f"rocketmq-{self.version}")
+        top = f"rocketmq-{self.version}"
+        name, path, digest = self.pack(distribution, top, top)
         return Artifact(
             version=self.version,
             name=name,
@@ -249,12 +254,13 @@ class _Job:
         self.require_room(RUNTIME_ROOM)
         self.report(Progress("runtime", f"Java {self.jdk.version} by jlink"))
         target = self.work / "java"
-        make_runtime(self.jdk, target, environ=self.environ, log=self.log, keep_open=(self.lock,))
+        modules = self.release.runtime_modules
+        make_runtime(self.jdk, modules, target, environ=self.environ, log=self.log, keep_open=(self.lock,))
         machine = platform.machine()
         self.report(Progress("pack", f"Java {self.jdk.version}"))
         name, path, digest = self.pack(target, "java", f"java-{self.jdk.version}-{machine}")
         runtime = RuntimeArtifact(name, path, digest, path.stat().st_size, self.jdk.version, machine)
-        self.cache.save_runtime(_identity(self.jdk), runtime)
+        self.cache.save_runtime(runtime_identity(self.jdk, modules), runtime)
         return runtime
 
     def pack(self, directory: Path, top: str, prefix: str) -> tuple[str, Path, str]:
@@ -279,10 +285,6 @@ class _Job:
                 f"{self.cache.root} has {free // 1_000_000} MB free, but this takes {needed // 1_000_000} MB",
                 remedy="make room there, or set RMQOPS_CACHE to a directory on another disk",
             )
-
-
-def _identity(jdk: Jdk) -> str:
-    return sha256("\n".join((jdk.identity, *MODULES, *OPTIONS)).encode()).hexdigest()[:16]
 
 
 def _disk_error(error: OSError, cache: Cache) -> SourceError:

@@ -91,7 +91,7 @@ def unpack_source(archive: Path, directory: Path) -> Path:
             opened.extractall(directory)  # noqa: S202 (zipfile keeps names inside; the digest was checked)
     except (zipfile.BadZipFile, EOFError, ValueError) as error:
         raise SourceError(f"{archive} is not a whole zip: {error}", remedy="get the source zip again") from error
-    projects = [found.parent for found in (*directory.glob("pom.xml"), *directory.glob("*/pom.xml"))]
+    projects = [pom.parent for pom in (*directory.glob("pom.xml"), *directory.glob("*/pom.xml"))]
     if len(projects) != 1:
         raise SourceError(
             f"{archive} holds {len(projects)} Maven projects at its top, not one",

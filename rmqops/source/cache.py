@@ -28,7 +28,7 @@ from typing import Final, Literal
 
 from rmqops.errors import SourceError
 from rmqops.model.releases import RELEASES
-from rmqops.source import bundle, lock
+from rmqops.source import bundle
 from rmqops.source.artifacts import (
     Artifact,
     RuntimeArtifact,
@@ -38,7 +38,8 @@ from rmqops.source.artifacts import (
     runtime_to_json,
 )
 from rmqops.source.digest import file_digest
-from rmqops.source.progress import Progress, Report, silent
+from rmqops.source.progress import Progress, ProgressListener, silent
+from rmqops.system import locks
 from rmqops.system.files import write_whole
 
 LOGS_KEPT: Final = 20
@@ -65,11 +66,11 @@ class Cache:
         return self.root / "sources" / f"rocketmq-all-{version}-{sha512[:16]}-source-release.zip"
 
     def locked(
-        self, kind: Literal["build", "unpack", "classes"], purpose: str, report: Report
+        self, kind: Literal["build", "unpack", "classes"], purpose: str, report: ProgressListener
     ) -> AbstractContextManager[int]:
         """Hold one of the cache's locks; yields its descriptor, for children to inherit."""
         self.root.mkdir(parents=True, exist_ok=True)
-        return lock.held(
+        return locks.held(
             self.root / f"{kind}.lock",
             purpose,
             lambda holder: report(Progress("wait", f"waiting for {holder}")),
@@ -109,8 +110,8 @@ class Cache:
     def newest(self, version: str) -> Artifact | None:
         """Return the artifact of a release that was built last, from whatever source."""
         records = self.root.joinpath("records").glob(f"rocketmq-{version}-*.json")
-        found = [artifact for artifact in map(self._read, records) if artifact]
-        return max(found, key=lambda artifact: artifact.built, default=None)
+        artifacts = [artifact for artifact in map(self._read, records) if artifact]
+        return max(artifacts, key=lambda artifact: artifact.built, default=None)
 
     def save_runtime(self, identity: str, runtime: RuntimeArtifact) -> None:
         """Record a runtime whose archive is in place, by what it was made from."""
@@ -160,12 +161,14 @@ def find_artifact(version: str, cache: Cache | None = None) -> Artifact | None:
     return cache.artifact(version, release.sha512) if release else cache.newest(version)
 
 
-def intact(found: Artifact | RuntimeArtifact) -> bool:
+def intact(artifact: Artifact | RuntimeArtifact) -> bool:
     """Tell whether an archive still is what was recorded, by its digest."""
-    return _is_there(found) and file_digest(found.path, "sha256") == found.digest
+    return _is_there(artifact) and file_digest(artifact.path, "sha256") == artifact.digest
 
 
-def unpacked(found: Artifact | RuntimeArtifact, cache: Cache | None = None, report: Report = silent) -> Path:
+def unpacked(
+    artifact: Artifact | RuntimeArtifact, cache: Cache | None = None, report: ProgressListener = silent
+) -> Path:
     """Return the directory of an artifact's content, unpacking it the first time.
 
     The directory is named as the artifact, by content, so it never changes once it is there. It holds ``bin``,
@@ -175,27 +178,29 @@ def unpacked(found: Artifact | RuntimeArtifact, cache: Cache | None = None, repo
         SourceError: the archive is missing or broken.
     """
     cache = cache or default_cache()
-    target = cache.root / "unpacked" / found.name
+    target = cache.root / "unpacked" / artifact.name
     if target.is_dir():
         return target
-    with cache.locked("unpack", f"unpacking {found.name}", report):
+    with cache.locked("unpack", f"unpacking {artifact.name}", report):
         if target.is_dir():
             return target
-        if not intact(found):
-            raise SourceError(f"{found.path} is missing or is not what was built", remedy="run rmqops build again")
+        if not intact(artifact):
+            raise SourceError(
+                f"{artifact.path} is missing or is not what was built", remedy="run rmqops build again"
+            )
         half = target.parent / ".half"
         shutil.rmtree(half, ignore_errors=True)
         half.mkdir(parents=True)
         try:
-            bundle.unpack(found.path, half / found.name)
-            (half / found.name).rename(target)
+            bundle.unpack(artifact.path, half / artifact.name)
+            (half / artifact.name).rename(target)
         finally:
             shutil.rmtree(half, ignore_errors=True)
     return target
 
 
-def _is_there(found: Artifact | RuntimeArtifact) -> bool:
+def _is_there(artifact: Artifact | RuntimeArtifact) -> bool:
     try:
-        return found.path.stat().st_size == found.size
+        return artifact.path.stat().st_size == artifact.size
     except OSError:
         return False

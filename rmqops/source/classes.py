@@ -10,19 +10,24 @@ from pathlib import Path
 from typing import Final
 
 from rmqops.errors import SourceError
+from rmqops.model.releases import OLDEST_JAVA
 from rmqops.source.artifacts import Artifact
 from rmqops.source.cache import Cache, default_cache, unpacked
 from rmqops.source.jdk import Jdk
-from rmqops.source.progress import Report, silent
+from rmqops.source.progress import ProgressListener, silent
 
-TARGET: Final = 8
+TARGET: Final = OLDEST_JAVA
 """The Java that the classes run on, and all later ones."""
 
 TIMEOUT: Final = 120.0
 
 
 def compiled(
-    sources: Mapping[str, str], against: Artifact, jdk: Jdk, cache: Cache | None = None, report: Report = silent
+    sources: Mapping[str, str],
+    against: Artifact,
+    jdk: Jdk,
+    cache: Cache | None = None,
+    report: ProgressListener = silent,
 ) -> Path:
     """Return the directory of the classes of some sources, compiling them the first time.
 

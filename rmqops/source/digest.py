@@ -20,7 +20,7 @@ def file_digest(path: Path, algorithm: Literal["sha256", "sha512"]) -> str:
 def expected_sha512(version: str, given: str | None) -> str:
     """Return the SHA-512 that the source zip of a release must have.
 
-    The four known releases are pinned (``rmqops.model.releases``); any other needs the digest that its
+    The known releases are pinned (``rmqops.model.releases``); any other needs the digest that its
     publisher names.
 
     Raises:
@@ -58,9 +58,9 @@ def check_sha512(path: Path, expected: str, origin: str) -> None:
     Raises:
         DigestMismatch: it is not; names both digests.
     """
-    found = file_digest(path, "sha512")
-    if found != expected:
+    digest = file_digest(path, "sha512")
+    if digest != expected:
         raise DigestMismatch(
-            f"{origin} is not the release: SHA-512 is {found}, but must be {expected}",
+            f"{origin} is not the release: SHA-512 is {digest}, but must be {expected}",
             remedy="get the source zip again from another place; nothing of this one was kept",
         )

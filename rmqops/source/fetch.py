@@ -15,7 +15,7 @@ from typing import Final
 from rmqops.errors import DigestMismatch, SourceError, UsageError
 from rmqops.source.digest import check_sha512, file_digest
 from rmqops.source.maven import Maven
-from rmqops.source.progress import Progress, Report
+from rmqops.source.progress import Progress, ProgressListener
 
 APACHE_ARCHIVE: Final = "https://archive.apache.org/dist/rocketmq"
 COPY_GOAL: Final = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy"
@@ -26,7 +26,7 @@ READ_TIMEOUT: Final = 60.0
 CHUNK: Final = 1 << 16
 
 
-class Origin(StrEnum):
+class SourceOrigin(StrEnum):
     """A place that sources come from."""
 
     ZIP = "zip"
@@ -42,8 +42,8 @@ class Fetcher:
     maven: Callable[[], Maven]
     """Finds Maven when it is needed."""
     work: Path
-    report: Report
-    origin: Origin | None = None
+    report: ProgressListener
+    origin: SourceOrigin | None = None
     """The only origin to ask; None asks Maven, then the Apache archive."""
     local: Path | None = None
     """The local zip of :attr:`Origin.ZIP`."""
@@ -81,18 +81,18 @@ class Fetcher:
         """The name that the publisher gave the zip."""
         return f"rocketmq-all-{self.version}-source-release.zip"
 
-    def _origins(self) -> tuple[Origin, ...]:
+    def _origins(self) -> tuple[SourceOrigin, ...]:
         if self.local is not None:
-            return (Origin.ZIP,)
+            return (SourceOrigin.ZIP,)
         if self.origin is not None:
             return (self.origin,)
         # Offline only Maven's local repository can have it.
-        return (Origin.MAVEN,) if self.offline else (Origin.MAVEN, Origin.APACHE)
+        return (SourceOrigin.MAVEN,) if self.offline else (SourceOrigin.MAVEN, SourceOrigin.APACHE)
 
-    def _from(self, origin: Origin, target: Path, suffix: str) -> str:
-        if origin is Origin.ZIP:
+    def _from(self, origin: SourceOrigin, target: Path, suffix: str) -> str:
+        if origin is SourceOrigin.ZIP:
             return self._copy(target, suffix)
-        if origin is Origin.MAVEN:
+        if origin is SourceOrigin.MAVEN:
             return self._ask_maven(target, suffix)
         return self._download(target, suffix)
 

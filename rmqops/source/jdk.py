@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from rmqops.errors import PreflightFailed, ToolMissing
+from rmqops.model.releases import OLDEST_JAVA
 
 JVM_ROOTS: Final = (Path("/usr/lib/jvm"), Path("/usr/java"), Path("/opt/java"))
 """Where distributions and vendors put their JDKs."""
@@ -56,8 +57,8 @@ def major_version(version: str) -> int:
 
     Up to 8 a version begins with ``1.`` (JEP 223 changed that in 9).
     """
-    found = re.match(r"(?:1\.)?(\d+)", version)
-    return int(found[1]) if found else 0
+    match = re.match(r"(?:1\.)?(\d+)", version)
+    return int(match[1]) if match else 0
 
 
 def find_jdk(explicit: Path | None, environ: Mapping[str, str], roots: Sequence[Path] = JVM_ROOTS) -> Jdk:
@@ -66,24 +67,25 @@ def find_jdk(explicit: Path | None, environ: Mapping[str, str], roots: Sequence[
     A Java without ``javac`` is a JRE, and is passed over.
 
     Raises:
-        PreflightFailed: the one named is not a JDK of version 8 or later.
+        PreflightFailed: the one named is no JDK, or older than any release takes.
         ToolMissing: there is none anywhere.
     """
     if explicit is not None:
         jdk = read_jdk(explicit, environ)
-        if jdk is None or jdk.major < 8:
+        if jdk is None or jdk.major < OLDEST_JAVA:
             raise PreflightFailed(f"{explicit} {_why_not(explicit, jdk)}", remedy=_REMEDY)
         return jdk
-    looked = []
+    candidates = []
     for where, home in _homes(environ, roots):
         jdk = read_jdk(home, environ)
-        if jdk is not None and jdk.major >= 8:
+        if jdk is not None and jdk.major >= OLDEST_JAVA:
             return jdk
-        looked.append(f"{where}: {home} {_why_not(home, jdk)}")
+        candidates.append(f"{where}: {home} {_why_not(home, jdk)}")
     raise ToolMissing(
-        "there is no JDK of version 8 or later: looked at JAVA_HOME, PATH, " + ", ".join(map(str, roots)),
+        f"there is no JDK of version {OLDEST_JAVA} or later: looked at JAVA_HOME, PATH, "
+        + ", ".join(map(str, roots)),
         remedy=_REMEDY,
-        detail="\n".join(looked) or None,
+        detail="\n".join(candidates) or None,
     )
 
 
@@ -99,10 +101,10 @@ def read_jdk(home: Path, environ: Mapping[str, str]) -> Jdk | None:
         text = (home / "release").read_text(encoding="utf-8")
     except OSError:
         text = _ask(compiler, environ)
-    found = re.search(r'^JAVA_VERSION="([^"]+)"', text, re.MULTILINE) or re.search(
+    match = re.search(r'^JAVA_VERSION="([^"]+)"', text, re.MULTILINE) or re.search(
         r"^javac (\S+)", text, re.MULTILINE
     )
-    return Jdk(home.resolve(), found[1]) if found else None
+    return Jdk(home.resolve(), match[1]) if match else None
 
 
 def _ask(compiler: Path, environ: Mapping[str, str]) -> str:
@@ -140,7 +142,7 @@ def _preference(home: Path) -> tuple[int, str]:
 
 def _why_not(home: Path, jdk: Jdk | None) -> str:
     if jdk is not None:
-        return f"is a JDK {jdk.version}, older than 8"
+        return f"is a JDK {jdk.version}, older than {OLDEST_JAVA}"
     if not home.is_dir():
         return "is not a directory"
     if (home / "bin" / "java").exists():

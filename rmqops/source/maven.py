@@ -12,23 +12,9 @@ from pathlib import Path
 from typing import Final
 
 from rmqops.errors import SourceError, ToolMissing
+from rmqops.model.releases import RELEASES, Release
 from rmqops.source.jdk import Jdk
 from rmqops.source.process import run_logged
-
-PACKAGE: Final = (
-    "-Prelease-all",
-    "-Dmaven.compiler.source=8",
-    "-Dmaven.compiler.target=8",
-    "-Dmaven.compiler.forceJavacCompilerUse=true",
-    "-Dmaven.test.skip=true",
-    "package",
-)
-"""What Maven is told to build a release.
-
-Modules ask for source levels 6 and 7, which javac has dropped, hence 8. ``forceJavacCompilerUse`` makes the
-compiler plugin (3.5.1 in every 4.x) run javac in the one way that heeds JDK_JAVAC_OPTIONS. ``package``, not
-``install``: the modules find each other in the reactor, and the user's local repository stays free of them.
-"""
 
 TAIL_LINES: Final = 25
 """How much of the log goes into an error."""
@@ -61,12 +47,12 @@ def module_begun(line: str) -> Module | None:
     Maven 3.5 and later count them (``Building rocketmq-store 4.5.2 4.5.2 [6/17]``, the version named twice
     because RocketMQ's module names hold it); earlier ones do not, and then there is no progress by module.
     """
-    found = _MODULE.match(line.rstrip())
-    if not found:
+    match = _MODULE.match(line.rstrip())
+    if not match:
         return None
-    words = found["name"].split()
+    words = match["name"].split()
     name = " ".join(words[:-1] if len(words) > 1 else words)
-    return Module(name, int(found["done"]) - 1, int(found["total"]))
+    return Module(name, int(match["done"]) - 1, int(match["total"]))
 
 
 def find_maven(environ: Mapping[str, str]) -> Path:
@@ -75,9 +61,9 @@ def find_maven(environ: Mapping[str, str]) -> Path:
     Raises:
         ToolMissing: there is none.
     """
-    found = shutil.which("mvn", path=environ.get("PATH"))
-    if found:
-        return Path(found).absolute()
+    on_path = shutil.which("mvn", path=environ.get("PATH"))
+    if on_path:
+        return Path(on_path).absolute()
     for name in ("MAVEN_HOME", "M2_HOME"):
         program = Path(environ[name], "bin", "mvn") if environ.get(name) else None
         if program and os.access(program, os.X_OK):
@@ -85,6 +71,24 @@ def find_maven(environ: Mapping[str, str]) -> Path:
     raise ToolMissing(
         "there is no Maven: looked for mvn on PATH, and in MAVEN_HOME and M2_HOME",
         remedy="install it, such as apt-get install maven (Debian, Ubuntu) or dnf install maven (Fedora, RHEL)",
+    )
+
+
+def package_arguments(release: Release) -> tuple[str, ...]:
+    """Return what Maven is told to build a release.
+
+    Modules ask for source levels 6 and 7, which javac has dropped, hence the oldest Java that is to run it.
+    ``forceJavacCompilerUse`` makes the compiler plugin (3.5.1 in every 4.x) run javac in the one way that heeds
+    JDK_JAVAC_OPTIONS. ``package``, not ``install``: the modules find each other in the reactor, and the user's
+    local repository stays free of them.
+    """
+    return (
+        "-Prelease-all",
+        f"-Dmaven.compiler.source={release.oldest_java}",
+        f"-Dmaven.compiler.target={release.oldest_java}",
+        "-Dmaven.compiler.forceJavacCompilerUse=true",
+        "-Dmaven.test.skip=true",
+        "package",
     )
 
 
@@ -144,33 +148,34 @@ class Maven:
     def _environment(self, javac_options: str | None) -> dict[str, str]:
         environment = {**self.environ, "JAVA_HOME": str(self.jdk.home)}
         if javac_options:
-            theirs = self.environ.get("JDK_JAVAC_OPTIONS", "")
-            environment["JDK_JAVAC_OPTIONS"] = f"{theirs} {javac_options}".strip()
+            own = self.environ.get("JDK_JAVAC_OPTIONS", "")
+            environment["JDK_JAVAC_OPTIONS"] = f"{own} {javac_options}".strip()
         return environment
 
 
-def find_distribution(project: Path) -> Path:
-    """Return the directory that Maven assembled.
-
-    4.4.0 leaves it in ``distribution/target/apache-rocketmq``, later releases in
-    ``distribution/target/rocketmq-<version>/rocketmq-<version>``.
+def find_distribution(project: Path, version: str) -> Path:
+    """Return the directory that Maven assembled: where the release has it, or one that is not known any other.
 
     Raises:
         SourceError: there is not exactly one.
     """
     target = project / "distribution" / "target"
-    found = [
+    if version in RELEASES:
+        patterns = [RELEASES[version].distribution.format(version=version)]
+    else:
+        patterns = sorted({release.distribution.format(version="*") for release in RELEASES.values()})
+    homes = [
         script.parents[1]
-        for pattern in ("*/bin/mqnamesrv", "*/*/bin/mqnamesrv")
-        for script in target.glob(pattern)
+        for pattern in patterns
+        for script in target.glob(f"{pattern}/bin/mqnamesrv")
         if (script.parents[1] / "lib").is_dir()
     ]
-    if len(found) != 1:
+    if len(homes) != 1:
         raise SourceError(
-            f"Maven left {len(found)} distributions in {target}, not one",
+            f"Maven left {len(homes)} distributions in {target}, not one",
             remedy="give the source release of RocketMQ, unchanged",
         )
-    return found[0]
+    return homes[0]
 
 
 def failure(code: int, lines: Sequence[str], log: Path, offline: bool) -> SourceError:

@@ -52,9 +52,9 @@ def run_logged(
         on_line: called with each line of the output.
         keep_open: descriptors that it inherits, such as a lock's.
     """
-    with log.open("a", encoding="utf-8") as kept:
-        kept.write(f"$ {' '.join(argv)}\n")
-        kept.flush()
+    with log.open("a", encoding="utf-8") as log_file:
+        log_file.write(f"$ {' '.join(argv)}\n")
+        log_file.flush()
         child = subprocess.Popen(
             [sys.executable, "-I", "-S", "-c", _SUPERVISOR, str(os.getpid()), *argv],
             cwd=directory,
@@ -71,7 +71,7 @@ def run_logged(
         try:
             assert child.stdout is not None
             for line in child.stdout:
-                kept.write(line)
+                log_file.write(line)
                 on_line(line.rstrip("\n"))
             return child.wait()
         finally:

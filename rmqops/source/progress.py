@@ -20,7 +20,7 @@ class Progress:
     total: int | None = None
 
 
-Report = Callable[[Progress], None]
+ProgressListener = Callable[[Progress], None]
 
 
 def silent(_progress: Progress) -> None:

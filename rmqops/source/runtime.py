@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -10,23 +11,7 @@ from rmqops.errors import PreflightFailed, SourceError
 from rmqops.source.jdk import Jdk
 from rmqops.source.process import run_logged
 
-MODULES: Final = (
-    "java.base",
-    "java.desktop",
-    "java.instrument",
-    "java.logging",
-    "java.management",
-    "java.naming",
-    "java.sql",
-    "java.xml",
-    "jdk.management",
-    "jdk.sctp",
-    "jdk.unsupported",
-)
-"""What a NameServer, a broker and the tools of 4.4.0 to 4.5.2 load: Netty asks for ``jdk.sctp`` and
-``jdk.unsupported`` (``sun.misc.Unsafe``), fastjson for ``java.desktop`` and ``java.sql``."""
-
-OPTIONS: Final = ("--no-header-files", "--no-man-pages")
+_OPTIONS: Final = ("--no-header-files", "--no-man-pages")
 
 
 def require_jlink(jdk: Jdk) -> Path:
@@ -43,10 +28,21 @@ def require_jlink(jdk: Jdk) -> Path:
     return jdk.jlink
 
 
+def runtime_identity(jdk: Jdk, modules: Sequence[str]) -> str:
+    """Return what tells a runtime from any other: 16 digits of the digest of all that it is made from."""
+    return sha256("\n".join((jdk.identity, *modules, *_OPTIONS)).encode()).hexdigest()[:16]
+
+
 def make_runtime(
-    jdk: Jdk, target: Path, *, environ: Mapping[str, str], log: Path, keep_open: Sequence[int] = ()
+    jdk: Jdk,
+    modules: Sequence[str],
+    target: Path,
+    *,
+    environ: Mapping[str, str],
+    log: Path,
+    keep_open: Sequence[int] = (),
 ) -> None:
-    """Make a runtime in a new directory.
+    """Make a runtime of some modules in a new directory.
 
     jlink reads the JDK's ``jmods`` or, where there are none, the JDK's own run-time image (JEP 493, JDK 24
     and later, if its maker turned that on).
@@ -59,8 +55,8 @@ def make_runtime(
     argv = [
         str(require_jlink(jdk)),
         "--add-modules",
-        ",".join(MODULES),
-        *OPTIONS,
+        ",".join(modules),
+        *_OPTIONS,
         "--output",
         str(target),
     ]

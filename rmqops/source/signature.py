@@ -45,12 +45,12 @@ def check_signature(archive: Path, signature: Path, keyring: Path, environ: Mapp
                     remedy="give exported keys or a key box of gpg",
                     detail=imported,
                 )
-        said = _run([*gpg, "--verify", str(signature), str(archive)], environ)
-    return _signer(said, archive, keyring)
+        output = _run([*gpg, "--verify", str(signature), str(archive)], environ)
+    return _signer(output, archive, keyring)
 
 
-def _signer(said: str, archive: Path, keyring: Path) -> str:
-    status = dict(re.findall(r"^\[GNUPG:\] (\w+) ?(.*)$", said, re.MULTILINE))
+def _signer(output: str, archive: Path, keyring: Path) -> str:
+    status = dict(re.findall(r"^\[GNUPG:\] (\w+) ?(.*)$", output, re.MULTILINE))
     good = "GOODSIG" in status or "EXPKEYSIG" in status
     if good and "VALIDSIG" in status and "REVKEYSIG" not in status:
         return str(status["VALIDSIG"].split()[0])
@@ -65,7 +65,7 @@ def _signer(said: str, archive: Path, keyring: Path) -> str:
     raise SourceError(
         f"the signature of {archive.name} is not good: {why}",
         remedy="get the zip, its .asc and the publisher's KEYS again from the publisher",
-        detail="\n".join(line for line in said.splitlines() if not line.startswith("[GNUPG:]")) or None,
+        detail="\n".join(line for line in output.splitlines() if not line.startswith("[GNUPG:]")) or None,
     )
 
 

@@ -14,8 +14,9 @@ from typing import Final
 
 HONOURED: Final = frozenset(
     {
-        "connecttimeout", "globalknownhostsfile", "hostkeyalias", "hostname", "identitiesonly", "identityagent",
-        "identityfile", "port", "proxycommand", "proxyjump", "stricthostkeychecking", "user", "userknownhostsfile",
+        "certificatefile", "connecttimeout", "globalknownhostsfile", "hostkeyalias", "hostname", "identitiesonly",
+        "identityagent", "identityfile", "port", "proxycommand", "proxyjump", "stricthostkeychecking", "user",
+        "userknownhostsfile",
     }
 )  # fmt: skip
 """What rmqops does as OpenSSH does."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -98,6 +98,10 @@ class Transport(Runner, Protocol):
         It gets no input, and its two outputs are one. With ``talk`` it gets what it is told, its outputs are
         apart, and it must end by itself when its input does.
         """
+
+
+Transports = Callable[[Reachable], Transport]
+"""How hosts are reached: :func:`transport_for`, or what a test puts in its place."""
 
 
 def check(result: Result, host: str) -> Result:

@@ -48,6 +48,8 @@ class Destination:
     """Private keys to try; those that are missing are passed over."""
     agent: str | None
     """The agent's socket."""
+    certificates: tuple[str, ...]
+    """What ``CertificateFile`` names: certificates of keys that are identities, or the agent's."""
     identities_only: bool
     """Whether the agent's other keys are not to be tried."""
     proxy_command: str | None
@@ -87,12 +89,12 @@ def of(instance: Reachable) -> Destination:
 
 
 def _read(instance: Reachable, key: str) -> tuple[str, ...]:
-    found = variables.text(instance, key)
+    text = variables.text(instance, key)
     try:
-        return arguments.read(found)
+        return arguments.read(text)
     except arguments.NotUnderstood as error:
         remedy = "Take it out, or write it for one host in ~/.ssh/config"
-        raise InventoryError([variables.problem(instance, key, found, str(error), remedy)]) from error
+        raise InventoryError([variables.problem(instance, key, text, str(error), remedy)]) from error
 
 
 @cache
@@ -102,35 +104,38 @@ def _resolve(host: str, chosen: tuple[str, ...], through: tuple[str, ...]) -> De
         raise PreflightFailed(f"{host}: the jumps to it go through itself: {' → '.join([*through, host])}")
     if host.startswith("-"):
         raise PreflightFailed(f"{host!r} is no host's name")
-    told = _ask([*chosen, host])
-    one = {key: values[0] for key, values in told.items()}
-    port = int(one["port"])
-    alias = one.get("hostkeyalias")
-    name = (alias or one["hostname"]).lower()
+    settings = _ask([*chosen, host])
+    first = {key: values[0] for key, values in settings.items()}
+    port = int(first["port"])
+    alias = first.get("hostkeyalias")
+    name = (alias or first["hostname"]).lower()
     strict: Strictness = "ask"
-    if one.get("stricthostkeychecking") in {"yes", "true"}:
+    if first.get("stricthostkeychecking") in {"yes", "true"}:
         strict = "yes"
-    elif one.get("stricthostkeychecking") == "accept-new":
+    elif first.get("stricthostkeychecking") == "accept-new":
         strict = "accept-new"
     tokens = {
-        "%": "%", "d": str(Path.home()), "h": one["hostname"], "n": host, "p": str(port), "r": one["user"],
+        "%": "%", "d": str(Path.home()), "h": first["hostname"], "n": host, "p": str(port), "r": first["user"],
         "u": getpass.getuser(), "i": str(os.getuid()),
     }  # fmt: skip
-    files = [*one.get("userknownhostsfile", "").split(), *one.get("globalknownhostsfile", "").split()]
-    timeout = one.get("connecttimeout", "none")
+    files = [*first.get("userknownhostsfile", "").split(), *first.get("globalknownhostsfile", "").split()]
+    timeout = first.get("connecttimeout", "none")
     return Destination(
         host=host if port == 22 else f"{host}:{port}",
-        address=one["hostname"],
+        address=first["hostname"],
         port=port,
-        user=one["user"],
+        user=first["user"],
         known_name=name if port == 22 or alias else f"[{name}]:{port}",
         known_hosts=tuple(_expand(file, tokens) for file in files if file != "none"),
         strict=strict,
-        identities=tuple(_expand(path, tokens) for path in told.get("identityfile", ()) if path != "none"),
-        agent=_agent(one.get("identityagent", ""), tokens),
-        identities_only=one.get("identitiesonly") == "yes",
-        proxy_command=_proxy_command(one.get("proxycommand"), tokens),
-        jumps=_jumps(one.get("proxyjump"), chosen, (*through, host)),
+        identities=tuple(_expand(path, tokens) for path in settings.get("identityfile", ()) if path != "none"),
+        agent=_agent(first.get("identityagent", ""), tokens),
+        certificates=tuple(
+            _expand(path, tokens) for path in settings.get("certificatefile", ()) if path != "none"
+        ),
+        identities_only=first.get("identitiesonly") == "yes",
+        proxy_command=_proxy_command(first.get("proxycommand"), tokens),
+        jumps=_jumps(first.get("proxyjump"), chosen, (*through, host)),
         timeout=float(timeout) if timeout.isdecimal() and timeout != "0" else CONNECT,
     )
 
@@ -148,11 +153,11 @@ def _ask(argv: Sequence[str]) -> dict[str, list[str]]:
             detail=done.stderr.strip(),
             remedy="correct ~/.ssh/config, or the ssh arguments in the inventory",
         )
-    told: dict[str, list[str]] = {}
+    settings: dict[str, list[str]] = {}
     for line in done.stdout.splitlines():
         key, _, value = line.partition(" ")
-        told.setdefault(key, []).append(value)
-    return told
+        settings.setdefault(key, []).append(value)
+    return settings
 
 
 def _expand(text: str, tokens: dict[str, str]) -> str:
@@ -183,7 +188,7 @@ def _jumps(setting: str | None, chosen: tuple[str, ...], through: tuple[str, ...
     """Resolve the hosts of ``ProxyJump``: each by the configuration file alone, as ssh does it."""
     if setting in {None, "", "none"}:
         return ()
-    found: list[Destination] = []
+    hops: list[Destination] = []
     for index, spec in enumerate(str(setting).split(",")):
         user, _, place = spec.removeprefix("ssh://").rpartition("@")
         host, port = _place(place)
@@ -191,8 +196,8 @@ def _jumps(setting: str | None, chosen: tuple[str, ...], through: tuple[str, ...
         # Only the first is reached by its own ProxyJump; the others through the one before.
         options += ["-o", "ProxyJump=none"] if index else []
         hop = _resolve(host, tuple(options), through)
-        found += [*hop.jumps, hop]
-    return tuple(found)
+        hops += [*hop.jumps, hop]
+    return tuple(hops)
 
 
 def _place(text: str) -> tuple[str, str]:

@@ -16,7 +16,7 @@ class FakeRunning:
     def __init__(self, code: int, lines: tuple[str, ...]) -> None:
         self.returncode: int | None = None
         self.closed = False
-        self.told = b""
+        self.received = b""
         self._code = code
         self._lines = lines
 
@@ -30,8 +30,8 @@ class FakeRunning:
             yield f"{line}\n".encode(), b""
 
     def tell(self, data: bytes) -> None:
-        """Keep it in ``told``."""
-        self.told += data
+        """Keep it in ``received``."""
+        self.received += data
 
     def close(self) -> None:
         """Remember that it was closed."""

@@ -1,4 +1,4 @@
-"""Host keys: verified at every login, unknown ones collected for a person to judge, and written to known_hosts.
+"""Host keys: verified at every login, and written to known_hosts when a person has vouched for them.
 
 A host's key is compared with every known_hosts file that ssh itself would read for it. One that is not there is
 never taken silently, unless ``StrictHostKeyChecking=accept-new`` says so; one that differs is always refused.
@@ -9,16 +9,12 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from rmqops.errors import HostKeyChanged, HostKeyUnknown, HostUnreachable, OperationFailed
-from rmqops.model.topology import Reachable
-from rmqops.transport import destination, known_hosts
+from rmqops.errors import HostKeyChanged, HostKeyUnknown, OperationFailed, PreflightFailed
+from rmqops.transport import known_hosts
 from rmqops.transport.destination import Destination
 from rmqops.transport.known_hosts import KnownHost
-
-PARALLEL = 32
 
 
 def entries(target: Destination) -> tuple[KnownHost, ...]:
@@ -44,17 +40,20 @@ def verify(target: Destination, key_type: str, key: str, blob: bytes) -> None:
     Raises:
         HostKeyUnknown: nobody has vouched for it.
         HostKeyChanged: another one is known, or it is revoked.
+        PreflightFailed: it is unknown, and ssh is configured to keep no keys.
     """
-    said = known_hosts.judge(target.known_name, key_type, key, entries(target))
-    shown = known_hosts.fingerprint(blob)
-    if said.standing == "known":
+    judgement = known_hosts.judge(target.known_name, key_type, key, entries(target))
+    fingerprint = known_hosts.fingerprint(blob)
+    if judgement.standing == "known":
         return
-    if said.entry is None:
+    if judgement.entry is None:
+        if target.strict != "yes":
+            _refuse_to_forget(target)
         unknown = HostKeyUnknown(
             target.host,
             name=target.known_name,
             key_type=key_type,
-            fingerprint=shown,
+            fingerprint=fingerprint,
             key=key,
             file=target.known_hosts[0] if target.known_hosts else "",
             askable=target.strict != "yes" and bool(target.known_hosts),
@@ -63,48 +62,28 @@ def verify(target: Destination, key_type: str, key: str, blob: bytes) -> None:
             raise unknown
         append([unknown])
         return
-    place = f"{said.entry.file}:{said.entry.line}"
-    if said.standing == "revoked":
+    place = f"{judgement.entry.file}:{judgement.entry.line}"
+    if judgement.standing == "revoked":
         raise HostKeyChanged(
-            f"{target.host}: shows a host key that is revoked: {key_type} {shown}, {place}",
+            f"{target.host}: shows a host key that is revoked: {key_type} {fingerprint}, {place}",
             remedy="do not log in there; ask whoever revoked it",
         )
     raise HostKeyChanged(
-        f"{target.host}: its host key has CHANGED: it shows {key_type} {shown}, and "
-        f"{said.entry.key_type} {said.entry.fingerprint} is known, {place}",
+        f"{target.host}: its host key has CHANGED: it shows {key_type} {fingerprint}, and "
+        f"{judgement.entry.key_type} {judgement.entry.fingerprint} is known, {place}",
         remedy="somebody may be in between. If the host was installed anew: "
-        f"ssh-keygen -R '{target.known_name}' -f {said.entry.file}, and run this again",
+        f"ssh-keygen -R '{target.known_name}' -f {judgement.entry.file}, and run this again",
     )
 
 
-def unknown(instances: Iterable[Reachable]) -> tuple[HostKeyUnknown, ...]:
-    """Ask every host of which no key is known for its key, all at once; hosts on the way to others as well.
-
-    A host that does not answer is passed over here: whoever needs it will say so.
-
-    Raises:
-        HostKeyChanged: a host on the way has another key than the known one.
-    """
-    remote = [item for item in instances if item.connection != "local"]
-    with ThreadPoolExecutor(max_workers=PARALLEL) as pool:
-        # Each is a process of ssh, and its answer is kept: one for each machine, at once.
-        list(pool.map(destination.of, {item.machine: item for item in remote}.values()))
-        targets = {destination.of(item): None for item in remote}
-        strangers = [target for target in targets if not all(entries(hop) for hop in (*target.jumps, target))]
-        found = {item.name: item for item in pool.map(_stranger, strangers) if item is not None}
-    return tuple(found.values())
-
-
-def _stranger(target: Destination) -> HostKeyUnknown | None:
-    from rmqops.transport import login
-
-    try:
-        login.greet(target)
-    except HostKeyUnknown as error:
-        return error
-    except HostUnreachable:
-        return None
-    return None
+def _refuse_to_forget(target: Destination) -> None:
+    file = Path(target.known_hosts[0]) if target.known_hosts else None
+    if file is not None and file.exists() and not file.is_file():
+        raise PreflightFailed(
+            f"{target.host}: there is no file to keep its host key in: UserKnownHostsFile is {file}",
+            remedy="rmqops always verifies host keys. Name a file, with -o UserKnownHostsFile=FILE in "
+            "ansible_ssh_common_args, or for these hosts in ~/.ssh/config",
+        )
 
 
 def append(keys: Iterable[HostKeyUnknown]) -> None:

@@ -83,11 +83,11 @@ def judge(name: str, key_type: str, key: str, entries: Iterable[KnownHost]) -> J
     Any other key of the host makes it a changed one, also a key of another type: we ask for a type that is known,
     so the host that shows another has lost the known one.
     """
-    mine = of(name, entries)
-    for entry in mine:
+    of_host = of(name, entries)
+    for entry in of_host:
         if entry.revoked and entry.key == key:
             return Judgement("revoked", entry)
-    valid = [entry for entry in mine if not entry.revoked]
+    valid = [entry for entry in of_host if not entry.revoked]
     for entry in valid:
         if entry.key == key:
             return Judgement("known", entry)
@@ -107,13 +107,13 @@ def _is_key(text: str) -> bool:
 def _matches(names: str, name: str) -> bool:
     if names.startswith("|1|"):
         return _hashed(names, name)
-    found = False
+    matched = False
     for pattern in names.lower().split(","):
         if fnmatch.fnmatchcase(name, _glob(pattern.removeprefix("!"))):
             if pattern.startswith("!"):
                 return False
-            found = True
-    return found
+            matched = True
+    return matched
 
 
 def _glob(pattern: str) -> str:

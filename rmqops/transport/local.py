@@ -13,11 +13,10 @@ from typing import IO, Final
 from rmqops.errors import OperationFailed
 from rmqops.model.commands import Command
 from rmqops.transport import wrapping
-from rmqops.transport.hands import BaseTransport
+from rmqops.transport.base_transport import BaseTransport
+from rmqops.transport.conversation import LINGER
 from rmqops.transport.wrapping import KILL_AFTER, Wrapped
 
-LINGER: Final = 1.0
-"""Seconds that are given to a child of an ended command which still holds its output."""
 _CHUNK: Final = 65536
 
 

@@ -38,24 +38,26 @@ def of(instance: Reachable) -> Become | None:
             [variables.problem(instance, "ansible_become_method", method, "is not known to rmqops", "Use sudo")]
         )
     for key in ("ansible_become_exe", "ansible_become_flags"):
-        if found := variables.text(instance, key):
+        if value := variables.text(instance, key):
             what = "is not known to rmqops"
-            raise InventoryError([variables.problem(instance, key, found, what, "Take it out")])
+            raise InventoryError([variables.problem(instance, key, value, what, "Take it out")])
     return Become(variables.text(instance, "ansible_become_user") or "root", _password(instance))
 
 
 def _password(instance: Reachable) -> Secret | None:
     for key in PASSWORDS:
         try:
-            found = variables.text(instance, key)
+            password = variables.text(instance, key)
         except InventoryError as error:
             if remembered() is None:
-                told: list[Problem] = list(error.problems)
                 remedy = "Give --ask-become-pass (-K) for what rmqops itself does on the hosts"
                 raise InventoryError(
-                    [Problem(item.file, item.host, item.key, item.found, item.message, remedy) for item in told]
+                    [
+                        Problem(item.file, item.host, item.key, item.found, item.message, remedy)
+                        for item in error.problems
+                    ]
                 ) from error
             continue
-        if found:
-            return Secret(found)
+        if password:
+            return Secret(password)
     return remembered()

@@ -1,4 +1,4 @@
-"""Commands on a host over ssh, by paramiko."""
+"""Commands on a host over ssh: each is a channel of a connection that the pool keeps."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import paramiko
 
 from rmqops.errors import HostUnreachable
 from rmqops.model.topology import Reachable
-from rmqops.transport import connections, destination, privilege
-from rmqops.transport.connections import Lease
+from rmqops.transport import destination, pool, privilege
+from rmqops.transport.base_transport import BaseTransport
+from rmqops.transport.conversation import LINGER
 from rmqops.transport.destination import Destination
-from rmqops.transport.hands import BaseTransport
-from rmqops.transport.local import LINGER
+from rmqops.transport.pool import Lease
 from rmqops.transport.wrapping import Wrapped
 
 _CHUNK: Final = 65536
@@ -41,7 +41,7 @@ class SshTransport(BaseTransport):
         return self.target.host
 
     def _start(self, wrapped: Wrapped) -> SshPipe:
-        lease = connections.lease(self.target)
+        lease = pool.lease(self.target)
         # paramiko waits for the answer to the request without end; closing the channel wakes it.
         watch = threading.Timer(self.patience, lease.channel.close)
         watch.daemon = True

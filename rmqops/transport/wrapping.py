@@ -113,14 +113,14 @@ def opened(argv: tuple[str, ...], become: Become | None, *, talk: bool = False) 
 
 
 def _become(argv: tuple[str, ...], program: str, mark: str, become: Become | None) -> Wrapped:
-    said = f"{mark}\n".encode()
+    line = f"{mark}\n".encode()
     if become is None:
-        return Wrapped(argv, program, said)
+        return Wrapped(argv, program, line)
     if become.password is None:
-        return Wrapped(("sudo", "-H", "-n", "-u", become.user, "--", *argv), program, said, become=become)
+        return Wrapped(("sudo", "-H", "-n", "-u", become.user, "--", *argv), program, line, become=become)
     prompt = f"{_word()}:"
     sudo = ("sudo", "-H", "-S", "-p", prompt, "-u", become.user, "--")
-    return Wrapped((*sudo, *argv), program, said, prompt.encode(), become)
+    return Wrapped((*sudo, *argv), program, line, prompt.encode(), become)
 
 
 def _word() -> str:

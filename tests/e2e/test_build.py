@@ -1,4 +1,4 @@
-"""Real builds of 4.5.2: two of them whole, everything else derived from these."""
+"""Real builds of 4.5.2: one of them whole, everything else derived from it. A killed one: tests/soak/builds.py."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +17,15 @@ from typing import Any
 
 import pytest
 
-from rmqops.model.releases import RELEASES
+from rmqops.model.releases import DEFAULT_VERSION, RELEASES, Release
+from rmqops.source.artifacts import Artifact
+from rmqops.source.build import ensure_artifact
 from rmqops.source.cache import Cache, find_artifact, unpacked
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
 
-VERSION = "4.5.2"
+VERSION = DEFAULT_VERSION
 PINNED = RELEASES[VERSION].sha512
 BUILD = (sys.executable, "-m", "rmqops", "build")
 OPENED = [
@@ -81,15 +83,9 @@ def read_until(process: subprocess.Popen[str], text: str) -> None:
     raise AssertionError(f"{text!r} was never said, but {lines}")
 
 
-def until(condition: Callable[[], object], what: str, seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not (last := condition()):
-        assert time.monotonic() < deadline, f"never happened: {what}; last seen: {last!r}"
-        time.sleep(0.05)
-
-
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+def built(rocketmq_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """Build anew, once no other build fills Maven's repository."""
     root = tmp_path_factory.mktemp("build") / "cache"
     done = build(root, "--runtime", "--json")
     assert done.returncode == 0, done.stderr
@@ -102,18 +98,44 @@ def test_a_fresh_build_says_what_it_made(built: Built) -> None:
     assert answer["oldest_java"] == 8
     assert answer["source_sha512"] == PINNED
     assert Path(answer["path"]).stat().st_size == answer["size"] > 10_000_000
-    assert "[17/17] compiling rocketmq-distribution 4.5.2" in built.progress
+    assert f"[17/17] compiling rocketmq-distribution {VERSION}" in built.progress
     assert "BUILD SUCCESS" in Path(answer["log"]).read_text()
     assert not (built.cache.root / "work").exists()
 
 
-def test_the_artifact_is_a_whole_distribution(built: Built) -> None:
-    artifact = find_artifact(VERSION, built.cache)
-    assert artifact is not None
-    home = unpacked(artifact, built.cache)
+def distribution(version: str, built: Built) -> tuple[Artifact, Path]:
+    """Return a release, built: the default one by this module, any other for all tests that need it."""
+    if version == VERSION:
+        artifact = find_artifact(VERSION, built.cache)
+        assert artifact is not None
+        return artifact, unpacked(artifact, built.cache)
+    artifact = ensure_artifact(version)
+    return artifact, unpacked(artifact)
+
+
+@pytest.mark.parametrize("version", RELEASES)
+def test_the_artifact_is_a_whole_distribution(built: Built, version: str) -> None:
+    artifact, home = distribution(version, built)
     assert {"bin", "conf", "lib", "benchmark", "LICENSE", "NOTICE"} <= {entry.name for entry in home.iterdir()}
     assert os.access(home / "bin/mqnamesrv", os.X_OK)
-    assert (home / f"lib/rocketmq-broker-{VERSION}.jar").is_file()
+    assert (home / f"lib/rocketmq-broker-{version}.jar").is_file()
+    assert artifact.oldest_java == RELEASES[version].oldest_java
+
+
+@pytest.mark.parametrize("release", RELEASES.values(), ids=lambda release: release.version)
+def test_a_release_is_what_the_table_says(built: Built, release: Release) -> None:
+    _, home = distribution(release.version, built)
+    expected = [f"dledger-{release.dledger}.jar"] if release.dledger else []
+    assert [path.name for path in home.glob("lib/dledger-*.jar")] == expected
+    common = home / f"lib/rocketmq-common-{release.version}.jar"
+    constants = javap(common, "org.apache.rocketmq.common.MQVersion$Version")
+    names = re.findall(r"public static final org\.apache\.rocketmq\.common\.MQVersion\$Version (\w+);", constants)
+    assert names.index(f"V{release.version.replace('.', '_')}") == release.version_code
+
+
+def javap(jar: Path, name: str) -> str:
+    """Return what a class has, in the order of its file."""
+    return subprocess.run(["javap", "-cp", str(jar), name], capture_output=True, text=True, check=True).stdout
 
 
 def test_the_classes_call_nothing_that_java_8_lacks(built: Built) -> None:
@@ -145,11 +167,12 @@ def test_a_second_build_is_immediate(built: Built) -> None:
     assert done.stderr == ""
 
 
-def test_a_name_server_runs_on_the_runtime(built: Built, tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", RELEASES)
+def test_a_name_server_runs_on_the_runtime(built: Built, tmp_path: Path, version: str) -> None:
     artifact = find_artifact(VERSION, built.cache)
     assert artifact is not None
     assert artifact.runtime is not None
-    home, java = unpacked(artifact, built.cache), unpacked(artifact.runtime, built.cache)
+    (_, home), java = distribution(version, built), unpacked(artifact.runtime, built.cache)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -172,28 +195,6 @@ def test_a_name_server_runs_on_the_runtime(built: Built, tmp_path: Path) -> None
     finally:
         server.terminate()
         server.wait(30)
-
-
-def test_a_killed_build_then_two_at_once_offline(built: Built, tmp_path: Path) -> None:
-    cache = tmp_path / "cache"
-    killed = start(cache, "--offline", "--json")
-    read_until(killed, "compiling rocketmq-remoting")
-    killed.kill()
-    killed.communicate(timeout=60)
-    half = cache / "work"
-    assert list(half.iterdir())
-    assert not list((cache / "artifacts").iterdir())
-    assert not list((cache / "records").iterdir())
-
-    both = [start(cache, "--offline", "--json") for _ in range(2)]
-    said = [process.communicate(timeout=WHOLE) for process in both]
-    assert [process.returncode for process in both] == [0, 0], said
-    answers = [json.loads(out) for out, _ in said]
-    assert sorted(answer["compiled"] for answer in answers) == [False, True]
-    assert answers[0]["sha256"] == answers[1]["sha256"]
-    assert any("waiting for" in err for _, err in said)
-    assert not half.exists()
-    assert len(list((cache / "artifacts").iterdir())) == 1
 
 
 def test_a_corrupt_zip_is_refused_and_not_kept(built: Built, tmp_path: Path) -> None:

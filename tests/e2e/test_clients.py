@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pytest
 from tests.support.clusters import Cluster
 from tests.support.drilling import drill, findings, the_run
 from tests.support.lab import LabUp
+from tests.support.waiting import until, until_equal
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
@@ -53,22 +53,12 @@ class Hosts:
         return {line.split()[-1].rpartition(":")[0].removeprefix("[::ffff:").removesuffix("]") for line in lines}
 
 
-def until(condition: Callable[[], bool], seen: Callable[[], object], seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, seen()
-        time.sleep(0.2)
-
-
 @pytest.fixture(scope="module")
-def hosts(lab: Callable[..., LabUp], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosts]:
-    up = lab(hosts=3, clients=2)
-    made = Hosts(up, Cluster(up.inventory_in(tmp_path_factory.mktemp("inventory")), Path("/opt/rocketmq")))
-    made.cluster.must("deploy", "--yes")
-    yield made
-    made.cluster.must("destroy", "--data", "--confirm", up.name)
+def hosts(deployed_lab: Callable[..., tuple[LabUp, Cluster]]) -> Hosts:
+    return Hosts(*deployed_lab(hosts=3, clients=2))
 
 
+@pytest.mark.usefixtures("quiet")
 @pytest.mark.parametrize("driver", ["java", "native"])
 def test_the_load_runs_and_dies_on_the_clients_hosts(driver: str, hosts: Hosts, tmp_path: Path) -> None:
     load = (*LOAD, "--driver", driver, "--duration", "24")
@@ -80,13 +70,13 @@ def test_the_load_runs_and_dies_on_the_clients_hosts(driver: str, hosts: Hosts, 
         }
         seen: set[tuple[str, str]] = set()
 
-        def all_seen() -> bool:
+        def unseen() -> set[tuple[str, str]]:
             seen.update((client, name) for client, names in hosts.workers().items() for name in names)
-            return wanted <= seen
+            return wanted - seen
 
-        until(all_seen, lambda: seen, 60)
+        until_equal(unseen, set(), "every worker has been seen", interval=0.2)
         addresses = {hosts.lab.lab.access.addresses[hosts.lab.lab.find(client)] for client in CLIENTS}
-        until(lambda: addresses <= hosts.peers(), hosts.peers, 60)
+        until_equal(lambda: addresses - hosts.peers(), set(), "every client's host is connected", interval=0.2)
         code, told = under_way.end()
     assert code == 0, f"{findings(tmp_path)}\n{told}"
     assert hosts.left() == ""
@@ -111,7 +101,8 @@ def test_the_load_runs_and_dies_on_the_clients_hosts(driver: str, hosts: Hosts, 
 def test_nothing_is_left_when_rmqops_is_killed(driver: str, hosts: Hosts, tmp_path: Path) -> None:
     with drill(hosts.cluster, tmp_path, *LOAD, "--driver", driver, name="kill-clients") as under_way:
         under_way.wait_for(TOPIC)
-        until(lambda: all(hosts.workers().values()), hosts.workers, 60)
+        until(lambda: all(hosts.workers().values()), "each client's host has workers", interval=0.2)
         under_way.process.kill()
-    until(lambda: not any(hosts.workers().values()), hosts.workers, WITHIN)
+    none: dict[str, list[str]] = {client: [] for client in CLIENTS}
+    until_equal(hosts.workers, none, "the workers are gone", WITHIN, interval=0.2)
     hosts.cluster.must("chaos", "heal", str(the_run(tmp_path)))

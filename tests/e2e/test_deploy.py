@@ -16,10 +16,21 @@ from typing import Any
 import pytest
 
 from tests.support.clusters import Cluster, rmqops
+from tests.support.waiting import until_line
 
 pytestmark = pytest.mark.e2e
 
+STEPS = [("put the instance's files", signal.SIGKILL), ("start the instance", signal.SIGINT)]
+"""Of a deploy, as it says them, and how it is ended there."""
 INSTANCES = [f"namesrv-{n}" for n in (1, 2, 3)] + [f"broker-a-{n}" for n in (0, 1, 2)]
+
+
+@pytest.fixture(scope="module")
+def cluster(make_cluster: Callable[..., Cluster]) -> Cluster:
+    """A deployed cluster of this module's own, which changes it all the time."""
+    made = make_cluster()
+    made.must("deploy", "--yes")
+    return made
 
 
 def pids(cluster: Cluster) -> dict[str, int | None]:
@@ -188,30 +199,25 @@ def test_a_broker_that_does_not_start_shows_why(cluster: Cluster) -> None:
     cluster.must("deploy", "--yes")
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
-@pytest.mark.parametrize("after", [0.5, 2.5, 5.0])
-def test_an_interrupted_deploy_is_finished_by_the_next(
-    cluster: Cluster, how: signal.Signals, after: float
-) -> None:
+@pytest.mark.parametrize(("step", "how"), STEPS, ids=["killed at the files", "Ctrl-C at the start"])
+def test_an_interrupted_deploy_is_finished_by_the_next(cluster: Cluster, step: str, how: signal.Signals) -> None:
+    """At moments by a stopwatch: tests/soak/interrupted_deploys.py."""
     cluster.must("stop")
-
-    def change(document: dict[str, Any]) -> None:
-        document["all"]["vars"]["rocketmq_stop_timeout"] = 61 if how == signal.SIGINT else 62
-
-    cluster.edit(change)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "rmqops", "deploy", "--yes", "-i", str(cluster.inventory)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        process.wait(after)  # the moment of the strike is the point here, not a condition
-    except subprocess.TimeoutExpired:
+    cluster.edit(a_new_setting)
+    with cluster.begin("deploy", "--yes") as process:
+        told = until_line(process, step)
         process.send_signal(how)
-    # By the signal itself where it came before Python was there to take it.
-    assert process.wait(60) in {0, 130, -how}
+        assert process.stderr is not None
+        told += process.stderr
+        assert process.wait(60) == (130 if how == signal.SIGINT else -how), "".join(told)
     cluster.must("deploy", "--yes")
     assert status(cluster)["healthy"] is True
+
+
+def a_new_setting(document: dict[str, Any]) -> None:
+    """Change a setting of all instances to what it never was before, so that every file has to be written."""
+    variables = document["all"]["vars"]
+    variables["rocketmq_stop_timeout"] = variables.get("rocketmq_stop_timeout", 60) + 1
 
 
 def test_restart_keeps_the_cluster_whole(cluster: Cluster) -> None:

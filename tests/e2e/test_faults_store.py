@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import pytest
 
@@ -18,6 +16,7 @@ from rmqops.model.commands import Command, Result
 from rmqops.model.topology import Instance
 from rmqops.operations.observe import canary, health
 from rmqops.transport.base import transport_for
+from tests.support import waiting
 from tests.support.clusters import Cluster
 from tests.support.lab import LabUp
 
@@ -89,20 +88,14 @@ class Hosts:
         return self.run(instance, Command.shell('[ -s "$1/data/config/consumerOffset.json" ]', instance.home)).ok
 
 
-def until(condition: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"{what}: not within {seconds} s"
-        time.sleep(0.5)
+def until(look: Callable[[], object], what: str) -> None:
+    waiting.until(look, what, PATIENCE, interval=0.5)
 
 
 @pytest.fixture(scope="module")
-def hosts(lab: Callable[..., LabUp], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosts]:
-    up = lab(hosts=3)
-    made = Hosts(Cluster(up.inventory_in(tmp_path_factory.mktemp("inventory")), Path("/opt/rocketmq")))
-    made.cluster.must("deploy", "--yes")
-    yield made
-    made.cluster.must("destroy", "--data", "--confirm", up.name)
+def hosts(deployed_lab: Callable[..., tuple[LabUp, Cluster]]) -> Hosts:
+    _, cluster = deployed_lab(hosts=3)
+    return Hosts(cluster)
 
 
 def emptied(hosts: Hosts, victim: Instance) -> None:

@@ -7,9 +7,8 @@ import hashlib
 import json
 import re
 import signal
-import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from rmqops.remoting.client import Client
 from tests.support.clusters import Cluster, must
 from tests.support.drilling import findings
 from tests.support.lab import LabUp
+from tests.support.waiting import until, until_line
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
@@ -55,25 +55,14 @@ class Hosts:
 
 
 @pytest.fixture(scope="module")
-def hosts(lab: Callable[..., LabUp], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosts]:
-    up = lab(hosts=3)
-    made = Hosts(up, Cluster(up.inventory_in(tmp_path_factory.mktemp("inventory")), Path("/opt/rocketmq")))
-    made.cluster.must("deploy", "--yes")
-    yield made
-    made.cluster.must("destroy", "--data", "--confirm", up.name)
+def hosts(deployed_lab: Callable[..., tuple[LabUp, Cluster]]) -> Hosts:
+    return Hosts(*deployed_lab(hosts=3))
 
 
 @pytest.fixture(autouse=True)
 def _healthy(hosts: Hosts) -> None:
     """Begin each test with a healthy cluster."""
     health.wait(hosts.cluster.topology)
-
-
-def until(condition: Callable[[], object], what: str, seconds: float = 120) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"{what}: not within {seconds:g} s"
-        time.sleep(0.5)
 
 
 def changed(recap: str) -> dict[str, int]:
@@ -185,7 +174,7 @@ def test_a_crash_loop_ends_and_says_why_and_what_was_overridden(hosts: Hosts) ->
         # systemd goes on counting where a drill before this test had it restart the unit.
         before = int(hosts.unit(name)["NRestarts"])
         hosts.lab.root(name, f"systemctl kill -s KILL rocketmq-{name}")
-        until(lambda: hosts.unit(name)["ActiveState"] == "failed", "the unit has failed")
+        until(lambda: hosts.unit(name)["ActiveState"] == "failed", "the unit has failed", 120, interval=0.5)
         assert int(hosts.unit(name)["NRestarts"]) - before <= 6
         (problem,) = [text for text in hosts.status()["problems"] if "its unit has failed" in text]
         assert name in problem
@@ -222,7 +211,7 @@ def test_of_two_deploys_at_once_the_second_is_refused(hosts: Hosts, tmp_path: Pa
     state = {"RMQOPS_STATE": str(tmp_path)}
     with hosts.cluster.begin("deploy", "--yes", **state) as first:
         try:
-            wait_for(first, "make the machine ready")
+            until_line(first, "make the machine ready")
             first.send_signal(signal.SIGSTOP)
             second = hosts.cluster.rmqops("deploy", "--yes", **state)
             first.send_signal(signal.SIGCONT)
@@ -236,16 +225,6 @@ def test_of_two_deploys_at_once_the_second_is_refused(hosts: Hosts, tmp_path: Pa
     newest = json.loads(must("audit", "--json", **state).stdout)
     assert [(entry["verb"], entry["outcome"]) for entry in newest] == [("deploy", "failed"), ("deploy", "done")]
     assert newest[1]["plan"] == ["namesrv-2: start"]
-
-
-def wait_for(process: subprocess.Popen[str], text: str) -> None:
-    assert process.stderr is not None
-    told = []
-    for line in process.stderr:
-        told.append(line)
-        if text in line:
-            return
-    raise AssertionError(f"it never said {text!r}: {''.join(told)}")
 
 
 def test_a_host_that_is_down_is_named_and_the_others_can_be_worked_on(hosts: Hosts) -> None:
@@ -267,6 +246,7 @@ def test_a_host_that_is_down_is_named_and_the_others_can_be_worked_on(hosts: Hos
     assert hosts.status()["healthy"]
 
 
+@pytest.mark.usefixtures("quiet")
 def test_killing_the_master_under_load_loses_nothing(hosts: Hosts, tmp_path: Path) -> None:
     short = ("--rate", "30", "--duration", "6", "--seed", "7", "--runs", str(tmp_path))
     begun = hosts.lab.root("broker-a-0", "date +%s").strip()  # all hosts have one clock

@@ -15,6 +15,7 @@ import pytest
 from rmqops.lab import state
 from tests.support.clusters import Cluster
 from tests.support.lab import LabUp
+from tests.support.waiting import until_line
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
@@ -46,20 +47,14 @@ def remains(lab: LabUp) -> dict[str, list[str]]:
     return {host: lines for host, lines in found.items() if lines}
 
 
-def strike(process: subprocess.Popen[str], step: str, how: signal.Signals, later: float) -> int:
-    """Interrupt a deploy some seconds into a step; return its exit code."""
-    assert process.stderr is not None
-    told = []
-    for line in process.stderr:
-        told.append(line)
-        if step in line:
-            break
-    else:
-        raise AssertionError(f"it never came to {step!r}: {''.join(told)}")
+def strike(process: subprocess.Popen[str], step: str, how: signal.Signals, later: float) -> tuple[int, str]:
+    """Interrupt a deploy some seconds into a step; return its exit code and all that it said."""
+    told = until_line(process, step)
     time.sleep(later)  # the moment of the strike is the point here, not a condition
     process.send_signal(how)
-    process.stderr.read()
-    return process.wait(60)
+    assert process.stderr is not None
+    told += process.stderr
+    return process.wait(60), "".join(told)
 
 
 def test_a_first_deploy_killed_at_every_step_is_finished_by_the_same_command(three: LabUp, fresh: Cluster) -> None:
@@ -72,8 +67,8 @@ def test_a_first_deploy_killed_at_every_step_is_finished_by_the_same_command(thr
     )
     for step, how, later in strikes:
         with fresh.begin("deploy", "--yes") as process:
-            code = strike(process, step, how, later)
-        assert code == (130 if how == signal.SIGINT else -signal.SIGKILL), step
+            code, told = strike(process, step, how, later)
+        assert code == (130 if how == signal.SIGINT else -signal.SIGKILL), f"{step}: {told}"
         half = three.root("namesrv-1", f"ls -d {BASE}/instances/*/current/ 2>/dev/null; :").splitlines()
         for current in half:  # a tree is whole or it is not there
             assert three.root("namesrv-1", f"ls {current}/rocketmq.service {current}/bin/start.sh")

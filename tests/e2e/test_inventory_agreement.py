@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from rmqops import assets
-from rmqops.model import inventory
+from rmqops.model import inventory, inventory_files
 from rmqops.model.variables import resolve
 from rmqops.operations import inventories
 
@@ -115,7 +115,7 @@ def tricky(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def parsed(location: Path) -> inventory.RawInventory:
-    files = assets.read_inventory(location, inventory.is_inventory_file)
+    files = assets.read_inventory(location, inventory_files.is_inventory_file)
     return inventory.parse(str(location), files, str(location))
 
 

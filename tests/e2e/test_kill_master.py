@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -17,6 +16,8 @@ import pytest
 from rmqops.chaos import drill as drills
 from rmqops.chaos.load import settings
 from rmqops.chaos.run import heal, journal, runner
+from rmqops.chaos.run.context import Request
+from rmqops.chaos.run.environment import Environment
 from rmqops.chaos.verdicts.verdict import Verdict
 from rmqops.errors import HealFailed
 from rmqops.model.commands import Command, Result
@@ -28,18 +29,17 @@ from rmqops.remoting.client import Client
 from rmqops.transport.local import LocalTransport
 from tests.support.clusters import Cluster
 from tests.support.drilling import SHORT, STRUCK, drill, findings, the_run, victim
+from tests.support.waiting import until
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("quiet")]
 
 DEADLINE = 15
 
 
 @pytest.fixture(autouse=True)
 def _healthy(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Begin each test with a healthy cluster, and end it with one in which nothing is armed."""
+    """End each test with a healthy cluster in which nothing is armed; it begins with one."""
     used = request.getfixturevalue("cluster") if "cluster" in request.fixturenames else None
-    if used is not None:
-        health.wait(used.topology)
     yield
     if used is not None:
         health.wait(used.topology)
@@ -78,35 +78,29 @@ async def _drill_topics(cluster: Cluster) -> set[str]:
     return {topic for topic in found if topic.startswith(topics.DRILL_PREFIX)}
 
 
-def until(condition: Callable[[], object], what: str, seconds: float) -> float:
-    """Wait for a condition and return how long that took."""
-    started = time.monotonic()
-    while not condition():
-        assert time.monotonic() - started < seconds, f"{what}: not within {seconds:g} s"
-        time.sleep(0.05)
-    return time.monotonic() - started
+def test_a_drill_passes_and_its_history_agrees(cluster: Cluster, tmp_path: Path) -> None:
+    """Several in a row: tests/soak/drills.py."""
+    passes_and_agrees(cluster, tmp_path)
 
 
-def test_drills_in_a_row_pass_and_their_histories_agree(cluster: Cluster, tmp_path: Path) -> None:
-    for number in (1, 2):
-        runs = tmp_path / str(number)
-        done = cluster.rmqops("chaos", "run", "kill-master", "--runs", str(runs), "--json", *SHORT)
-        assert done.code == 0, f"{findings(runs)}\n{done.stderr}"
-        run = the_run(runs)
-        assert {path.name for path in run.iterdir()} == {
-            "drill.yml", "history.jsonl", "journal.jsonl", "result.json", "report.html", "junit.xml"
-        }  # fmt: skip
-        result = json.loads((run / "result.json").read_text())
-        assert json.loads(done.stdout) == {"run": str(run), **result}
-        assert (result["verdict"], result["lost"], result["seed"]) == ("pass", 0, 7)
-        assert result["acknowledged"] > 300
-        assert result["rto_ms"] > 0
-        (fault,) = result["faults"]
-        assert fault["instance"] == victim(run)
-        assert fault["injected_at"] < fault["verified_at"] < fault["healed_at"]
-        assert cluster.rmqops("chaos", "heal", str(run)).stdout.endswith("nothing to heal\n")
-        checked = cluster_free("chaos", "check", str(run))
-        assert checked.returncode == 0, checked
+def passes_and_agrees(cluster: Cluster, runs: Path) -> None:
+    done = cluster.rmqops("chaos", "run", "kill-master", "--runs", str(runs), "--json", *SHORT)
+    assert done.code == 0, f"{findings(runs)}\n{done.stderr}"
+    run = the_run(runs)
+    assert {path.name for path in run.iterdir()} == {
+        "drill.yml", "history.jsonl", "journal.jsonl", "result.json", "report.html", "junit.xml"
+    }  # fmt: skip
+    result = json.loads((run / "result.json").read_text())
+    assert json.loads(done.stdout) == {"run": str(run), **result}
+    assert (result["verdict"], result["lost"], result["seed"]) == ("pass", 0, 7)
+    assert result["acknowledged"] > 300
+    assert result["rto_ms"] > 0
+    (fault,) = result["faults"]
+    assert fault["instance"] == victim(run)
+    assert fault["injected_at"] < fault["verified_at"] < fault["healed_at"]
+    assert cluster.rmqops("chaos", "heal", str(run)).stdout.endswith("nothing to heal\n")
+    checked = cluster_free("chaos", "check", str(run))
+    assert checked.returncode == 0, checked
     assert drill_topics(cluster) == set()
 
 
@@ -194,12 +188,12 @@ def attempt(
     short = drills.find("kill-master").changed(
         load=settings.Load(rate=30), times=drills.Times(before=1, hold=1, after=1, fail_over=20)
     )
-    request = runner.Request(cluster.topology, short, runs, seed=7)
+    request = Request(cluster.topology, short, runs, seed=7)
 
     def transports(_: Reachable) -> LocalTransport:
         return Impaired(impaired, code)
 
-    return runner.run(request, told.append, transports), told
+    return runner.run(request, told.append, Environment(transports=transports)), told
 
 
 def test_a_kill_that_does_not_bite_proves_nothing(cluster: Cluster, tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -18,7 +17,8 @@ from rmqops.lab import images, kernel
 from rmqops.lab.engine import Engine
 from rmqops.operations import inventories
 from tests.support.clusters import rmqops
-from tests.support.lab import LabUp
+from tests.support.lab import Labs, LabUp
+from tests.support.waiting import until, until_equal
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
 
@@ -50,11 +50,12 @@ def left_of(podman: Engine, name: str) -> list[str]:
 
 def status(three: LabUp) -> Any:
     """Return the status once its hosts have come up: a host that lets somebody in may be starting still."""
-    end = time.monotonic() + 120
-    while "starting" in {host["system"] for host in three.status["hosts"]}:
-        assert time.monotonic() < end, three.status
-        time.sleep(0.5)
-    return three.status
+
+    def up() -> Any:
+        seen = three.status
+        return seen if "starting" not in {host["system"] for host in seen["hosts"]} else None
+
+    return until(up, "every host has come up", 120, interval=0.5)
 
 
 def test_status_tells_every_host(three: LabUp) -> None:
@@ -102,10 +103,21 @@ def test_up_again_makes_what_is_missing(three: LabUp, podman: Engine) -> None:
     assert three.on(victim, "hostname").stdout == f"{victim}\n"
 
 
-def test_fewer_hosts_are_not_taken_away_by_up(three: LabUp) -> None:
+def test_too_few_hosts_are_refused(three: LabUp) -> None:
     done = three.rmqops("lab", "up", "--name", three.name, "--hosts", "2")
     assert (done.code, "3 to 200 hosts" in done.stderr) == (2, True)
     assert status(three)["good"] is True
+
+
+def test_fewer_hosts_are_not_taken_away_by_up(lab: Callable[..., LabUp], labs: Labs) -> None:
+    four = lab(hosts=4)
+    try:
+        done = four.rmqops("lab", "up", "--name", four.name, "--hosts", "3")
+        assert (done.code, f"{four.name}-4 would be too many" in done.stderr) == (2, True), done
+        seen = status(four)
+        assert (len(seen["hosts"]), seen["good"]) == (4, True)
+    finally:
+        labs.remove(four)
 
 
 def test_ssh_by_name_number_and_instance(three: LabUp) -> None:
@@ -189,9 +201,9 @@ def test_a_reboot_comes_back_at_the_same_address(three: LabUp, power_cut: bool) 
     address = three.lab.access.addresses[host]
     three.lab.reboot(host, power_cut=power_cut)
     assert three.lab.access.addresses[host] == address
-    deadline = time.monotonic() + 60
-    while three.on(host, "systemctl", "is-active", "lasting").stdout != "active\n":
-        assert time.monotonic() < deadline, "the enabled unit did not start"
+    until_equal(
+        lambda: three.on(host, "systemctl", "is-active", "lasting").stdout, "active\n", "the enabled unit starts"
+    )
     assert three.on(host, "test", "-e", "/run/gone").code == 1, "/run outlived the reboot"
 
 
@@ -199,9 +211,7 @@ def test_a_reboot_from_inside_comes_back(three: LabUp) -> None:
     host = f"{three.name}-3"
     done = three.on(host, "sudo", "sh", "-c", "touch /run/gone && systemctl --no-block reboot")
     assert done.code in {0, 255}, done  # the host may close the connection before it says how the command ended
-    deadline = time.monotonic() + 180
-    while not gone(three, host):
-        assert time.monotonic() < deadline, "it did not come back"
+    until(lambda: gone(three, host), "it has come back", 180)
 
 
 def gone(three: LabUp, host: str) -> bool:
@@ -259,10 +269,12 @@ def test_killed_in_the_middle_and_then_down_leaves_nothing(
     environment = {**os.environ, "RMQOPS_STATE": own}
     victim = subprocess.Popen(argv, cwd=tmp_path, env=environment, stderr=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + 120
-        while not podman.hosts(name):
-            assert time.monotonic() < deadline, "no host came up"
+
+        def begun() -> bool:
             assert victim.poll() is None, "it was done before it could be killed"
+            return bool(podman.hosts(name))
+
+        until(begun, "a host has come up", 120, interval=0)
         victim.kill()
         victim.wait()
         if not state_lost:

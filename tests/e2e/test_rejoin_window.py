@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,14 +18,16 @@ from pathlib import Path
 import pytest
 
 from rmqops.errors import RemotingError
+from rmqops.model.releases import RELEASES
 from rmqops.model.topology import Topology
 from rmqops.operations.observe import health
 from rmqops.remoting.admin import Admin
 from rmqops.remoting.client import Client
 from tests.support.clusters import Cluster, dledger_inventory
 from tests.support.drilling import SHORT, findings
+from tests.support.waiting import until
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("quiet")]
 
 INTERVAL = 0.02
 DEFAULT_HEARTBEAT = 30_000
@@ -96,16 +96,6 @@ def master_of(topology: Topology) -> str:
     return found.name
 
 
-def kill(cluster: Cluster, name: str) -> None:
-    pid = cluster.pid(name)
-    assert pid is not None
-    os.kill(pid, signal.SIGKILL)
-    deadline = time.monotonic() + 10
-    while cluster.pid(name) is not None:
-        assert time.monotonic() < deadline, f"{name} did not die"
-        time.sleep(0.05)
-
-
 def bring_back(cluster: Cluster, name: str, watch: Watch) -> None:
     """Start a member again and look on: the master stays in the route."""
     before = master_of_alive(cluster)
@@ -120,18 +110,25 @@ def bring_back(cluster: Cluster, name: str, watch: Watch) -> None:
 
 def master_of_alive(cluster: Cluster) -> str:
     """Return the master's address once every NameServer names one that runs."""
-    deadline = time.monotonic() + 60
-    while True:
-        found = health.masters(cluster.topology)
-        holder = cluster.topology.at(next(iter(found))) if len(found) == 1 else None
-        if holder is not None and cluster.pid(holder.name) is not None:
-            return holder.address
-        assert time.monotonic() < deadline, f"no living master in the route; the last answer was {found}"
-        time.sleep(0.05)
+
+    def living_master() -> str | None:
+        masters = health.masters(cluster.topology)
+        holder = cluster.topology.at(next(iter(masters))) if len(masters) == 1 else None
+        return holder.address if holder is not None and cluster.pid(holder.name) is not None else None
+
+    return until(living_master, "a living master in the route") or ""
 
 
-@pytest.mark.parametrize("version", ["4.5.0", "4.5.1", "4.5.2"])
+ELECTING = [each.version for each in RELEASES.values() if "dledger" in each.modes]
+
+
+@pytest.mark.parametrize("version", [ELECTING[0], ELECTING[-1]])
 def test_the_route_keeps_its_master(make_cluster: Callable[..., Cluster], version: str) -> None:
+    """The release between them: tests/soak/rejoin_window.py."""
+    keeps_its_master(make_cluster, version)
+
+
+def keeps_its_master(make_cluster: Callable[..., Cluster], version: str) -> None:
     cluster = make_cluster(version, partial(dledger_inventory, heartbeat=DEFAULT_HEARTBEAT))
     cluster.must("deploy", "--yes", timeout=600)
     topology = cluster.topology
@@ -140,7 +137,7 @@ def test_the_route_keeps_its_master(make_cluster: Callable[..., Cluster], versio
         leader = master_of(topology)
         follower = next(broker.name for broker in topology.brokers if broker.name != leader)
         for name in (follower, leader):
-            kill(cluster, name)
+            cluster.kill(name)
             bring_back(cluster, name, watch)
     cluster.must("stop")
 

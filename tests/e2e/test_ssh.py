@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import secrets
 import signal
@@ -11,16 +12,26 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from rmqops.errors import HostKeyChanged, HostKeyUnknown, HostUnreachable, LoginRefused, OperationFailed
+from rmqops.errors import (
+    HostKeyChanged,
+    HostKeyUnknown,
+    HostUnreachable,
+    LoginRefused,
+    OperationFailed,
+    PreflightFailed,
+)
 from rmqops.model.commands import Command
 from rmqops.model.topology import Value
-from rmqops.transport import connections, destination, hostkeys, login
+from rmqops.transport import destination, hostkeys, pool
 from rmqops.transport.base import transport_for
-from rmqops.transport.hands import BaseTransport
+from rmqops.transport.base_transport import BaseTransport
+from rmqops.transport.connection import Connection
 from rmqops.transport.ssh import SshTransport
 from tests.support.sshd import Sshd, sshd
 
@@ -38,7 +49,7 @@ def _afresh(request: pytest.FixtureRequest) -> Iterator[None]:
     if "host" in request.fixturenames:
         request.getfixturevalue("host").trust()
     yield
-    connections.close_all()
+    pool.close_all()
     destination._resolve.cache_clear()
 
 
@@ -64,14 +75,14 @@ def nap() -> str:
 def sleeping(nap: str) -> list[int]:
     """Return the processes that sleep for so long."""
     mark = f"sleep\x00{nap}"
-    found = []
+    pids = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             if mark.encode() in path.read_bytes():
-                found.append(int(path.parent.name))
+                pids.append(int(path.parent.name))
         except OSError:
             continue
-    return found
+    return pids
 
 
 def test_run(host: Sshd) -> None:
@@ -162,6 +173,8 @@ def test_what_is_open_ends_with_the_process_that_opened_it(host: Sshd, nap: str)
     script = f"""
 import sys
 from tests.support.sshd import Sshd
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from rmqops.transport.base import transport_for
 from rmqops.model.commands import Command
@@ -224,12 +237,12 @@ def test_an_unknown_key(host: Sshd) -> None:
     assert caught.value.key_type == "ssh-ed25519"
     assert caught.value.host == f"127.0.0.1:{host.port}"
     assert caught.value.exit_code == 4
-    found = hostkeys.unknown([host.instance("one"), host.instance("two")])
-    assert [item.fingerprint for item in found] == [caught.value.fingerprint]
-    hostkeys.append(found)
-    hostkeys.append(found)
+    keys = pool.unknown_keys([host.instance("one"), host.instance("two")])
+    assert [item.fingerprint for item in keys] == [caught.value.fingerprint]
+    hostkeys.append(keys)
+    hostkeys.append(keys)
     assert host.known_hosts.read_text() == f"[127.0.0.1]:{host.port} {host.host_key}\n"
-    assert hostkeys.unknown([host.instance()]) == ()
+    assert pool.unknown_keys([host.instance()]) == ()
     assert reach(host).run(Command(("true",))).ok
 
 
@@ -242,29 +255,27 @@ def test_a_new_key_that_may_be_accepted(host: Sshd) -> None:
 
 
 def test_a_changed_key(host: Sshd, tmp_path: Path) -> None:
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / "other")], check=True)
+    keygen(tmp_path / "other")
     other = " ".join((tmp_path / "other.pub").read_text().split()[:2])
     host.known_hosts.write_text(f"# a comment\n[127.0.0.1]:{host.port} {other}\n")
     with pytest.raises(HostKeyChanged) as caught:
         reach(host).run(Command(("true",)))
-    told = str(caught.value)
+    message = str(caught.value)
     for public in (tmp_path / "other.pub", host.directory / "host.pub"):
         shown = subprocess.run(["ssh-keygen", "-lf", str(public)], capture_output=True, text=True, check=True)
-        assert shown.stdout.split()[1] in told
-    assert f"{host.known_hosts}:2" in told
-    assert "ssh-keygen -R" in told
+        assert shown.stdout.split()[1] in message
+    assert f"{host.known_hosts}:2" in message
+    assert "ssh-keygen -R" in message
 
 
 def test_a_wrong_key(host: Sshd, tmp_path: Path) -> None:
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / "stranger")], check=True)
+    keygen(tmp_path / "stranger")
     with pytest.raises(LoginRefused) as caught:
         reach(host, ansible_ssh_private_key_file=str(tmp_path / "stranger")).run(Command(("true",)))
     assert f"{tmp_path / 'stranger'}: refused" in str(caught.value.detail)
 
 
-def test_a_key_with_a_passphrase_is_left_to_the_agent(
-    host: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_key_with_a_passphrase_is_left_to_the_agent(host: Sshd, tmp_path: Path) -> None:
     locked = tmp_path / "locked"
     locked.write_bytes(host.key.read_bytes())
     locked.chmod(0o600)
@@ -273,17 +284,128 @@ def test_a_key_with_a_passphrase_is_left_to_the_agent(
     with pytest.raises(LoginRefused) as caught:
         reach(host, ansible_ssh_private_key_file=str(locked)).run(Command(("true",)))
     assert "has a passphrase" in str(caught.value.detail)
-    path = tmp_path / "agent"
+    with agent_with(tmp_path, host.key):
+        assert reach(host, ansible_ssh_private_key_file=str(locked)).run(Command(("true",))).ok
+
+
+@pytest.fixture(scope="module")
+def ca_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
+    """Run an sshd that lets in whoever has a certificate of its authority, and no key of its own accord."""
+    directory = tmp_path_factory.mktemp("ca")
+    keygen(directory / "ca")
+    with sshd(directory, f"TrustedUserCAKeys {directory / 'ca.pub'}", "AuthorizedKeysFile none") as running:
+        yield running
+
+
+def keygen(path: Path, kind: str = "ed25519", passphrase: str = "") -> Path:
+    subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", passphrase, "-f", str(path)], check=True)
+    return path
+
+
+def sign(key: Path, host: Sshd, validity: str = "+1h") -> Path:
+    """Have the authority sign a key, and return the certificate."""
+    sign = ["ssh-keygen", "-q", "-s", str(host.directory / "ca"), "-I", "me", "-n", getpass.getuser()]
+    subprocess.run([*sign, "-V", validity, f"{key}.pub"], check=True)
+    return key.with_name(f"{key.name}-cert.pub")
+
+
+@contextmanager
+def agent_with(directory: Path, *keys: Path) -> Iterator[None]:
+    """Run an agent that holds some keys, as the environment's own."""
+    path = directory / "agent"
     agent = subprocess.Popen(["ssh-agent", "-D", "-a", str(path)], stdout=subprocess.DEVNULL)
     try:
         wait_until(path.exists, "no agent")
-        monkeypatch.setenv("SSH_AUTH_SOCK", str(path))
-        subprocess.run(["ssh-add", "-q", str(host.key)], check=True)
-        destination._resolve.cache_clear()
-        assert reach(host, ansible_ssh_private_key_file=str(locked)).run(Command(("true",))).ok
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("SSH_AUTH_SOCK", str(path))
+            subprocess.run(["ssh-add", "-q", *map(str, keys)], check=True)
+            destination._resolve.cache_clear()
+            yield
     finally:
         agent.terminate()
         agent.wait()
+
+
+@pytest.mark.parametrize("kind", ["ed25519", "ecdsa", "rsa"])
+def test_a_certificate_beside_its_key(ca_host: Sshd, tmp_path: Path, kind: str) -> None:
+    key = keygen(tmp_path / "key", kind)
+    variables: dict[str, Value] = {"ansible_ssh_private_key_file": str(key)}
+    with pytest.raises(LoginRefused):
+        reach(ca_host, **variables).run(Command(("true",)))
+    sign(key, ca_host)
+    assert reach(ca_host, **variables).run(Command(("true",))).ok
+
+
+@pytest.mark.parametrize("way", ["file", "locked", "agent alone"])
+def test_a_certificate_that_lies_elsewhere(ca_host: Sshd, tmp_path: Path, way: str) -> None:
+    """CertificateFile in ssh's configuration: with the key in a file, or held by the agent."""
+    key = keygen(tmp_path / "key")
+    certificate = sign(key, ca_host).rename(tmp_path / "shop-cert.pub")
+    config = tmp_path / "config"
+    config.write_text(f"IdentitiesOnly yes\nGlobalKnownHostsFile none\nCertificateFile {certificate}\n")
+    options = f"-F {config} -o UserKnownHostsFile={ca_host.known_hosts}"
+    variables: dict[str, Value] = {
+        "ansible_ssh_common_args": options,
+        "ansible_ssh_private_key_file": None if way == "agent alone" else str(key),
+    }
+    if way == "file":
+        assert reach(ca_host, **variables).run(Command(("true",))).ok
+        return
+    with agent_with(tmp_path, key):
+        subprocess.run(["ssh-keygen", "-q", "-p", "-N", "passphrase", "-f", str(key)], check=True)
+        assert reach(ca_host, **variables).run(Command(("true",))).ok
+
+
+def test_a_certificate_in_the_inventorys_arguments(ca_host: Sshd, tmp_path: Path) -> None:
+    key = keygen(tmp_path / "key")
+    certificate = sign(key, ca_host).rename(tmp_path / "shop-cert.pub")
+    options = f"{ca_host.variables()['ansible_ssh_common_args']} -o CertificateFile={certificate}"
+    variables: dict[str, Value] = {"ansible_ssh_common_args": options, "ansible_ssh_private_key_file": str(key)}
+    assert reach(ca_host, **variables).run(Command(("true",))).ok
+
+
+def test_a_certificate_that_has_expired_does_not_stand_in_its_keys_way(host: Sshd, tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.write_bytes(host.key.read_bytes())
+    key.chmod(0o600)
+    (tmp_path / "key.pub").write_text((host.directory / "id.pub").read_text())
+    ca = keygen(tmp_path / "ca")
+    sign(key, replace(host, directory=ca.parent), "-2h:-1h")
+    assert reach(host, ansible_ssh_private_key_file=str(key)).run(Command(("true",))).ok
+
+
+def test_a_certificate_of_another_key_is_named(ca_host: Sshd, tmp_path: Path) -> None:
+    key = keygen(tmp_path / "key")
+    certificate = sign(keygen(tmp_path / "other"), ca_host)
+    options = (
+        f"{ca_host.variables()['ansible_ssh_common_args']} -o CertificateFile={certificate} "
+        f"-o CertificateFile={tmp_path / 'none-cert.pub'}"
+    )
+    variables: dict[str, Value] = {"ansible_ssh_common_args": options, "ansible_ssh_private_key_file": str(key)}
+    with pytest.raises(LoginRefused) as caught:
+        reach(ca_host, **variables).run(Command(("true",)))
+    assert f"CertificateFile {certificate}: its key is neither among the files nor in the agent" in str(
+        caught.value.detail
+    )
+    assert f"CertificateFile {tmp_path / 'none-cert.pub'}: cannot be read" in str(caught.value.detail)
+    assert caught.value.remedy == f"correct CertificateFile {tmp_path / 'none-cert.pub'}"
+
+
+def test_nobody_is_asked_for_a_passphrase_in_the_middle(host: Sshd, tmp_path: Path) -> None:
+    key = keygen(tmp_path / "locked", passphrase="passphrase")
+    with pytest.raises(LoginRefused) as caught:
+        reach(host, ansible_ssh_private_key_file=str(key)).run(Command(("true",)))
+    assert f"{key}: has a passphrase" in str(caught.value.detail)
+    assert caught.value.remedy == f"ssh-add {key}, and run this again"
+    assert caught.value.exit_code == 4
+
+
+def test_there_is_no_file_for_a_hosts_key(host: Sshd) -> None:
+    options = f"-F {host.directory / 'config'} -o UserKnownHostsFile=/dev/null"
+    with pytest.raises(PreflightFailed, match="UserKnownHostsFile is /dev/null") as caught:
+        pool.unknown_keys([host.instance(ansible_ssh_common_args=options)])
+    assert caught.value.exit_code == 4
+    assert not isinstance(caught.value, HostKeyUnknown)
 
 
 def test_a_host_that_is_not_there(host: Sshd) -> None:
@@ -299,7 +421,7 @@ def test_a_host_that_accepts_and_never_answers(host: Sshd) -> None:
         arguments = f"{host.variables()['ansible_ssh_common_args']} -o ConnectTimeout=1"
         with pytest.raises(HostUnreachable, match=rf"127\.0\.0\.1:{port}: accepts connections .* within 1 s"):
             reach(host, ansible_port=port, ansible_ssh_common_args=arguments).run(Command(("true",)))
-        assert hostkeys.unknown([host.instance(ansible_port=port, ansible_ssh_common_args=arguments)]) == ()
+        assert pool.unknown_keys([host.instance(ansible_port=port, ansible_ssh_common_args=arguments)]) == ()
 
 
 def test_a_host_that_hangs_after_the_login(tmp_path: Path, nap: str) -> None:
@@ -309,7 +431,7 @@ def test_a_host_that_hangs_after_the_login(tmp_path: Path, nap: str) -> None:
             transport.run(Command(("true",), timeout=600))
         with pytest.raises(HostUnreachable, match="logged in, but true was not started within 1 s"):
             transport.open(Command(("true",)))
-        connections.close_all()
+        pool.close_all()
         for pid in sleeping(nap):
             os.kill(pid, signal.SIGKILL)
 
@@ -355,10 +477,10 @@ def test_through_another_host(host: Sshd, tmp_path: Path) -> None:
         assert "Accepted" not in inner.log
         assert reach(inner, **through).run(Command(("echo", "hello"))).stdout == "hello\n"
         assert "Accepted" in inner.log
-        connections.close_all()
+        pool.close_all()
         host.known_hosts.write_text("")
-        found = hostkeys.unknown([inner.instance(**through)])
-        assert [item.host for item in found] == [f"bastion:{host.port}"]
+        keys = pool.unknown_keys([inner.instance(**through)])
+        assert [item.host for item in keys] == [f"bastion:{host.port}"]
         command = f"ssh -F {config} -o UserKnownHostsFile={host.known_hosts} -W %h:%p bastion"
         host.trust()
         proxied = f"-F {config} -o UserKnownHostsFile={inner.known_hosts} -o ProxyCommand='{command}'"
@@ -388,6 +510,8 @@ def test_a_host_that_is_down_behind_another_leaves_the_others_connected(host: Ss
 def test_every_step_of_a_login_is_bounded(host: Sshd) -> None:
     target = destination.of(host.instance())
     assert target.timeout == destination.CONNECT
-    transport = login.connect(target)
-    assert (transport.banner_timeout, transport.auth_timeout) == (target.timeout, 2 * target.timeout)
-    transport.close()
+    with Connection(target) as connection:
+        connection.open()
+        transport = connection.transport
+        assert (transport.banner_timeout, transport.auth_timeout) == (target.timeout, 2 * target.timeout)
+        assert (transport.handshake_timeout, transport.channel_timeout) == (target.timeout, target.timeout)

@@ -1,38 +1,32 @@
-"""Fixtures with real NameServers and brokers.
-
-``RMQOPS_TEST_DISTRIBUTION`` names a built distribution (the directory with ``bin`` and ``lib``).
-"""
+"""Fixtures with real NameServers and brokers."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
 from rmqops.remoting.client import Client
-from tests.remoting.lab import Lab, running_lab
+from tests.remoting.wire import Wire, described
+from tests.support.clusters import Cluster
+from tests.support.shared import Shared, SharedCluster
 
 
 @pytest.fixture(scope="session")
-def distribution(request: pytest.FixtureRequest) -> Path:
-    named = os.environ.get("RMQOPS_TEST_DISTRIBUTION")
-    return Path(named) if named else Path(str(request.getfixturevalue("rocketmq_home")))
+def one_broker(describe_cluster: Callable[..., Cluster], shared: Shared) -> SharedCluster:
+    return SharedCluster(lambda: describe_cluster(describe=described), shared)
 
 
 @pytest.fixture(scope="module")
-def plain(distribution: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+def plain(one_broker: SharedCluster) -> Wire:
     """One NameServer and one plain broker."""
-    with running_lab(distribution, tmp_path_factory.mktemp("plain")) as lab:
-        yield lab
+    return Wire.of(one_broker.get())
 
 
-@pytest.fixture(scope="module")
-def dledger(distribution: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """One NameServer and one DLedger group of three."""
-    with running_lab(distribution, tmp_path_factory.mktemp("dledger"), members=3) as lab:
-        yield lab
+@pytest.fixture
+def dledger(cluster: Cluster) -> Wire:
+    """A DLedger group of three: the cluster that is shared with the drills."""
+    return Wire.of(cluster)
 
 
 @pytest.fixture

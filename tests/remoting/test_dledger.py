@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import signal
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 import pytest
@@ -16,28 +15,29 @@ from rmqops.remoting.messages import Message
 from rmqops.remoting.outcomes import Acknowledged, Indeterminate, Outcome, Refused
 from rmqops.remoting.producer import Producer, RetryPolicy
 from rmqops.remoting.routes import WriteQueue, level
-from tests.remoting.lab import Jvm, Lab, healthy, wait_until
+from tests.remoting.wire import Wire
+from tests.support.waiting import until_async
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("quiet")]
 
 QUEUES = 4
 
 
-async def members(lab: Lab, client: Client) -> tuple[str, list[str]]:
+async def members(wire: Wire, client: Client) -> tuple[str, list[str]]:
     """Return the master and the slaves once the group is whole."""
-    await healthy(lab)
-    group = (await Admin(client).cluster_info(lab.nameserver)).groups["group-0"]
+    await wire.healthy()
+    group = (await Admin(client).cluster_info(wire.nameserver)).groups[wire.group]
     assert group.master is not None
     return group.master, list(group.slaves.values())
 
 
-async def levelled(lab: Lab, client: Client) -> None:
+async def levelled(wire: Wire, client: Client) -> None:
     admin = Admin(client)
 
     async def same() -> bool:
-        return level({address: await admin.runtime_info(address) for address in lab.brokers})
+        return level({address: await admin.runtime_info(address) for address in wire.brokers})
 
-    await wait_until(same, 60, "replicas level")
+    await until_async(same, "replicas level", 60)
 
 
 async def held(client: Client, address: str, topic: str) -> dict[tuple[int, int], bytes]:
@@ -50,7 +50,7 @@ async def held(client: Client, address: str, topic: str) -> dict[tuple[int, int]
     }
 
 
-async def test_every_member_holds_the_same_messages(dledger: Lab, client: Client) -> None:
+async def test_every_member_holds_the_same_messages(dledger: Wire, client: Client) -> None:
     topic = await dledger.topic(client, queues=QUEUES)
     async with Producer(client, dledger.nameserver, retry=RetryPolicy(attempts=50)) as producer:
         outcomes = [
@@ -68,7 +68,7 @@ async def test_every_member_holds_the_same_messages(dledger: Lab, client: Client
         assert await held(client, slave, topic) == on_master
 
 
-async def test_a_slave_answers_a_pull_beyond_its_end_with_retry(dledger: Lab, client: Client) -> None:
+async def test_a_slave_answers_a_pull_beyond_its_end_with_retry(dledger: Wire, client: Client) -> None:
     topic = await dledger.topic(client, queues=1)
     async with Producer(client, dledger.nameserver) as producer:
         assert isinstance(await producer.send(topic, Message(b"x")), Acknowledged)
@@ -77,12 +77,12 @@ async def test_a_slave_answers_a_pull_beyond_its_end_with_retry(dledger: Lab, cl
     assert (await Consumer(client).pull(slaves[0], topic, 0, 50)).status is PullStatus.RETRY
 
 
-async def test_a_slave_refuses_a_send(dledger: Lab, client: Client) -> None:
+async def test_a_slave_refuses_a_send(dledger: Wire, client: Client) -> None:
     topic = await dledger.topic(client, queues=1)
     _, slaves = await members(dledger, client)
     slave = slaves[0]
     async with Producer(
-        client, dledger.nameserver, choice=lambda _queues, _message: WriteQueue("group-0", 0, slave)
+        client, dledger.nameserver, choice=lambda _queues, _message: WriteQueue(dledger.group, 0, slave)
     ) as producer:
         outcome = await producer.send(topic, Message(b"x"))
     assert isinstance(outcome, Refused)
@@ -122,67 +122,64 @@ class Load:
                 assert body not in bodies, outcome
 
 
-async def fail_over(lab: Lab, act: Callable[[Jvm], None], undo: Callable[[Jvm], None]) -> Load:
+Act = Callable[[str], Awaitable[None]]
+"""Does something to the broker at an address."""
+
+
+async def fail_over(wire: Wire, act: Act, undo: Act) -> Load:
     """Do something to the master under load, wait for another's acknowledgements, undo it, and check all."""
     load = Load()
     async with Client(request_timeout=2.0) as client:
-        topic = await lab.topic(client, queues=QUEUES)
-        old, _ = await members(lab, client)
-        async with Producer(client, lab.nameserver) as producer:
+        topic = await wire.topic(client, queues=QUEUES)
+        old, _ = await members(wire, client)
+        async with Producer(client, wire.nameserver) as producer:
             sending = asyncio.create_task(load.run(producer, topic, 16))
 
             async def many_by(wanted: Callable[[str], bool]) -> bool:
                 assert not sending.done()
                 return load.acknowledged_by(wanted) >= 200
 
-            await wait_until(lambda: many_by(lambda address: address == old), 60, "200 acknowledged")
-            act(lab.brokers[old])
+            await until_async(lambda: many_by(lambda address: address == old), "200 acknowledged", 60)
+            await act(old)
             try:
-                await wait_until(lambda: many_by(lambda address: address != old), 120, "200 by the new master")
+                await until_async(lambda: many_by(lambda address: address != old), "200 by the new master", 120)
             finally:
-                undo(lab.brokers[old])
+                await undo(old)
                 load.stopping = True
                 await sending
-        await members(lab, client)
-        await levelled(lab, client)
-        for address in lab.brokers:
+        await members(wire, client)
+        await levelled(wire, client)
+        for address in wire.brokers:
             load.check(await held(client, address, topic))
     return load
 
 
-async def test_a_killed_master(dledger: Lab) -> None:
-    def kill(master: Jvm) -> None:
-        master.stop()
-
-    load = await fail_over(dledger, kill, lambda master: master.start())
+async def test_a_killed_master(dledger: Wire) -> None:
+    load = await fail_over(dledger, dledger.kill, dledger.start)
     assert any(isinstance(each, Refused) and each.code is None for each in load.outcomes.values())
 
 
-async def test_a_frozen_master(dledger: Lab) -> None:
-    load = await fail_over(
-        dledger,
-        lambda master: master.send_signal(signal.SIGSTOP),
-        lambda master: master.send_signal(signal.SIGCONT),
-    )
+async def test_a_frozen_master(dledger: Wire) -> None:
+    load = await fail_over(dledger, dledger.freeze, dledger.thaw)
     assert any(
         isinstance(each, Indeterminate) and "did not answer" in each.reason for each in load.outcomes.values()
     )
 
 
-async def test_a_master_without_a_majority_leaves_a_send_indeterminate(dledger: Lab) -> None:
+async def test_a_master_without_a_majority_leaves_a_send_indeterminate(dledger: Wire) -> None:
     async with Client(request_timeout=10.0) as client:
         topic = await dledger.topic(client, queues=QUEUES)
         master, slaves = await members(dledger, client)
         async with Producer(client, dledger.nameserver) as producer:
             assert isinstance(await producer.send(topic, Message(b"before")), Acknowledged)
             for slave in slaves:
-                dledger.brokers[slave].send_signal(signal.SIGSTOP)
+                await dledger.freeze(slave)
             try:
                 outcome = await producer.send(topic, Message(b"alone"))
             finally:
                 for slave in slaves:
-                    dledger.brokers[slave].send_signal(signal.SIGCONT)
+                    await dledger.thaw(slave)
     assert isinstance(outcome, Indeterminate)
     assert (outcome.code, outcome.address) == (1, master)
     assert outcome.reason.startswith(("[PC_SYNCHRONIZED]", "UNKNOWN_ERROR"))
-    await healthy(dledger)  # slaves that stood still for long elect anew
+    await dledger.healthy()  # slaves that stood still for long elect anew

@@ -19,7 +19,7 @@ from rmqops.remoting.consumer import Consumer
 from rmqops.remoting.messages import Message
 from rmqops.remoting.outcomes import Acknowledged
 from rmqops.remoting.producer import Producer
-from tests.remoting.lab import Lab, dispatched
+from tests.remoting.wire import Wire, dispatched
 
 pytestmark = pytest.mark.e2e
 
@@ -57,12 +57,12 @@ class JavaClient:
 
 
 @pytest.fixture(scope="module")
-def java(plain: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[JavaClient]:
+def java(plain: Wire, rocketmq_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[JavaClient]:
     home = tmp_path_factory.mktemp("java")
     script = Path(__file__).with_name("java_client.py")
     with (home / "stderr.log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, str(script), str(plain.distribution), plain.nameserver, str(home)],
+            [sys.executable, str(script), str(rocketmq_home), plain.nameserver, str(home)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
@@ -80,7 +80,7 @@ def java(plain: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[JavaC
 @pytest.mark.parametrize("name", MESSAGES)
 @pytest.mark.parametrize("compress_over", [None, 4096], ids=["as it is", "compressed"])
 async def test_the_java_client_reads_what_we_send(
-    plain: Lab, java: JavaClient, client: Client, name: str, compress_over: int | None
+    plain: Wire, java: JavaClient, client: Client, name: str, compress_over: int | None
 ) -> None:
     sent = MESSAGES[name]
     topic = await plain.topic(client, queues=1)
@@ -97,7 +97,7 @@ async def test_the_java_client_reads_what_we_send(
     assert abs(read["stored"] - read["born"]) < 60_000
 
 
-async def test_the_java_client_reads_an_empty_body_as_none(plain: Lab, java: JavaClient, client: Client) -> None:
+async def test_the_java_client_reads_an_empty_body_as_none(plain: Wire, java: JavaClient, client: Client) -> None:
     """A broker stores it; the official producer would not send it (``Validators.checkMessage``)."""
     topic = await plain.topic(client, queues=1)
     async with Producer(client, plain.nameserver) as producer:
@@ -108,7 +108,9 @@ async def test_the_java_client_reads_an_empty_body_as_none(plain: Lab, java: Jav
 
 
 @pytest.mark.parametrize("name", MESSAGES)
-async def test_we_read_what_the_java_client_sends(plain: Lab, java: JavaClient, client: Client, name: str) -> None:
+async def test_we_read_what_the_java_client_sends(
+    plain: Wire, java: JavaClient, client: Client, name: str
+) -> None:
     sent = MESSAGES[name]
     topic = await plain.topic(client, queues=2)
     answer = java.ask(

@@ -9,35 +9,21 @@ import pytest
 from rmqops.chaos.history.batches import BATCH, Batch
 from rmqops.chaos.run.readback import Reader
 from rmqops.model.history import Event
-from rmqops.model.topology import Group, Topology
 from rmqops.operations.topics import topics
 from rmqops.remoting.admin import Admin
 from rmqops.remoting.client import Client
 from rmqops.remoting.messages import Message
 from rmqops.remoting.outcomes import Acknowledged
 from rmqops.remoting.producer import Producer
-from tests.remoting.lab import Lab
-from tests.support.instances import instance
+from tests.remoting.wire import Wire
 
 pytestmark = pytest.mark.e2e
 
 
-def _topology(lab: Lab) -> Topology:
-    def port(address: str) -> int:
-        return int(address.rsplit(":", maxsplit=1)[-1])
-
-    server = instance("namesrv-1", "/nowhere", kind="namesrv", port=port(lab.nameserver))
-    members = tuple(
-        instance(f"broker-{number}", "/nowhere", group="group-0", port=port(address))
-        for number, address in enumerate(lab.brokers)
-    )
-    return Topology(lab.cluster, "4.5.2", "lab.yml", (server,), (Group("group-0", "dledger", members),), True)
-
-
 async def test_every_member_is_read_back_in_batches_and_every_member_forgets_the_topic(
-    dledger: Lab, client: Client
+    dledger: Wire, client: Client
 ) -> None:
-    topology = _topology(dledger)
+    topology = dledger.topology
     admin = Admin(client)
     await topics.create(topology, client, "replicated", 2)
     for member in topology.brokers:
@@ -69,10 +55,7 @@ async def test_every_member_is_read_back_in_batches_and_every_member_forgets_the
             assert held == list(range(len(held)))
 
     assert set(await topics.delete(topology, client, "replicated")) == {
-        "namesrv-1",
-        "broker-0",
-        "broker-1",
-        "broker-2",
+        instance.name for instance in topology.instances
     }
     for member in topology.brokers:
         assert "replicated" not in await admin.topic_configs(member.address)

@@ -6,7 +6,6 @@ import asyncio
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,17 +18,20 @@ from rmqops.remoting.client import Client
 from rmqops.remoting.messages import Message
 from rmqops.remoting.outcomes import Acknowledged
 from rmqops.remoting.producer import Producer
-from tests.remoting.lab import Lab, running_lab
-from tests.support.clusters import Done, rmqops
+from tests.remoting.wire import Wire, running
+from tests.support.clusters import Cluster, Done, rmqops
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.e2e
+
+CLUSTER = "the cluster's own name"
 
 
 @dataclass
 class Place:
     """A running cluster of two groups, of which the inventory names one NameServer more: one that is dead."""
 
-    lab: Lab
+    wire: Wire
     inventory: Path
 
     def run(self, *arguments: str) -> Done:
@@ -44,68 +46,32 @@ class Place:
         asyncio.run(self._send(topic, count))
 
     async def _send(self, topic: str, count: int) -> None:
-        async with Client() as client, Producer(client, [self.lab.nameserver]) as producer:
+        async with Client() as client, Producer(client, [self.wire.nameserver]) as producer:
             for number in range(count):
                 assert isinstance(await producer.send(topic, Message(b"%d" % number)), Acknowledged)
 
 
 @pytest.fixture(scope="module")
-def place(distribution: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    directory = tmp_path_factory.mktemp("two-groups")
-    with running_lab(distribution, directory, groups=2) as lab:
-        yield Place(lab, _inventory(lab, directory))
-
-
-def _inventory(lab: Lab, directory: Path) -> Path:
-    port = int(lab.nameserver.rsplit(":")[-1])
-    brokers = {
-        f"group-{number}": {"hosts": {f"broker-{number}": {"rocketmq_listen_port": int(address.rsplit(":")[-1])}}}
-        for number, address in enumerate(lab.brokers)
-    }
-    described = {
-        "all": {
-            "vars": {
-                "ansible_connection": "local",
-                "ansible_host": "127.0.0.1",
-                "rocketmq_cluster": lab.cluster,
-                "rocketmq_version": "4.5.2",
-                "rocketmq_supervisor": "detached",
-                "rocketmq_base_dir": str(directory / "srv"),
-                "rocketmq_heap": "128m",
-                "rocketmq_direct_memory": "128m",
-            },
-            "children": {
-                "namesrv": {
-                    "hosts": {
-                        "namesrv-1": {"rocketmq_listen_port": port},
-                        "namesrv-2": {"rocketmq_listen_port": port + 29},
-                    }
-                },
-                "brokers": {"vars": {"rocketmq_mode": "single"}, "children": brokers},
-            },
-        }
-    }
-    path = directory / "inventory.yml"
-    path.write_text(yaml.safe_dump(described, sort_keys=False))
-    return path
-
-
-def _alive(place: Place, directory: Path) -> Path:
-    """Write the same inventory without the NameServer that is dead: creating and deleting wants every one."""
-    described = yaml.safe_load(place.inventory.read_text())
-    del described["all"]["children"]["namesrv"]["hosts"]["namesrv-2"]
-    path = directory / "alive.yml"
-    path.write_text(yaml.safe_dump(described, sort_keys=False))
-    return path
+def place(make_cluster: Callable[..., Cluster]) -> Place:
+    wire = running(make_cluster, groups=2)
+    document = yaml.safe_load(wire.cluster.inventory.read_text())
+    servers = document["all"]["children"]["namesrv"]["hosts"]
+    servers["namesrv-2"] = {"rocketmq_listen_port": servers["namesrv-1"]["rocketmq_listen_port"] + 5}
+    path = wire.cluster.inventory.with_name("one-is-dead.yml")
+    path.write_text(yaml.safe_dump(document, sort_keys=False))
+    return Place(wire, path)
 
 
 @pytest.fixture
-def sound(place: Place, tmp_path: Path) -> Place:
-    return Place(place.lab, _alive(place, tmp_path))
+def sound(place: Place) -> Place:
+    """The same without the NameServer that is dead: creating and deleting wants every one."""
+    return Place(place.wire, place.wire.cluster.inventory)
 
 
 @pytest.fixture
-def consume(place: Place, tmp_path: Path) -> Iterator[Callable[[str, str, str], subprocess.Popen[str]]]:
+def consume(
+    place: Place, rocketmq_home: Path, tmp_path: Path
+) -> Iterator[Callable[[str, str, str], subprocess.Popen[str]]]:
     """Start members of consumer groups."""
     started: list[subprocess.Popen[str]] = []
 
@@ -114,7 +80,7 @@ def consume(place: Place, tmp_path: Path) -> Iterator[Callable[[str, str, str], 
         with (tmp_path / f"{instance}.log").open("wb") as log:
             process = subprocess.Popen(
                 [
-                    sys.executable, str(script), str(place.lab.distribution), place.lab.nameserver,
+                    sys.executable, str(script), str(rocketmq_home), place.wire.nameserver,
                     str(tmp_path), group, topic, instance,
                 ],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
@@ -132,14 +98,6 @@ def consume(place: Place, tmp_path: Path) -> Iterator[Callable[[str, str, str], 
         process.communicate()
 
 
-def _until(look: Callable[[], Any], good: Callable[[Any], bool], seconds: float = 120) -> Any:
-    deadline = time.monotonic() + seconds
-    while not good(seen := look()):
-        assert time.monotonic() < deadline, f"not within {seconds} s; last seen: {seen}"
-        time.sleep(0.5)
-    return seen
-
-
 def test_a_topic_from_its_creation_to_its_end(sound: Place) -> None:
     made = sound.json("topic", "create", "orders", "--queues", "4")
 
@@ -148,7 +106,11 @@ def test_a_topic_from_its_creation_to_its_end(sound: Place) -> None:
         ("group-1", 4, "rw"),
     ]
     sound.send("orders", 80)
-    seen = _until(lambda: sound.json("topic", "describe", "orders"), lambda seen: seen["messages"] == 80)
+    seen = until(
+        lambda: sound.json("topic", "describe", "orders"),
+        "80 messages",
+        good=lambda seen: seen["messages"] == 80,
+    )
     assert [group["share"] for group in seen["groups"]] == [0.5, 0.5]
     queues = [queue for group in seen["groups"] for member in group["members"] for queue in member["queues"]]
     assert [(queue["min"], queue["max"]) for queue in queues] == [(0, 10)] * 8
@@ -182,7 +144,7 @@ def test_a_topic_on_one_group_for_readers_only(sound: Place) -> None:
     [
         (("topic", "delete", "TBW102", "--yes"), 5, "a topic of the system"),
         (("topic", "delete", "group-0", "--yes"), 5, "a topic of the system"),
-        (("topic", "create", "Test"), 5, "a topic of the system"),
+        (("topic", "create", CLUSTER), 5, "a topic of the system"),
         (("topic", "delete", "kept"), 5, "was not typed in"),
         (("topic", "delete", "never-made", "--yes"), 1, "nobody has the topic never-made"),
         (("topic", "create", "x", "-g", "group-9"), 2, "there is no group group-9"),
@@ -193,7 +155,8 @@ def test_a_topic_on_one_group_for_readers_only(sound: Place) -> None:
     ],
 )
 def test_what_is_refused(sound: Place, arguments: tuple[str, ...], code: int, said: str) -> None:
-    done = sound.run(*arguments)
+    name = sound.wire.topology.cluster
+    done = sound.run(*(name if argument == CLUSTER else argument for argument in arguments))
 
     assert (done.code, done.stdout) == (code, "")
     assert said in done.stderr
@@ -215,6 +178,9 @@ def test_who_consumes_what_and_how_far_behind(
     first = consume("counters", "stock", "first")
     second = consume("counters", "stock", "second")
 
+    def look() -> Any:
+        return sound.json("group", "describe", "counters")
+
     def balanced(seen: Any) -> bool:
         held = [queue["clients"] for queue in seen["queues"] if queue["topic"] == "stock"]
         return (
@@ -224,7 +190,7 @@ def test_who_consumes_what_and_how_far_behind(
             and all(len(one) == 1 for one in held)
         )
 
-    seen = _until(lambda: sound.json("group", "describe", "counters"), balanced)
+    seen = until(look, "every queue has a member", 120, good=balanced)
     mine = [queue for queue in seen["queues"] if queue["topic"] == "stock"]
     assert len(seen["members"]) == 2
     assert {member["client"].rsplit("@")[-1] for member in seen["members"]} == {"first", "second"}
@@ -242,8 +208,8 @@ def test_who_consumes_what_and_how_far_behind(
         process.kill()
         process.wait()
     sound.send("stock", 24)
-    left = _until(lambda: sound.json("group", "describe", "counters"), lambda seen: seen["lag"] == 24)
-    _until(lambda: sound.json("group", "describe", "counters"), lambda seen: not seen["members"])
+    left = until(look, "24 messages are left", 120, good=lambda seen: seen["lag"] == 24)
+    until(look, "the dead members are forgotten", 120, good=lambda seen: not seen["members"])
     assert sum(queue["lag"] for queue in left["queues"]) == 24
     listed = {group["name"]: group for group in sound.json("group", "list")["groups"]}
     assert (listed["counters"]["lag"], listed["counters"]["topics"]) == (24, ["%RETRY%counters", "stock"])

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
@@ -14,27 +13,26 @@ from rmqops.remoting.consumer import Consumer
 from rmqops.remoting.messages import Message
 from rmqops.remoting.outcomes import Indeterminate, Position, Refused
 from rmqops.remoting.producer import Producer
-from tests.remoting.lab import Lab, dispatched, running_lab
+from tests.remoting.wire import Wire, dispatched, running
+from tests.support.clusters import Cluster
 
 pytestmark = pytest.mark.e2e
 
 # One thread that waits for the disk at each message: the other messages queue for more than the millisecond that
 # they are given, however fast the machine is.
-SETTINGS = (
-    "brokerRole=SYNC_MASTER\nwaitTimeMillsInSendQueue=1\nsendMessageThreadPoolNums=1\nflushDiskType=SYNC_FLUSH\n"
-)
+SETTINGS = {"waitTimeMillsInSendQueue": 1, "sendMessageThreadPoolNums": 1, "flushDiskType": "SYNC_FLUSH"}
 
 
 @pytest.fixture(scope="module")
-def short(distribution: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """A synchronous master without a slave, which drops requests that waited for a millisecond."""
-    with running_lab(distribution, tmp_path_factory.mktemp("short"), extra=SETTINGS) as lab:
-        yield lab
+def short(make_cluster: Callable[..., Cluster]) -> Wire:
+    """A synchronous master and its slave; the master drops requests that waited for a millisecond."""
+    return running(make_cluster, members=2, mode="master-slave", first_role="SYNC_MASTER", config=SETTINGS)
 
 
-async def test_stored_without_a_slave_is_indeterminate_and_busy_is_refused(short: Lab, client: Client) -> None:
-    (broker,) = short.brokers
+async def test_stored_without_a_slave_is_indeterminate_and_busy_is_refused(short: Wire, client: Client) -> None:
+    broker, slave = short.brokers
     topic = await short.topic(client, queues=1)
+    await short.kill(slave)
     async with Producer(client, short.nameserver, timeout=60) as producer:
         messages = [Message(b"%d" % number) for number in range(5000)]
         outcomes = await asyncio.gather(*(producer.send(topic, message) for message in messages))

@@ -16,6 +16,7 @@ from rmqops.operations.observe import canary, health
 from tests.support.clusters import Cluster
 from tests.support.drilling import HOST_STATE, SETTLE, STEPS, killed_at, the_run, trial
 from tests.support.lab import LabUp
+from tests.support.waiting import until, until_equal
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
@@ -67,10 +68,13 @@ class Hosts:
 
     def level(self) -> None:
         """Wait until every member holds the same log, so that no two of them have lost theirs at once."""
-        end = time.monotonic() + LEVEL
-        while len(logs := {self.lab.root(one.name, LOG) for one in self.cluster.topology.brokers}) > 1:
-            assert time.monotonic() < end, logs
-            time.sleep(0.5)
+        until(
+            lambda: {self.lab.root(member.name, LOG) for member in self.cluster.topology.brokers},
+            "every member holds the same log",
+            LEVEL,
+            good=lambda logs: len(logs) == 1,
+            interval=0.5,
+        )
 
 
 @pytest.fixture(scope="module")
@@ -95,12 +99,12 @@ def test_a_killed_drill_leaves_nothing(hosts: Hosts, tmp_path: Path, fault: str,
     before, runs = hosts.states(), tmp_path / "runs"
     assert all(any("192.0.2.7" in line for line in state) for state in before.values())
     killed_at(step, hosts.cluster, runs, trial(tmp_path, fault, **FAULTS[fault]), deadline)
-    end = time.monotonic() + deadline + 5
-    while (now := hosts.states()) != before:
-        assert time.monotonic() < end, {
-            name: (before[name], now[name]) for name in now if now[name] != before[name]
-        }
-        time.sleep(0.5)
+
+    def changed() -> dict[str, tuple[list[str], list[str]]]:
+        now = hosts.states()
+        return {name: (before[name], now[name]) for name in now if now[name] != before[name]}
+
+    until_equal(changed, {}, "the hosts heal themselves", deadline + 5, interval=0.5)
     hosts.cluster.must("chaos", "heal", str(the_run(runs)))
     assert hosts.states() == before
     if fault in CUTTING:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from tests.support import machine
 from tests.support.clusters import Cluster
 from tests.support.drilling import HOST_STATE, SHORT, STEPS, killed_at, the_run, trial
 from tests.support.lab import LabUp
+from tests.support.waiting import until_equal
 
 pytestmark = [
     pytest.mark.e2e,
@@ -93,10 +93,7 @@ def test_a_killed_drill_leaves_nothing(hosts: Hosts, tmp_path: Path, fault: str,
     before, booted, runs = hosts.state(), hosts.booted(), tmp_path / "runs"
     file = trial(tmp_path, fault, target=VICTIM, **{"with": FAULTS[fault]})
     killed_at(step, hosts.cluster, runs, file, DEADLINE)
-    end = time.monotonic() + DEADLINE + 60
-    while (now := hosts.state()) != before:
-        assert time.monotonic() < end, (before, now)
-        time.sleep(1)
+    until_equal(hosts.state, before, "the host heals itself", DEADLINE + 60, interval=1)
     assert abs(hosts.booted() - booted) < 2
     hosts.cluster.must("chaos", "heal", str(the_run(runs)), timeout=300)
     assert hosts.state() == before

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -14,8 +15,10 @@ from typing import Any
 
 import yaml
 
+from rmqops.model.releases import DEFAULT_VERSION, RELEASES
 from rmqops.model.topology import Topology
 from rmqops.operations import inventories
+from tests.support.waiting import until
 
 PORTS = range(23000, 32000, 100)
 """A cluster takes a hundred ports; below the kernel's range for outgoing connections."""
@@ -23,6 +26,11 @@ PORTS = range(23000, 32000, 100)
 HEARTBEAT = 10_000
 """Milliseconds between a broker's registrations: the least that RocketMQ takes and not its default of 30,000, for
 after every election and every start of a NameServer a test waits for the next one."""
+
+WITHOUT_DLEDGER = next(release.version for release in RELEASES.values() if "dledger" not in release.modes)
+"""A release whose masters nobody elects."""
+JVM_OPTIONS = ("-XX:TieredStopAtLevel=1",)
+"""Of every throw-away instance: without the second compiler, its start takes a third to a half less work."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +69,18 @@ def must(*arguments: str, **options: object) -> Done:
     return done
 
 
+def own_ports() -> Sequence[int]:
+    """Return the worker's share of the ports: between the look whether they are free and the start of a cluster
+    there is time for another worker to take them."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    return PORTS[worker :: int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))]
+
+
 def free_port_base() -> int:
     """Return the first of a hundred ports of which the ones a cluster uses are free."""
-    start = os.getpid() % len(PORTS)
-    for base in chain(PORTS[start:], PORTS[:start]):
+    ports = own_ports()
+    start = os.getpid() % len(ports)
+    for base in chain(ports[start:], ports[:start]):
         if all(_free(base + offset) for offset in (*range(3), *range(8, 52), *range(60, 63))):
             return base
     raise AssertionError("no free ports")
@@ -139,14 +155,36 @@ class Cluster:
         done = self.script(instance, "pid.sh")
         return int(done.stdout) if done.code == 0 else None
 
+    def send_signal(self, instance: str, number: signal.Signals) -> None:
+        """Send a signal to the process of an instance, which runs."""
+        pid = self.pid(instance)
+        assert pid is not None, f"{instance} does not run"
+        os.kill(pid, number)
+
+    def kill(self, instance: str) -> None:
+        """Kill an instance, and wait until it is dead."""
+        self.send_signal(instance, signal.SIGKILL)
+        until(lambda: self.pid(instance) is None, f"{instance} is dead", 10)
+
     def edit(self, change: Callable[[dict[str, Any]], None]) -> None:
         """Change the inventory."""
         document = yaml.safe_load(self.inventory.read_text())
         change(document)
         self.inventory.write_text(yaml.safe_dump(document, sort_keys=False))
 
+    def discard(self) -> None:
+        """Remove the cluster with its data; its processes are killed, which is quicker than an orderly end."""
+        for instance in self.topology.instances:
+            home = self.base / "instances" / instance.name
+            if (home / "current").exists() and (pid := self.pid(instance.name)) is not None:
+                os.kill(pid, signal.SIGKILL)
+        self.must("destroy", "--data", "--confirm", self.topology.cluster)
+        assert not self.base.exists(), f"destroy left {sorted(map(str, self.base.rglob('*')))[:20]}"
 
-def dledger_inventory(base: Path, port: int, version: str = "4.5.2", heartbeat: int = HEARTBEAT) -> dict[str, Any]:
+
+def dledger_inventory(
+    base: Path, port: int, version: str = DEFAULT_VERSION, heartbeat: int = HEARTBEAT
+) -> dict[str, Any]:
     """Describe three NameServers and a DLedger group of three on this machine."""
     brokers = {
         f"broker-a-{number}": {
@@ -156,7 +194,7 @@ def dledger_inventory(base: Path, port: int, version: str = "4.5.2", heartbeat: 
         }
         for number in range(3)
     }
-    mapped = "mapped" if version == "4.5.2" else "maped"  # 4.5.2 corrected the spelling of its keys
+    release = RELEASES[version]
     return {
         "all": {
             "vars": {
@@ -168,6 +206,7 @@ def dledger_inventory(base: Path, port: int, version: str = "4.5.2", heartbeat: 
                 "rocketmq_supervisor": "detached",
                 "rocketmq_drillable": True,
                 "rocketmq_base_dir": str(base),
+                "rocketmq_jvm_options": [*JVM_OPTIONS],
             },
             "children": {
                 "namesrv": {
@@ -180,8 +219,8 @@ def dledger_inventory(base: Path, port: int, version: str = "4.5.2", heartbeat: 
                         "rocketmq_direct_memory": "384m",
                         "rocketmq_config": {
                             "registerNameServerPeriod": heartbeat,
-                            f"{mapped}FileSizeCommitLog": 67108864,
-                            f"{mapped}FileSizeConsumeQueue": 600000,
+                            release.commit_log_size_key: 67108864,
+                            release.queue_size_key: 600000,
                         },
                     },
                     "children": {"broker-a": {"hosts": brokers}},
@@ -191,7 +230,7 @@ def dledger_inventory(base: Path, port: int, version: str = "4.5.2", heartbeat: 
     }
 
 
-def classic_inventory(base: Path, port: int, version: str = "4.4.0") -> dict[str, Any]:
+def classic_inventory(base: Path, port: int, version: str = WITHOUT_DLEDGER) -> dict[str, Any]:
     """Describe two NameServers and two groups of master and slave on this machine, the second one synchronous."""
     found = dledger_inventory(base, port, version)
     children = found["all"]["children"]

@@ -11,11 +11,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 import yaml
 
 from rmqops.chaos.run import journal
 from rmqops.operations.observe import health
-from tests.support.clusters import Cluster
+from tests.support.clusters import Cluster, Done
+from tests.support.waiting import until, until_line
 
 SHORT = ("--rate", "30", "--duration", "6", "--seed", "7")
 STRUCK = "verified after"
@@ -49,6 +51,8 @@ STEPS = [
     ("disarm", "intent"),
 ]
 """Of a fault, as the journal has them: rmqops may be killed at each."""
+TO_A_STEP = 300
+"""Seconds for a drill to come to any step of its fault, on a loaded machine."""
 SETTLE = 6
 """Seconds; an election that a cut-off member brings back with its higher term has begun by then."""
 
@@ -61,12 +65,7 @@ class Drill:
     told: list[str]
 
     def wait_for(self, text: str) -> None:
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            self.told.append(line)
-            if text in line:
-                return
-        raise AssertionError(f"it never said {text!r}: {''.join(self.told)}")
+        self.told += until_line(self.process, text)
 
     def end(self) -> tuple[int, str]:
         assert self.process.stderr is not None
@@ -108,6 +107,20 @@ def findings(runs: Path) -> dict[str, str]:
     }
 
 
+def routes_may_fail(runs: Path, done: Done) -> None:
+    """End a test whose drill may show RocketMQ's own fault with the routes: expected to fail where it did.
+
+    So the test's outcome says which of the two it was: *passed* where the drill did, *xfailed* where the check
+    ``routes`` alone did not, as docs/known-issues.md has it. What else did not pass is a failure.
+    """
+    others = {name: text for name, text in findings(runs).items() if name != "routes"}
+    assert others == {}, f"{others}\n{done.stderr}"
+    routes = findings(runs).get("routes")
+    assert done.code == (1 if routes else 0), done
+    if routes:
+        pytest.xfail(f"a broker that comes back takes the master out of the route, docs/known-issues.md: {routes}")
+
+
 def victim(run: Path) -> str:
     """Return the instance that a run has struck."""
     return next(str(entry.instance) for entry in journal.read(run) if entry.step == "inject")
@@ -137,9 +150,12 @@ def killed_at(step: tuple[str, str], cluster: Cluster, runs: Path, file: Path, d
     """Start a drill from a file, and kill rmqops with ``kill -9`` at a step, such as ``("inject", "done")``."""
     options = ("--deadline", str(deadline), "--duration", "3")
     with drill(cluster, runs, *options, name=str(file)) as under_way:
-        while not _reached(runs, step):
+
+        def reached() -> bool:
             assert under_way.process.poll() is None, under_way.end()
-            time.sleep(0.002)
+            return _reached(runs, step)
+
+        until(reached, f"the drill comes to {step}", TO_A_STEP, interval=0.002)
         under_way.process.kill()
         under_way.process.wait(10)
 

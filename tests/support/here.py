@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+import re
+from dataclasses import replace
+from pathlib import Path
 
 from rmqops.model.commands import Command, Result
 from rmqops.model.topology import Instance
@@ -24,12 +25,24 @@ def must(command: Command) -> str:
     return done.stdout.strip()
 
 
-def until(condition: Callable[[], object], what: str, seconds: float = 10) -> None:
-    """Wait until a condition holds."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"{what}: not within {seconds} s"
-        time.sleep(0.01)
+def in_a_moment(command: Command) -> Command:
+    """Return a command whose script waits for a bound, with one that passes at once."""
+    shorter = tuple(re.sub(r"^within \d+$", "within 0", part, flags=re.MULTILINE) for part in command.argv)
+    assert shorter != command.argv, "it waits for nothing"
+    return replace(command, argv=shorter)
+
+
+def marked(word: str) -> list[int]:
+    """Return the processes of this machine that have a word on their command lines which begins so."""
+    pids = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes().split(b"\0")
+        except OSError:  # it has ended
+            continue
+        if any(each.startswith(word.encode()) for each in words):
+            pids.append(int(path.parent.name))
+    return pids
 
 
 def alive(made: Instance) -> int | None:

@@ -16,6 +16,8 @@ def instance(
         "rocketmq_listen_port": port,
         "rocketmq_instance_dir": str(home),
         "rocketmq_data_dir": f"{home}/data",
+        "rocketmq_log_dir": f"{home}/logs",
+        "rocketmq_broker_role": "SYNC_MASTER",
         "rocketmq_start_timeout": 5,
         "rocketmq_stop_timeout": 5,
         "rocketmq_supervisor": "detached",
@@ -31,17 +33,23 @@ def topology(
     nameservers: int = 3,
     mode: Mode = "dledger",
     drillable: bool = True,
+    ports: int = 0,
 ) -> Topology:
-    """Describe a cluster: ``namesrv-1`` …, and groups ``broker-a`` … with members ``broker-a-0`` …."""
+    """Describe a cluster: ``namesrv-1`` …, and groups ``broker-a`` … with members ``broker-a-0`` ….
+
+    Their ports begin after ``ports``.
+    """
     servers = [
-        instance(f"namesrv-{number}", f"{home}/namesrv-{number}", kind="namesrv", port=number)
+        instance(f"namesrv-{number}", f"{home}/namesrv-{number}", kind="namesrv", port=ports + number)
         for number in range(1, nameservers + 1)
     ]
     made = []
     for index in range(groups):
         name = f"broker-{'abcdefgh'[index]}"
         brokers = [
-            instance(f"{name}-{number}", f"{home}/{name}-{number}", group=name, port=100 * (index + 1) + number)
+            instance(
+                f"{name}-{number}", f"{home}/{name}-{number}", group=name, port=ports + 100 * (index + 1) + number
+            )
             for number in range(members)
         ]
         made.append(Group(name, mode, tuple(brokers)))

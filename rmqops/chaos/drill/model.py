@@ -53,8 +53,8 @@ class Strike(StrictModel):
     @property
     def words(self) -> str:
         """The strike in a few words, as a drill's log tells it."""
-        told = ", ".join(f"{name} {value}" for name, value in self.options.items())
-        return f"{self.fault} {self.target}{f' ({told})' if told else ''}"
+        options = ", ".join(f"{name} {value}" for name, value in self.options.items())
+        return f"{self.fault} {self.target}{f' ({options})' if options else ''}"
 
 
 class Phase(StrictModel):
@@ -130,18 +130,18 @@ class Drill(StrictModel):
     @model_validator(mode="after")
     def _clients_may_die(self) -> Self:
         """A process of the load can be killed, if there is one, and if another one goes on sending."""
-        there = {"producer": self.load.producers, "consumer": self.load.consumers}
+        counts = {"producer": self.load.producers, "consumer": self.load.consumers}
         for phase in self.phases:
-            met = [(strike, targets.client(strike.target)) for strike in phase.strikes]
-            for strike, (role, number) in ((strike, found) for strike, found in met if found):
+            clients = [(strike, targets.client(strike.target)) for strike in phase.strikes]
+            for strike, (role, number) in ((strike, client) for strike, client in clients if client):
                 if strike.fault != "kill":
                     raise ValueError(f"the fault {strike.fault} cannot strike a {role}: only kill can")
                 if strike.options:
                     raise ValueError(f"kill takes no options where it strikes a {role}")
-                if number is not None and not 1 <= number <= there[role]:
-                    raise ValueError(f"there is no {strike.target}: the load has {there[role]}")
-            for role, left in there.items():
-                dead = sum(found[0] == role for _, found in met if found)
+                if number is not None and not 1 <= number <= counts[role]:
+                    raise ValueError(f"there is no {strike.target}: the load has {counts[role]}")
+            for role, left in counts.items():
+                dead = sum(client[0] == role for _, client in clients if client)
                 if dead > left - (role == "producer"):
                     raise ValueError(
                         f"a phase kills {dead} of the load's {left} {role}s"
@@ -181,16 +181,18 @@ def validated(document: Mapping[str, object], source: str) -> Drill:
         UsageError: it is not a drill; names the source and every key that is wrong.
     """
     try:
-        found = Drill.model_validate_json(json.dumps(document, default=str))
+        drill = Drill.model_validate_json(json.dumps(document, default=str))
     except ValidationError as error:
-        told = [_problem_text(problem) for problem in error.errors(include_url=False)]
-        raise UsageError(f"{source}: {told[0]}", detail="\n".join(told[1:]) or None, remedy=HINT) from error
-    for number, strike in enumerate(found.strikes, 1):
+        problems = [_problem_text(problem) for problem in error.errors(include_url=False)]
+        raise UsageError(
+            f"{source}: {problems[0]}", detail="\n".join(problems[1:]) or None, remedy=HINT
+        ) from error
+    for number, strike in enumerate(drill.strikes, 1):
         try:
             _ = strike.chosen
         except UsageError as error:
             raise UsageError(f"{source}: strike {number}: {error.message}", remedy=error.remedy) from error
-    return found
+    return drill
 
 
 def _problem_text(problem: Mapping[str, Any]) -> str:

@@ -61,8 +61,8 @@ def client(target: str) -> tuple[str, int | None] | None:
 
     ``producer`` and ``consumer`` are one of them, ``producer-1`` is that one; whatever life it is in.
     """
-    found = _CLIENT.fullmatch(target)
-    return (found[1], int(found[2]) if found[2] else None) if found else None
+    match = _CLIENT.fullmatch(target)
+    return (match[1], int(match[2]) if match[2] else None) if match else None
 
 
 def candidates(target: str, topology: Topology) -> tuple[Instance, ...]:
@@ -95,14 +95,14 @@ def agreed_master(group: Group, masters: Masters) -> Instance:
         Inconclusive: they do not, or it is not in the inventory.
     """
     addresses = {route.get(group.name) for route in masters.values()}
-    found = next((member for member in group.members if {member.address} == addresses), None)
-    if found is None:
-        told = ", ".join(f"{server} says {route.get(group.name) or 'none'}" for server, route in masters.items())
+    master = next((member for member in group.members if {member.address} == addresses), None)
+    if master is None:
+        says = ", ".join(f"{server} says {route.get(group.name) or 'none'}" for server, route in masters.items())
         raise Inconclusive(
-            f"group {group.name} has no master on which all NameServers agree, so there is none to strike: {told}",
+            f"group {group.name} has no master on which all NameServers agree, so there is none to strike: {says}",
             remedy="see rmqops status, and run the drill again",
         )
-    return found
+    return master
 
 
 def _named(target: str, topology: Topology) -> tuple[Instance, ...]:

@@ -41,7 +41,7 @@ def options(kind: str, given: Options) -> Options:
         if name not in known:
             has = f"it has {', '.join(known)}" if known else "it has none"
             raise UsageError(f"the fault {kind} has no option {name!r}", remedy=has)
-        wanted = known[name].wrong(value)
-        if wanted:
-            raise UsageError(f"the fault {kind}: {name} is {value!r}", remedy=f"give {wanted}")
+        allowed = known[name].wrong(value)
+        if allowed:
+            raise UsageError(f"the fault {kind}: {name} is {value!r}", remedy=f"give {allowed}")
     return {name: given.get(name, option.default) for name, option in known.items()}

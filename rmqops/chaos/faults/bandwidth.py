@@ -6,7 +6,7 @@ beyond the queue dropped; what they send to it is not held up, and neither is wh
 
 from __future__ import annotations
 
-from rmqops.chaos.mechanisms import packet_filter, traffic_control
+from rmqops.chaos.mechanisms import bounded_wait, packet_filter, traffic_control
 from rmqops.chaos.mechanisms.plan import Aim, FaultPlan, Option
 from rmqops.model.commands import Command
 
@@ -18,7 +18,7 @@ OPTIONS = {
 QUEUE_SECONDS = 0.5
 """How much the queue holds, in seconds of the rate; at least two of the largest packets, 128 KiB."""
 
-# $1 handle, $2 a peer, $3 tries. Something has passed, and something had to wait; where there is a ping, a few
+# $1 handle, $2 a peer. Something has passed, and something had to wait; where there is a ping, a few
 # of them are sent, for a slave without load has hardly anything to say.
 _VERIFY = (
     traffic_control.OWNED
@@ -30,30 +30,29 @@ seen() {
     $1 == "backlog" { held += $2 }
     END { exit !(sent && held) }'
 }
-tries=0
-until seen "$1"; do
-  [ "$tries" -lt "$3" ] || { echo "no packet had to wait in $1:" >&2; exit 1; }
-  tries=$((tries + 1))
+narrow() {
+  seen "$1" && return
   ping -n -q -c 4 -l 4 -s 1400 -w 1 "$2" > /dev/null 2>&1
-  sleep 0.1
-done
+  return 1
+}
+wait_until narrow "$1" "$2" || { echo "no packet had to wait in $1:" >&2; exit 1; }
 """
 )
 
 
 def requires(aim: Aim) -> Command:
     """Probe for tc, for a device that nobody has shaped, and for what the kernel can."""
-    return traffic_control.probe(aim, "bfifo")
+    return traffic_control.probe(aim, "bfifo").command()
 
 
-def plan(aim: Aim, _found: str) -> FaultPlan:
+def plan(aim: Aim, _probe_output: str) -> FaultPlan:
     """Return the plan."""
-    kbit, seconds = aim.number("kbit"), traffic_control.VERIFY_SECONDS
+    kbit, peer = aim.number("kbit"), packet_filter.peers(aim)[0]
     queue = max(kbit * 125 * QUEUE_SECONDS, 131_072)
     return FaultPlan(
         inject=traffic_control.inject(aim, f"rate {kbit:.0f}kbit quantum 60000", f"bfifo limit {queue:.0f}"),
-        verify=Command.shell(
-            _VERIFY, traffic_control.handle(aim), packet_filter.peers(aim)[0], str(seconds), timeout=seconds * 4
+        verify=bounded_wait.command(
+            _VERIFY, traffic_control.handle(aim), peer, seconds=traffic_control.VERIFY_SECONDS
         ),
         heal=traffic_control.heal(aim),
         healed=traffic_control.healed(aim),

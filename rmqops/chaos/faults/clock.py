@@ -4,8 +4,8 @@ The clock is the machine's, so everything on the host steps with it. The heal se
 time since boot (``/proc/uptime``) says of the time that passed, so it is right again to some hundredths of a
 second, and may be run twice. The dead-man heal sleeps by that clock, too, and comes in time.
 
-It is refused in containers, which share their machine's clock, without ``CAP_SYS_TIME``, and where a time daemon
-would set the clock right meanwhile.
+The fault is refused in containers, which share their machine's clock, without ``CAP_SYS_TIME``, and where a time
+daemon would set the clock right meanwhile.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ date -s "@$(echo "$(date +%s.%N) $2" | awk '{ printf "%.3f", $1 + $2 }')" > /dev
 _VERIFY = (
     _BOOT
     + """
-right=$(cat "$1") && wanted=$(echo "$right $2" | awk '{ printf "%.3f", $1 + $2 }') now=$(boot) || exit 1
-if ! near "$now" "$wanted" "$3"; then
+right=$(cat "$1") && stepped=$(echo "$right $2" | awk '{ printf "%.3f", $1 + $2 }') now=$(boot) || exit 1
+if ! near "$now" "$stepped" "$3"; then
   echo "the clock is off by $(echo "$now $right" | awk '{ print $1 - $2 }') s, and not by $2" >&2
   exit 1
 fi
@@ -98,7 +98,7 @@ def requires(aim: Aim) -> Command:
     return Command.shell(_PROBE, _file(aim))
 
 
-def plan(aim: Aim, _found: str) -> FaultPlan:
+def plan(aim: Aim, _probe_output: str) -> FaultPlan:
     """Return the plan."""
     seconds, file = f"{aim.number('seconds'):g}", _file(aim)
     return FaultPlan(

@@ -6,7 +6,7 @@ turn; nobody is stopped altogether, as they are by ``pause``, and memory and dis
 
 from __future__ import annotations
 
-from rmqops.chaos.mechanisms import stressors
+from rmqops.chaos.mechanisms import bounded_wait, stressors
 from rmqops.chaos.mechanisms.plan import Aim, FaultPlan, Option
 from rmqops.model.commands import Command
 
@@ -29,21 +29,22 @@ sleep "$2"
 kill -s KILL 0
 """
 
-# $1 mark, $2 loops, $3 tries. Fields 14 and 15 of a process are its time in hundredths of a second; they are
-# counted from behind the name, which may have blanks. A fifth of a second is more than starting the loops takes.
+# $1 mark, $2 loops. Fields 14 and 15 of a process are its time in hundredths of a second; they are counted from
+# behind the name, which may have blanks. A fifth of a second is more than starting the loops takes. The loops are
+# looked for among all processes until they are there, and from then on their times alone are read.
 _VERIFY = (
     stressors.FIND
     + """
-used() {
-  for pid in $(helpers "$1"); do sed 's/.*) //' "/proc/$pid/stat" 2> /dev/null; done \\
-    | awk '{ ticks += $12 + $13 } END { print ticks + 0 }'
+there() {
+  stats=$(helpers "$1" | sed 's,.*,/proc/&/stat,')
+  [ "$(echo "$stats" | wc -l)" -gt "$2" ]
 }
-before=$(used "$1") tries=0
-until [ "$(helpers "$1" | wc -l)" -gt "$2" ] && [ "$(used "$1")" -gt $((before + 20)) ]; do
-  [ "$tries" -lt "$3" ] || { echo "the loops of $1 get no processor time" >&2; exit 1; }
-  tries=$((tries + 1))
-  sleep 0.1
-done
+# shellcheck disable=SC2086
+used() { cat $stats 2> /dev/null | awk '{ sub(/.*\\) /, ""); ticks += $12 + $13 } END { print ticks + 0 }'; }
+busy() { [ "$(used)" -gt $((before + 20)) ]; }
+wait_until there "$1" "$2" || { echo "the $2 loops of $1 are not there" >&2; exit 1; }
+before=$(used)
+wait_until busy || { echo "the loops of $1 get no processor time" >&2; exit 1; }
 """
 )
 
@@ -53,13 +54,12 @@ def requires(aim: Aim) -> Command:
     return Command.shell(stressors.PROBE, aim.instance.home)
 
 
-def plan(aim: Aim, _found: str) -> FaultPlan:
+def plan(aim: Aim, _probe_output: str) -> FaultPlan:
     """Return the plan."""
     loops = f"{aim.number('processes'):.0f}"
-    seconds = stressors.VERIFY_SECONDS
     return FaultPlan(
         inject=stressors.start(aim, _BURN, loops),
-        verify=Command.shell(_VERIFY, stressors.mark(aim), loops, str(seconds * 10), timeout=seconds * 4),
+        verify=bounded_wait.command(_VERIFY, stressors.mark(aim), loops, seconds=stressors.VERIFY_SECONDS),
         heal=stressors.heal(aim),
         healed=stressors.healed(aim),
     )

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from rmqops.chaos.mechanisms import processes, store_directory
 from rmqops.chaos.mechanisms.plan import Aim, FaultPlan, Option
-from rmqops.model.commands import Command
+from rmqops.model.commands import Command, Script
 
 SUMMARY = "kill -9, and the last written bytes of its log are damaged; healed by starting it again"
 OPTIONS = {
@@ -63,7 +63,7 @@ changed "$5" < "$3/was" |
 """
 )
 
-# The bytes are held against what they were: damage that changed nothing has not bitten.
+# The bytes are held against what they were: damage that changed nothing is none.
 _VERIFY = (
     _CHANGED
     + """
@@ -71,7 +71,7 @@ _VERIFY = (
 read -r file start count < "$3/where" || { echo "the log was not cut" >&2; exit 1; }
 now() { tail -c "+$((start + 1))" "$2/$file" | head -c "$count"; }
 now "$1" "$2" | cmp -s - "$3/was" && { echo "the last $count bytes of $2/$file are what they were" >&2; exit 1; }
-changed "$5" < "$3/was" > "$3/wanted" && now "$1" "$2" | cmp - "$3/wanted"
+changed "$5" < "$3/was" > "$3/damaged" && now "$1" "$2" | cmp - "$3/damaged"
 """
 )
 
@@ -82,16 +82,16 @@ rm -rf -- "$2" && exec "$1/current/bin/start.sh"
 
 def requires(aim: Aim) -> Command:
     """Probe that the store is the running process's own."""
-    return store_directory.probe(aim.instance)
+    return store_directory.probe(aim.instance).command()
 
 
-def plan(aim: Aim, found: str) -> FaultPlan:
-    """Return the plan; ``found`` is the process id."""
+def plan(aim: Aim, probe_output: str) -> FaultPlan:
+    """Return the plan; ``probe_output`` is the process id."""
     home, log = aim.instance.home, store_directory.log(aim)
     notes = f"{home}/run/{aim.fault}"
     rest = (log, notes, f"{aim.number('bytes'):.0f}", aim.text("how"))
     return FaultPlan(
-        inject=processes.killed(aim.instance, found.strip(), _CUT, *rest),
+        inject=processes.kill(aim.instance, probe_output.strip(), Script(_CUT, (home, *rest))),
         verify=Command.shell(_VERIFY, home, *rest, timeout=VERIFY_SECONDS),
         heal=Command.shell(_HEAL, home, notes, timeout=processes.start(aim.instance).timeout),
         healed=store_directory.healed(aim.instance, notes),

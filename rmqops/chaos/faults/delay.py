@@ -6,10 +6,10 @@ one another, too. It needs the kernel's module ``sch_netem``, which not every ma
 
 from __future__ import annotations
 
-from rmqops.chaos.mechanisms import packet_filter, traffic_control
+from rmqops.chaos.mechanisms import bounded_wait, packet_filter, traffic_control
 from rmqops.chaos.mechanisms.plan import Aim, FaultPlan, Option
 from rmqops.errors import UsageError
-from rmqops.model.commands import Command
+from rmqops.model.commands import Command, Script
 
 SUMMARY = "what the host sends to its peers arrives late; healed by taking the delay away"
 OPTIONS = {
@@ -20,25 +20,24 @@ OPTIONS = {
     "peers": traffic_control.PEERS,
 }
 
-# $1 handle, $2 milliseconds, $3 tries, $4 seconds for one, $5 … peers. One of them answers, and that late.
+LOOKS = 10
+"""For how many looks at all peers there is time, if none of them answers."""
+
+# $1 handle, $2 milliseconds, $3 seconds for an answer, $4 … peers. One of them answers, and that late.
 _VERIFY = (
     traffic_control.OWNED
     + """
-handle=$1 late=$2 tries=$3 patience=$4
-shift 4
+handle=$1 late=$2 patience=$3
+shift 3
 seen() {
   [ -n "$(owned "$handle")" ] || return 1
   for peer; do
     LC_ALL=C ping -n -c 1 -W "$patience" "$peer" 2> /dev/null | sed -n 's/.*time=\\([0-9.]*\\).*/\\1/p' \\
-      | awk -v late="$late" '$1 >= late { found = 1 } END { exit !found }' && return
+      | awk -v late="$late" '$1 >= late { seen = 1 } END { exit !seen }' && return
   done
   return 1
 }
-until seen "$@"; do
-  [ "$tries" -gt 0 ] || { echo "no peer answers as late as $late ms, or none answers a ping" >&2; exit 1; }
-  tries=$((tries - 1))
-  sleep 0.1
-done
+wait_until seen "$@" || { echo "no peer answers as late as $late ms, or none answers a ping" >&2; exit 1; }
 """
 )
 
@@ -50,25 +49,21 @@ def requires(aim: Aim) -> Command:
         UsageError: there would be more jitter than delay.
     """
     _words(aim)
-    probe = traffic_control.probe(aim, "netem")
-    script = probe.argv[2] + 'command -v ping > /dev/null || { echo "there is no ping" >&2; exit 1; }\n'
-    return Command.shell(script, *probe.argv[4:])
+    ping = Script('command -v ping > /dev/null || { echo "there is no ping" >&2; exit 1; }')
+    return traffic_control.probe(aim, "netem").then(ping).command()
 
 
-def plan(aim: Aim, _found: str) -> FaultPlan:
+def plan(aim: Aim, _probe_output: str) -> FaultPlan:
     """Return the plan."""
     late = (aim.number("ms") - aim.number("jitter")) * 0.9
     patience, peers = int(aim.number("ms") / 1000) + 2, packet_filter.peers(aim)
+    look = patience * len(peers)
     return FaultPlan(
         inject=traffic_control.inject(aim, "rate 10gbit quantum 60000", _words(aim)),
-        verify=Command.shell(
-            _VERIFY,
-            traffic_control.handle(aim),
-            f"{late:g}",
-            "10",
-            str(patience),
-            *peers,
-            timeout=12.0 * (patience + 1) * len(peers),
+        verify=bounded_wait.command(
+            *(_VERIFY, traffic_control.handle(aim), f"{late:g}", str(patience), *peers),
+            seconds=LOOKS * look,
+            work=look,
         ),
         heal=traffic_control.heal(aim),
         healed=traffic_control.healed(aim),

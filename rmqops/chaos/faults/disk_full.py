@@ -12,7 +12,7 @@ The filler is a file in the data directory, named after the fault.
 
 from __future__ import annotations
 
-from rmqops.chaos.mechanisms import process_marks, processes
+from rmqops.chaos.mechanisms import bounded_wait, process_marks, processes
 from rmqops.chaos.mechanisms.plan import Aim, FaultPlan, Option
 from rmqops.model.commands import Command
 
@@ -23,6 +23,8 @@ OPTIONS = {
     "leave": Option(16, "how many MiB stay free", low=0, high=1024),
     "at_most": Option(4096, "how many MiB may be written for it; more is refused", low=1, high=1_048_576),
 }
+END_SECONDS = 10
+"""How long a process that still writes the file may take to be gone."""
 SLACK = 2
 """MiB by which file systems and their accounts of free space may differ."""
 
@@ -79,7 +81,7 @@ exit 1
 """
 )
 
-# $1 data directory, $2 MiB that stay free, $3 the file, $4 tries. The write is tried as the store's owner, and
+# $1 data directory, $2 MiB that stay free, $3 the file. The write is tried as the store's owner, and
 # has to fail for want of room; it writes no more than what is left and a little.
 _VERIFY = (
     _ROOM
@@ -89,19 +91,16 @@ write() {{
   run=
   owner=$(stat -c '%u %g' "$1")
   [ "$(id -u)" != 0 ] || run="setpriv --reuid ${{owner% *}} --regid ${{owner#* }} --clear-groups --"
-  said=$(LC_ALL=C $run dd if=/dev/zero of="$3.try" bs=1M count="$(($2 + {2 * SLACK}))" 2>&1)
-  full=$?
+  answer=$(LC_ALL=C $run dd if=/dev/zero of="$3.try" bs=1M count="$(($2 + {2 * SLACK}))" 2>&1)
+  failed=$?
   rm -f "$3.try"
-  [ "$full" != 0 ] || return 1
-  case $said in *'No space left'* | *'quota exceeded'*) return 0 ;; esac
+  [ "$failed" != 0 ] || return 1
+  case $answer in *'No space left'* | *'quota exceeded'*) return 0 ;; esac
   return 1
 }}
-tries=0
-until [ "$(room "$1")" -le $(($2 + {SLACK})) ] && write "$1" "$2" "$3"; do
-  [ "$tries" -lt "$4" ] || {{ echo "$(room "$1") MiB are free in $1, and a write said: $said" >&2; exit 1; }}
-  tries=$((tries + 1))
-  sleep 0.2
-done
+full() {{ [ "$(room "$1")" -le $(($2 + {SLACK})) ] && write "$1" "$2" "$3"; }}
+wait_until full "$1" "$2" "$3" ||
+  {{ echo "$(room "$1") MiB are free in $1, and a write said: $answer" >&2; exit 1; }}
 """
 )
 
@@ -117,13 +116,13 @@ writers() {{
 _HEAL = (
     _FIND
     + """
-tries=0
-while pids=$(writers "$1") && [ -n "$pids" ]; do
-  [ "$tries" -lt 100 ] || { echo "a writer of $1 cannot be ended" >&2; exit 1; }
+ended() {
+  pids=$(writers "$1")
+  [ -n "$pids" ] || return 0
   for pid in $pids; do kill -s KILL "$pid" 2> /dev/null; done
-  tries=$((tries + 1))
-  sleep 0.05
-done
+  return 1
+}
+wait_until ended "$1" || { echo "a writer of $1 cannot be ended" >&2; exit 1; }
 rm -f "$1" "$1.try" || exit 1
 "$2/current/bin/pid.sh" > /dev/null || "$2/current/bin/start.sh"
 """
@@ -144,17 +143,19 @@ def requires(aim: Aim) -> Command:
     return Command.shell(_PROBE, aim.instance.home, *_bounds(aim))
 
 
-def plan(aim: Aim, _found: str) -> FaultPlan:
+def plan(aim: Aim, _probe_output: str) -> FaultPlan:
     """Return the plan; where there is no ``fallocate`` the file is written, at 50 MiB/s or more."""
     data, leave, at_most = _bounds(aim)
-    name, tries = f".rmqops-fault-{aim.fault}", str(processes.VERIFY_SECONDS * 5)
+    name = f".rmqops-fault-{aim.fault}"
     file, writing = f"{data}/{name}", f"{data}/./{name}"
     seconds = 30 + aim.number("at_most") / 50
-    start = aim.instance.number("rocketmq_start_timeout") + 30.0
+    look, start = aim.number("leave") / 50, aim.instance.number("rocketmq_start_timeout")
     return FaultPlan(
         inject=Command.shell(_INJECT, data, leave, at_most, writing, timeout=seconds),
-        verify=Command.shell(_VERIFY, data, leave, writing, tries, timeout=60 + aim.number("leave") / 10),
-        heal=Command.shell(_HEAL, file, aim.instance.home, timeout=start),
+        verify=bounded_wait.command(
+            *(_VERIFY, data, leave, writing), seconds=processes.VERIFY_SECONDS + look, work=look
+        ),
+        heal=bounded_wait.command(_HEAL, file, aim.instance.home, seconds=END_SECONDS, work=start),
         healed=Command.shell(_HEALED, file, aim.instance.home),
     )
 

@@ -19,11 +19,11 @@ def requires(aim: Aim) -> Command:
     return processes.probe(aim.instance)
 
 
-def plan(aim: Aim, found: str) -> FaultPlan:
-    """Return the plan; ``found`` is the process id."""
-    pid = found.strip()
+def plan(aim: Aim, probe_output: str) -> FaultPlan:
+    """Return the plan; ``probe_output`` is the process id."""
+    pid = probe_output.strip()
     return FaultPlan(
-        inject=processes.killed(aim.instance, pid)
+        inject=processes.kill(aim.instance, pid)
         if aim.number("stay")
         else processes.signal(aim.instance, pid, "KILL"),
         verify=processes.gone(aim.instance, pid),

@@ -19,7 +19,7 @@ def requires(aim: Aim) -> Command:
     return packet_filter.probe(aim)
 
 
-def plan(aim: Aim, _found: str) -> FaultPlan:
+def plan(aim: Aim, _probe_output: str) -> FaultPlan:
     """Return the plan; a host without the kernel's module ``xt_statistic`` refuses the first rule."""
     share = aim.number("percent") / 100
     return packet_filter.plan(aim, f"-m statistic --mode random --probability {share:.4f} -j DROP")

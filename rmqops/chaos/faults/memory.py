@@ -10,7 +10,7 @@ writing it into a pipe that nobody empties.
 
 from __future__ import annotations
 
-from rmqops.chaos.mechanisms import stressors
+from rmqops.chaos.mechanisms import bounded_wait, stressors
 from rmqops.chaos.mechanisms.plan import Aim, FaultPlan, Option
 from rmqops.model.commands import Command
 
@@ -57,22 +57,19 @@ echo 1000 > /proc/self/oom_score_adj
 dd if=/dev/zero bs="${1}M" count=1 iflag=fullblock 2> /dev/null | sleep "$2"
 """
 
-# $1 mark, $2 MiB, $3 tries. The holder is in the session of the helper, which is its first process.
+# $1 mark, $2 MiB. The holder is in the session of the helper, which is its first process.
 _VERIFY = (
     stressors.FIND
     + """
 held() {
-  leader=$(helpers "$1" | head -n 1)
-  sed 's,^\\([0-9]*\\) .*) ,\\1 ,' /proc/[0-9]*/stat 2> /dev/null \\
+  [ -n "$leader" ] || leader=$(helpers "$1" | head -n 1)
+  mib=$(sed 's,^\\([0-9]*\\) .*) ,\\1 ,' /proc/[0-9]*/stat 2> /dev/null \\
     | awk -v leader="$leader" '$5 == leader { print "/proc/" $1 "/status" }' \\
-    | xargs cat 2> /dev/null | awk '$1 == "VmRSS:" { kib += $2 } END { print int(kib / 1024) }'
+    | xargs cat 2> /dev/null | awk '$1 == "VmRSS:" { kib += $2 } END { print int(kib / 1024) }')
+  [ "$mib" -ge $(($2 * 9 / 10)) ]
 }
-tries=0
-until [ "$(held "$1")" -ge $(($2 * 9 / 10)) ]; do
-  [ "$tries" -lt "$3" ] || { echo "$(held "$1") MiB of $2 are held" >&2; exit 1; }
-  tries=$((tries + 1))
-  sleep 0.1
-done
+leader=
+wait_until held "$1" "$2" || { echo "$mib MiB of $2 are held" >&2; exit 1; }
 """
 )
 
@@ -82,13 +79,13 @@ def requires(aim: Aim) -> Command:
     return Command.shell(stressors.PROBE + "shift\n" + _ROOM, aim.instance.home, _mib(aim), str(SPARE))
 
 
-def plan(aim: Aim, _found: str) -> FaultPlan:
+def plan(aim: Aim, _probe_output: str) -> FaultPlan:
     """Return the plan."""
     seconds = stressors.VERIFY_SECONDS + aim.number("mib") / 500
     start = stressors.start(aim, _HOLD, _mib(aim), limit=f"MemoryMax={aim.number('mib') + 64:.0f}M")
     return FaultPlan(
         inject=start,
-        verify=Command.shell(_VERIFY, stressors.mark(aim), _mib(aim), f"{seconds * 5:.0f}", timeout=seconds * 4),
+        verify=bounded_wait.command(_VERIFY, stressors.mark(aim), _mib(aim), seconds=seconds),
         heal=stressors.heal(aim),
         healed=stressors.healed(aim),
     )

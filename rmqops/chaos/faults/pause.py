@@ -6,7 +6,7 @@ told of anything: peers find out by their own time-outs, a NameServer after 120 
 
 from __future__ import annotations
 
-from rmqops.chaos.mechanisms import processes
+from rmqops.chaos.mechanisms import bounded_wait, processes
 from rmqops.chaos.mechanisms.plan import Aim, FaultPlan, Option
 from rmqops.model.commands import Command
 
@@ -16,17 +16,13 @@ OPTIONS: dict[str, Option] = {}
 # The state is what follows the name in parentheses; T is stopped by a signal.
 _STATE = """
 state() { sed 's/.*) \\(.\\).*/\\1/' "/proc/$1/stat" 2>/dev/null; }
+stopped() { [ "$(state "$1")" = T ]; }
 """
 
 _VERIFY = (
     _STATE
     + """
-tries=0
-until [ "$(state "$1")" = T ]; do
-  [ "$tries" -lt "$2" ] || { echo "process $1 is not stopped but $(state "$1")" >&2; exit 1; }
-  tries=$((tries + 1))
-  sleep 0.01
-done
+wait_until stopped "$1" || { echo "process $1 is not stopped but $(state "$1")" >&2; exit 1; }
 """
 )
 
@@ -39,12 +35,8 @@ _HEALED = (
     _STATE
     + """
 pid=$("$1/current/bin/pid.sh") || { echo "$1 does not run" >&2; exit 1; }
-tries=0
-while [ "$(state "$pid")" = T ]; do
-  [ "$tries" -lt "$2" ] || { echo "process $pid is stopped still" >&2; exit 1; }
-  tries=$((tries + 1))
-  sleep 0.01
-done
+going() { ! stopped "$pid"; }
+wait_until going || { echo "process $pid is stopped still" >&2; exit 1; }
 """
 )
 
@@ -54,12 +46,12 @@ def requires(aim: Aim) -> Command:
     return processes.probe(aim.instance)
 
 
-def plan(aim: Aim, found: str) -> FaultPlan:
-    """Return the plan; ``found`` is the process id."""
-    pid, tries = found.strip(), str(processes.VERIFY_SECONDS * 100)
+def plan(aim: Aim, probe_output: str) -> FaultPlan:
+    """Return the plan; ``probe_output`` is the process id."""
+    pid, seconds = probe_output.strip(), processes.VERIFY_SECONDS
     return FaultPlan(
         inject=processes.signal(aim.instance, pid, "STOP"),
-        verify=Command.shell(_VERIFY, pid, tries, timeout=processes.VERIFY_SECONDS * 4),
+        verify=bounded_wait.command(_VERIFY, pid, seconds=seconds),
         heal=Command.shell(_HEAL, aim.instance.home, timeout=processes.start(aim.instance).timeout),
-        healed=Command.shell(_HEALED, aim.instance.home, tries, timeout=processes.VERIFY_SECONDS * 4),
+        healed=bounded_wait.command(_HEALED, aim.instance.home, seconds=seconds),
     )

@@ -12,14 +12,16 @@ written to. Where the process has no namespace of its own the mount is the host'
 
 from __future__ import annotations
 
-from rmqops.chaos.mechanisms import processes, store_directory
+from rmqops.chaos.mechanisms import bounded_wait, processes, store_directory
 from rmqops.chaos.mechanisms.plan import Aim, FaultPlan, Option
-from rmqops.model.commands import Command
+from rmqops.model.commands import Command, Script
 
 SUMMARY = "whatever the broker opens in its store from now on is read-only; healed by unmounting"
 OPTIONS: dict[str, Option] = {}
 
 VERIFY_SECONDS = 10
+MOUNT_SECONDS = 5
+"""How long mounting and unmounting may be tried again; a file is open for a moment in between."""
 
 # `mounts` prints how many mounts lie on the store, as process $1 sees it, and `over` 1 when the last of them is a
 # read-only one. Field 5 of mountinfo is the place, without spaces, and field 6 what the mount itself says, which
@@ -29,7 +31,7 @@ where=$(readlink -f "$2" | sed 's/ /\\\\040/g')
 export where
 mounts() { awk '$5 == ENVIRON["where"] { count++ } END { print count + 0 }' "/proc/$1/mountinfo"; }
 over() {
-  awk '$5 == ENVIRON["where"] { said = $6 } END { print said ~ /(^|,)ro(,|$)/ }' "/proc/$1/mountinfo"
+  awk '$5 == ENVIRON["where"] { options = $6 } END { print options ~ /(^|,)ro(,|$)/ }' "/proc/$1/mountinfo"
 }
 """
 
@@ -54,38 +56,36 @@ _INJECT = (
 now=$("$1/current/bin/pid.sh") || { echo "$1 does not run" >&2; exit 1; }
 [ "$now" = "$3" ] || { echo "$1 runs as $now and not as $3 any more" >&2; exit 1; }
 echo "$(readlink "/proc/$3/ns/mnt") $(mounts "$3")" > "$4" || exit 1
-tries=0
-while :; do
-  nsenter -t "$3" -m mount --bind "$2" "$2" || exit 1
-  said=$(nsenter -t "$3" -m mount -o remount,bind,ro "$2" 2>&1) && exit 0
-  nsenter -t "$3" -m umount -l "$2" || exit 1
-  [ "$tries" -lt 20 ] || { echo "$said" >&2; exit 1; }
-  tries=$((tries + 1))
-  sleep 0.05
-done
+mounted() {
+  nsenter -t "$2" -m mount --bind "$1" "$1" || exit 1
+  answer=$(nsenter -t "$2" -m mount -o remount,bind,ro "$1" 2>&1) && return
+  nsenter -t "$2" -m umount -l "$1" || exit 1
+  return 1
+}
+wait_until mounted "$2" "$3" || { echo "$answer" >&2; exit 1; }
 """
 )
 
 _VERIFY = """
 pid=$("$1/current/bin/pid.sh") || { echo "$1 does not run" >&2; exit 1; }
 [ "$pid" = "$3" ] || { echo "$1 runs as $pid and not as $3 any more, and its mounts are new" >&2; exit 1; }
-said=$(LC_ALL=C nsenter -t "$3" -m mkdir "$2/$5" 2>&1) &&
+answer=$(LC_ALL=C nsenter -t "$3" -m mkdir "$2/$5" 2>&1) &&
   { nsenter -t "$3" -m rmdir "$2/$5"; echo "$2 can be written to" >&2; exit 1; }
-case $said in *"Read-only file system"*) ;; *) echo "$said" >&2; exit 1 ;; esac
+case $answer in *"Read-only file system"*) ;; *) echo "$answer" >&2; exit 1 ;; esac
 """
 
 # $1 home, $2 store, $3 the note. What lay there before stays, and another namespace is none of ours.
 _HEAL = (
     _MOUNTS
     + """
+unmounted() {
+  [ "$(readlink "/proc/$pid/ns/mnt")" = "$space" ] && [ "$(mounts "$pid")" -gt "$before" ] || return 0
+  nsenter -t "$pid" -m umount "$1" || nsenter -t "$pid" -m umount -l "$1"
+  return 1
+}
 if read -r space before 2> /dev/null < "$3"; then
   for pid in $("$1/current/bin/pid.sh") $$; do
-    tries=0
-    while [ "$(readlink "/proc/$pid/ns/mnt")" = "$space" ] && [ "$(mounts "$pid")" -gt "$before" ]; do
-      [ "$tries" -lt 20 ] || { echo "$2 cannot be unmounted" >&2; exit 1; }
-      tries=$((tries + 1))
-      nsenter -t "$pid" -m umount "$2" || nsenter -t "$pid" -m umount -l "$2"
-    done
+    wait_until unmounted "$2" || { echo "$2 cannot be unmounted" >&2; exit 1; }
   done
 fi
 rm -f "$3" && exec "$1/current/bin/start.sh"
@@ -105,23 +105,17 @@ pid=$("$1/current/bin/pid.sh") || { echo "$1 does not run" >&2; exit 1; }
 def requires(aim: Aim) -> Command:
     """Probe for the right to mount, and that the store is the running process's own."""
     home, directory = aim.instance.home, store_directory.directory(aim.instance)
-    proof = store_directory.probe(aim.instance).argv[2]
-    return Command.shell(
-        'sh -c "$3" rmqops "$1" "$2" && sh -c "$4" rmqops "$1" "$2"', home, directory, _PROBE, proof
-    )
+    return Script(_PROBE, (home, directory)).then(store_directory.probe(aim.instance)).command()
 
 
-def plan(aim: Aim, found: str) -> FaultPlan:
-    """Return the plan; ``found`` is the process id."""
-    instance, pid = aim.instance, found.strip()
-    home, directory, note = (
-        instance.home,
-        store_directory.directory(instance),
-        f"{instance.home}/run/{aim.fault}.read-only",
-    )
+def plan(aim: Aim, probe_output: str) -> FaultPlan:
+    """Return the plan; ``probe_output`` is the process id."""
+    instance, pid = aim.instance, probe_output.strip()
+    home, directory = instance.home, store_directory.directory(instance)
+    note, start = f"{home}/run/{aim.fault}.read-only", processes.start(instance).timeout
     return FaultPlan(
-        inject=Command.shell(_INJECT, home, directory, pid, note),
+        inject=bounded_wait.command(_INJECT, home, directory, pid, note, seconds=MOUNT_SECONDS),
         verify=Command.shell(_VERIFY, home, directory, pid, note, f"probe-{aim.fault}", timeout=VERIFY_SECONDS),
-        heal=Command.shell(_HEAL, home, directory, note, timeout=processes.start(instance).timeout + 10),
+        heal=bounded_wait.command(_HEAL, home, directory, note, seconds=MOUNT_SECONDS, work=start),
         healed=Command.shell(_HEALED, home, directory, note),
     )

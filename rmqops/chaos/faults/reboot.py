@@ -6,13 +6,14 @@ connection and tries again as long as the host may be away (``away``).
 The sleeper of the dead-man heal dies with the host, and its file stays. So a unit is left on the host that sleeps
 anew after the boot, under the sleeper's name, and then does what that would have done. The heal removes it.
 
-It is refused where the host is this machine, where other instances live on it, and in a container that nobody is
-known to start again; a lab's are (``docs/lab.md``). A host that does not come back is a heal that failed.
+The fault is refused where the host is the machine that rmqops runs on, where other instances live on it, and in a
+container that nobody is known to start again; a lab's are (``docs/lab.md``). A host that does not come back is a
+heal that failed.
 """
 
 from __future__ import annotations
 
-from rmqops.chaos.mechanisms import deadman
+from rmqops.chaos.mechanisms import bounded_wait, deadman
 from rmqops.chaos.mechanisms.plan import Aim, FaultPlan, Option
 from rmqops.model.commands import Command
 
@@ -60,7 +61,7 @@ boot
 )
 
 # $1 instance directory, $2 the unit of the heal, $3 its fault, $4 seconds after the boot, $5 the sleeper,
-# $6 delay, $7 tries
+# $6 delay, $7 seconds for which it tries again
 _INJECT = """
 cat > "/etc/systemd/system/$2" << UNIT || exit 1
 [Unit]
@@ -76,16 +77,12 @@ systemd-run --quiet --collect --unit "reboot-$2" --on-active="$6" --timer-proper
   systemctl --no-block reboot
 """
 
-# $1 the boot before, $2 tenths of a second. Most often the connection ends before this does, and is made again.
+# $1 the boot before. Most often the connection ends before this does, and is made again.
 _VERIFY = (
     _BOOT
     + """
-tries=0
-while [ "$(boot)" = "$1" ]; do
-  [ "$tries" -lt "$2" ] || { echo "the host has not been rebooted" >&2; exit 1; }
-  tries=$((tries + 1))
-  sleep 0.1
-done
+another() { [ "$(boot)" != "$1" ]; }
+wait_until another "$1" || { echo "the host has not been rebooted" >&2; exit 1; }
 """
 )
 
@@ -120,16 +117,16 @@ def requires(aim: Aim) -> Command:
     return Command.shell(_PROBE, home, f"rocketmq-{name}.service", _forbidden(aim), _unit(aim))
 
 
-def plan(aim: Aim, found: str) -> FaultPlan:
-    """Return the plan; ``found`` is the boot before."""
+def plan(aim: Aim, probe_output: str) -> FaultPlan:
+    """Return the plan; ``probe_output`` says which boot is the one before."""
     instance, unit = aim.instance, _unit(aim)
     seconds = instance.number("rocketmq_stop_timeout") + 30.0
     alone = f"{aim.number('alone'):.0f}"
     return FaultPlan(
         inject=Command.shell(
-            _INJECT, instance.home, unit, aim.fault, alone, _SLEEPER, str(DELAY), str(deadman.TRIES)
+            _INJECT, instance.home, unit, aim.fault, alone, _SLEEPER, str(DELAY), str(deadman.RETRY_SECONDS)
         ),
-        verify=Command.shell(_VERIFY, found.strip(), f"{seconds * 10:.0f}", timeout=seconds * 2),
+        verify=bounded_wait.command(_VERIFY, probe_output.strip(), seconds=seconds),
         heal=Command.shell(_HEAL, instance.home, unit, timeout=instance.number("rocketmq_start_timeout") + 30.0),
         healed=Command.shell(_HEALED, instance.home, unit),
         away=aim.number("away"),
@@ -138,13 +135,14 @@ def plan(aim: Aim, found: str) -> FaultPlan:
 
 def _forbidden(aim: Aim) -> str:
     """Say why, by the inventory alone, this host may not be rebooted; empty when it may."""
-    mine = aim.instance
-    if mine.connection == "local":
+    victim = aim.instance
+    if victim.connection == "local":
         return "the host is the machine that rmqops runs on"
-    if mine.supervisor != "systemd":
-        return f"{mine.name} is no unit of systemd's ({mine.supervisor}), so it would not come back"
-    here = [one.name for one in aim.topology.instances if one.machine == mine.machine and one.name != mine.name]
-    return f"{', '.join(here)} would be struck as well" if here else ""
+    if victim.supervisor != "systemd":
+        return f"{victim.name} is no unit of systemd's ({victim.supervisor}), so it would not come back"
+    here = (each for each in aim.topology.instances if each.machine == victim.machine)
+    others = [each.name for each in here if each.name != victim.name]
+    return f"{', '.join(others)} would be struck as well" if others else ""
 
 
 def _unit(aim: Aim) -> str:

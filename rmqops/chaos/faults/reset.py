@@ -15,6 +15,6 @@ def requires(aim: Aim) -> Command:
     return packet_filter.probe(aim)
 
 
-def plan(aim: Aim, _found: str) -> FaultPlan:
+def plan(aim: Aim, _probe_output: str) -> FaultPlan:
     """Return the plan."""
     return packet_filter.plan(aim, "-p tcp -j REJECT --reject-with tcp-reset")

@@ -28,13 +28,13 @@ def requires(aim: Aim) -> Command:
     return processes.probe(aim.instance)
 
 
-def plan(aim: Aim, found: str) -> FaultPlan:
-    """Return the plan; ``found`` is the process id."""
+def plan(aim: Aim, probe_output: str) -> FaultPlan:
+    """Return the plan; ``probe_output`` is the process id."""
     home, start = aim.instance.home, processes.start(aim.instance)
     seconds = start.timeout + aim.instance.number("rocketmq_stop_timeout") + 10
     return FaultPlan(
         inject=Command.shell(_RESTART, home, timeout=seconds),
-        verify=Command.shell(_VERIFY, home, found.strip()),
+        verify=Command.shell(_VERIFY, home, probe_output.strip()),
         heal=start,
         healed=processes.runs(aim.instance),
     )

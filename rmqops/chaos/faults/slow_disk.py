@@ -13,14 +13,16 @@ mount namespace that is gone with each command, so that it need not be mounted o
 
 from __future__ import annotations
 
-from rmqops.chaos.mechanisms import processes, store_directory
+from rmqops.chaos.mechanisms import bounded_wait, processes, store_directory
 from rmqops.chaos.mechanisms.plan import Aim, FaultPlan, Option
-from rmqops.model.commands import Command
+from rmqops.model.commands import Command, Script
 
 SUMMARY = "what the broker flushes to its disk has to share few KiB a second; healed by taking the limit away"
 OPTIONS = {"kib": Option(256, "KiB a second", low=16, high=1_048_576)}
 SECONDS = 2
 """How long the flush takes that verifies the limit."""
+END_SECONDS = 10
+"""How long the cgroup may take to be empty, and so gone."""
 
 # `mounted` mounts a hierarchy at $top: of version 1, only the controllers that blkio is with; to mount others
 # would take them from version 2, for the whole machine. `path PID` prints where in it a process is. `limit DISK
@@ -48,10 +50,6 @@ disks() {
        else echo "$numbers"; fi ;;
   esac
 }
-"""
-
-_ROOT = """
-[ "$(id -u)" = 0 ] || { echo "only root may limit a disk" >&2; exit 1; }
 """
 
 # $1 instance directory, $2 store, $3 the cgroup's name
@@ -117,15 +115,14 @@ _HEAL = (
     + """
 rm -f "$4"
 mounted || exit 1
+removed() {
+  rmdir "$1" 2> /dev/null && return
+  for pid in $(cat "$1/cgroup.procs"); do echo "$pid" > "$top$2/cgroup.procs"; done 2> /dev/null
+  return 1
+}
 find "$top" -type d -name "$3" | while read -r ours; do
   cut -d ' ' -f 1 "$ours/$limits" | while read -r disk; do limit "$disk" 0 > "$ours/$limits"; done
-  tries=0
-  until rmdir "$ours" 2> /dev/null; do
-    [ "$tries" -lt 100 ] || { echo "the cgroup $3 cannot be removed" >&2; exit 1; }
-    tries=$((tries + 1))
-    for pid in $(cat "$ours/cgroup.procs"); do echo "$pid" > "$top$5/cgroup.procs"; done 2> /dev/null
-    sleep 0.05
-  done
+  wait_until removed "$ours" "$5" || { echo "the cgroup $3 cannot be removed" >&2; exit 1; }
 done || exit 1
 if [ -d "$top/rmqops-io" ] && [ -z "$(find "$top" -maxdepth 1 -name 'rmqops-fault-*')" ]; then
   echo -io > "$top/cgroup.subtree_control" && rmdir "$top/rmqops-io"
@@ -143,30 +140,42 @@ mounted || exit 1
 )
 
 
-_FOUND = _TOOLS + 'pid=$(sh -c "$4" rmqops "$1" "$2") && echo "$pid $(path "$pid")"'
+# $1 the script that proves whose store it is and prints the pid, $2 … its arguments
+_WHERE = _TOOLS + 'proof=$1 && shift && pid=$(sh -c "$proof" rmqops "$@") && echo "$pid $(path "$pid")"'
+
+# $1 a script, $2 … its arguments. It has mounts of its own.
+_UNSHARED = """
+[ "$(id -u)" = 0 ] || { echo "only root may limit a disk" >&2; exit 1; }
+script=$1 && shift && unshare -m --propagation private sh -c "$script" rmqops "$@"
+"""
+
+_RUNS = '"$1/current/bin/pid.sh"'
 
 
 def requires(aim: Aim) -> Command:
     """Probe for a limit that kernel and disk can have, and for the store; prints the pid and its cgroup."""
-    where, proof = store_directory.directory(aim.instance), store_directory.probe(aim.instance).argv[2]
-    return _unshared(_PROBE, aim, where, _group(aim), proof, then=_FOUND)
+    directory, proof = store_directory.directory(aim.instance), store_directory.probe(aim.instance)
+    where = Script(_WHERE, (proof.text, *proof.arguments))
+    return _unshared(Script(_PROBE, (aim.instance.home, directory, _group(aim)))).then(where).command()
 
 
-def plan(aim: Aim, found: str) -> FaultPlan:
-    """Return the plan; ``found`` is the process id, and where in the hierarchy the process is."""
-    pid, path = found.strip().split(" ", 1)
-    where, group, kib = store_directory.directory(aim.instance), _group(aim), aim.number("kib")
-    file = f"{where}/.rmqops-fault-{aim.fault}"
+def plan(aim: Aim, probe_output: str) -> FaultPlan:
+    """Return the plan; ``probe_output`` is the process id, and where in the hierarchy the process is."""
+    pid, path = probe_output.strip().split(" ", 1)
+    home, kib = aim.instance.home, aim.number("kib")
+    cgroup = (home, store_directory.directory(aim.instance), _group(aim))
+    file = f"{cgroup[1]}/.rmqops-fault-{aim.fault}"
     size, least = f"{kib * SECONDS:.0f}", f"{SECONDS * 500}"
-    limit = (where, group, pid, f"{kib * 1024:.0f}", path)
-    start = processes.start(aim.instance).timeout
-    runs = '"$1/current/bin/pid.sh"'
-    started = f'{runs} || "$1/current/bin/start.sh"'
+    limit = (*cgroup, pid, f"{kib * 1024:.0f}", path)
+    heal = _unshared(bounded_wait.script(_HEAL, *cgroup, file, path, seconds=END_SECONDS))
+    started = Script(f'{_RUNS} || "$1/current/bin/start.sh"', (home,))
     return FaultPlan(
-        inject=_unshared(_INJECT, aim, *limit),
-        verify=_unshared(_VERIFY, aim, *limit, file, size, least, timeout=60),
-        heal=_unshared(_HEAL, aim, where, group, file, path, then=started, timeout=start),
-        healed=_unshared(_HEALED, aim, where, group, file, then=runs),
+        inject=_unshared(Script(_INJECT, limit)).command(),
+        verify=_unshared(Script(_VERIFY, (*limit, file, size, least))).command(timeout=60),
+        heal=heal.then(started).command(
+            timeout=END_SECONDS + processes.start(aim.instance).timeout + bounded_wait.MARGIN
+        ),
+        healed=_unshared(Script(_HEALED, (*cgroup, file))).then(Script(_RUNS, (home,))).command(),
     )
 
 
@@ -174,10 +183,6 @@ def _group(aim: Aim) -> str:
     return f"rmqops-fault-{aim.fault}"
 
 
-def _unshared(script: str, aim: Aim, *arguments: str, then: str = ":", timeout: float = 30) -> Command:
-    """Return what runs a script with mounts of its own and, if it works, ``then`` with those of the host.
-
-    Both have the instance's directory as ``$1``, and then the arguments.
-    """
-    line = f'script=$1 && shift && unshare -m --propagation private sh -c "$script" rmqops "$@" && {{ {then}; }}'
-    return Command.shell(_ROOT + line, script, aim.instance.home, *arguments, timeout=timeout)
+def _unshared(script: Script) -> Script:
+    """Return the script that runs one, which is for root, with mounts of its own."""
+    return Script(_UNSHARED, (script.text, *script.arguments))

@@ -18,9 +18,9 @@ def requires(aim: Aim) -> Command:
     return processes.probe(aim.instance)
 
 
-def plan(aim: Aim, found: str) -> FaultPlan:
-    """Return the plan; ``found`` is the process id."""
-    pid = found.strip()
+def plan(aim: Aim, probe_output: str) -> FaultPlan:
+    """Return the plan; ``probe_output`` is the process id."""
+    pid = probe_output.strip()
     return FaultPlan(
         inject=processes.signal(aim.instance, pid, "TERM"),
         verify=processes.gone(aim.instance, pid, aim.instance.number("rocketmq_stop_timeout")),

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from rmqops.chaos.mechanisms import processes, store_directory
 from rmqops.chaos.mechanisms.plan import Aim, FaultPlan, Option
-from rmqops.model.commands import Command
+from rmqops.model.commands import Command, Script
 
 SUMMARY = "kill -9, and all that the store holds is removed; healed by starting it, empty, again"
 OPTIONS: dict[str, Option] = {}
@@ -45,15 +45,15 @@ rm -rf --one-file-system -- "$2" && exec "$1/current/bin/start.sh"
 
 def requires(aim: Aim) -> Command:
     """Probe that the store is the running process's own."""
-    return store_directory.probe(aim.instance)
+    return store_directory.probe(aim.instance).command()
 
 
-def plan(aim: Aim, found: str) -> FaultPlan:
-    """Return the plan; ``found`` is the process id."""
+def plan(aim: Aim, probe_output: str) -> FaultPlan:
+    """Return the plan; ``probe_output`` is the process id."""
     home, directory = aim.instance.home, store_directory.directory(aim.instance)
     aside = f"{directory}/wiped-{aim.fault}"
     return FaultPlan(
-        inject=processes.killed(aim.instance, found.strip(), _WIPE, directory, aside),
+        inject=processes.kill(aim.instance, probe_output.strip(), Script(_WIPE, (home, directory, aside))),
         verify=Command.shell(_VERIFY, home, directory, timeout=VERIFY_SECONDS),
         heal=Command.shell(_HEAL, home, aside, timeout=processes.start(aim.instance).timeout + 60),
         healed=store_directory.healed(aim.instance, aside),

@@ -66,7 +66,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal, cast, get_args
 
 from rmqops.model.history import Op, Type
-from rmqops.remoting.codes import MASTER_ID
+from rmqops.model.roles import MASTER_ID
 
 FILE: Final = "history.jsonl"
 """In a run's directory."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rmqops.chaos.history.format import ClientName
 from rmqops.chaos.load.clients.settings import ConsumerSettings, ProcessSummary, ProducerSettings, Source
 from rmqops.chaos.load.settings import Load
 from rmqops.model.topology import Topology
 from rmqops.operations.topics import consumer_groups
+
+_UNSAID = "\N{EM DASH}"
 
 
 def process_settings(
@@ -80,3 +82,13 @@ def pace(summaries: Sequence[ProcessSummary]) -> dict[str, str]:
         "skipped": f"{sum(summary.skipped for summary in summaries):,}",
         "left late by": f"{late:,.1f} ms (p99) and {worst:,.1f} ms (most)",
     }
+
+
+def client_words(client: Mapping[str, str]) -> str:
+    """Say through which client, with which settings, the load sees the cluster, by what it said of itself."""
+    if not client:
+        return _UNSAID
+    kinds = {"java": "official Java client", "native": "rmqops client"}
+    name = kinds.get(client.get("driver", ""), "client")
+    rest = ", ".join(f"{key} {value}" for key, value in client.items() if key not in ("driver", "version"))
+    return f"{name} {client.get('version', _UNSAID)}: {rest}"

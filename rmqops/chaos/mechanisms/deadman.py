@@ -5,62 +5,64 @@ written to ``<instance directory>/heals/<fault id>.sh``, and a detached process 
 the deadline and then runs it. That process is a session of its own, and is known by its command line alone
 (``-Drmqops.heal=<that path without .sh>``): a pid is never stored, so a recycled one is never signalled.
 
-A heal that fires and succeeds removes its file; one that fails tries again every 5 s and leaves file and log for
-``rmqops chaos heal``, which needs nothing but these files.
+A heal that fires and succeeds removes its file; one that fails tries again every 5 s for an hour, and leaves file
+and log for ``rmqops chaos heal``, which needs nothing but these files.
 """
 
 from __future__ import annotations
 
 import shlex
 
-from rmqops.chaos.mechanisms import process_marks
+from rmqops.chaos.mechanisms import bounded_wait, process_marks
 from rmqops.model.commands import Command
 from rmqops.model.topology import Instance
 
-TRIES = 60
-"""How often a heal that fails is tried."""
+RETRY_SECONDS = 3600
+"""How long a heal that fails is tried again; one try may take as long as the start of an instance."""
+SLEEPER_SECONDS = 10
+"""How long the sleeper may take to be there, and to be gone; a host that a fault burdens is slow to start one."""
 
-# Finds our sleeper: the shell whose command line has the property, not its child `sleep` and not a grep.
-_FIND = f"""{process_marks.BEARERS}
-sleeper() {{ bearers "-Drmqops.heal=$1" | head -n 1; }}
-"""
-
-# $1 path without .sh, $2 seconds, $3 tries
-SLEEPER = """
+# $1 path without .sh, $2 seconds until it heals, $3 seconds for which it tries again
+SLEEPER = (
+    bounded_wait.SHELL
+    + """
 sleep "$2"
-tries=0
+within "$3"
 until [ ! -f "$1.sh" ] || /bin/sh "$1.sh"; do
-  tries=$((tries + 1))
-  [ "$tries" -lt "$3" ] || exit 1
+  ! overdue || exit 1
   sleep 5
 done
 rm -f "$1.sh" "$1.log"
 rmdir "$(dirname "$1")" 2>/dev/null || :
 """
+)
 
-# $1 path without .sh, $2 seconds, $3 tries, $4 the heal, $5 the sleeper
+# $1 path without .sh, $2 seconds until it heals, $3 seconds for which it tries again, $4 the heal, $5 the sleeper
 _ARM = (
-    _FIND
+    process_marks.BEARERS
     + """
 mkdir -p "$(dirname "$1")" || exit 1
 [ ! -e "$1.sh" ] || { echo "$1.sh is armed already" >&2; exit 1; }
 printf '%s\\n' "$4" > "$1.new" && mv "$1.new" "$1.sh" || exit 1
 setsid nohup /bin/sh -c "$5" rmqops "$1" "$2" "$3" "-Drmqops.heal=$1" > "$1.log" 2>&1 < /dev/null &
-tries=0
-until [ -n "$(sleeper "$1")" ]; do
-  [ "$tries" -lt 100 ] || { echo "the heal $1 could not be armed" >&2; cat "$1.log" >&2; rm -f "$1.sh"; exit 1; }
-  tries=$((tries + 1))
-  sleep 0.02
-done
+wait_until bears "$!" "-Drmqops.heal=$1" ||
+  { echo "the heal $1 could not be armed" >&2; cat "$1.log" >&2; rm -f "$1.sh"; exit 1; }
 """
 )
 
+# $1 path without .sh. The sleeper leads a process group; a child of its that has not become `sleep` yet looks like
+# it, and goes with it.
 _DISARM = (
-    _FIND
+    process_marks.BEARERS
     + """
+ended() {
+  pids=$(bearers "-Drmqops.heal=$1")
+  [ -n "$pids" ] || return 0
+  for pid in $pids; do kill -s KILL -- "-$pid" 2> /dev/null; done
+  return 1
+}
 if [ -e "$1.sh" ]; then echo armed; else echo gone; fi
-pid=$(sleeper "$1")
-[ -z "$pid" ] || kill -s KILL -- "-$pid" || exit 1
+wait_until ended "$1" || { echo "the sleeper of the heal $1 cannot be ended" >&2; exit 1; }
 rm -f "$1.sh" "$1.new" "$1.log"
 rmdir "$(dirname "$1")" 2>/dev/null
 [ ! -e "$1.sh" ]
@@ -81,22 +83,23 @@ def _path(instance: Instance, fault: str) -> str:
 
 
 def arm(instance: Instance, fault: str, cure: Command, seconds: float) -> Command:
-    """Return what arms a heal that fires after ``seconds``; ends with 0 only when its sleeper was seen."""
+    """Return a Command that arms a heal, to fire after ``seconds``; it exits 0 only when its sleeper was seen."""
     head = f"#!/bin/sh\n# Heals the fault {fault} on {instance.name}. Written by rmqops chaos.\n"
     script = head + shlex.join(cure.argv)
-    return Command.shell(_ARM, _path(instance, fault), f"{seconds:.3f}", str(TRIES), script, SLEEPER)
+    arguments = (_path(instance, fault), f"{seconds:.3f}", str(RETRY_SECONDS), script, SLEEPER)
+    return bounded_wait.command(_ARM, *arguments, seconds=SLEEPER_SECONDS)
 
 
 def disarm(instance: Instance, fault: str) -> Command:
-    """Return what disarms a heal and removes its files; prints ``armed``, or ``gone`` if there was none."""
-    return Command.shell(_DISARM, _path(instance, fault))
+    """Return a Command that disarms a heal and removes its files; prints ``armed``, or ``gone`` if none was."""
+    return bounded_wait.command(_DISARM, _path(instance, fault), seconds=SLEEPER_SECONDS)
 
 
 def armed(instance: Instance) -> Command:
-    """Return what prints the id of every fault whose heal lies armed for an instance, one a line."""
+    """Return a Command that prints the id of every fault whose heal lies armed for an instance, one a line."""
     return Command.shell(_ARMED, instance.home)
 
 
 def fire(instance: Instance, fault: str, timeout: float) -> Command:
-    """Return what runs an armed heal now; it stays armed until :func:`disarm`."""
+    """Return a Command that runs an armed heal now; it stays armed until :func:`disarm`."""
     return Command(("/bin/sh", f"{_path(instance, fault)}.sh"), timeout=timeout)

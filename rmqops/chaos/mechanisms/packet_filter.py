@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 
+from rmqops.chaos.mechanisms import bounded_wait
 from rmqops.chaos.mechanisms.plan import Aim, FaultPlan, Option
 from rmqops.errors import UsageError
 from rmqops.model.commands import Command
@@ -57,12 +58,8 @@ done
 """
 
 _VERIFY = """
-tries=0
-until iptables -w -nvxL "$1" | awk 'NR > 2 && $3 != "RETURN" { hit += $1 } END { exit !hit }'; do
-  [ "$tries" -lt "$2" ] || { echo "no packet was hit by $1" >&2; exit 1; }
-  tries=$((tries + 1))
-  sleep 0.05
-done
+hit() { iptables -w -nvxL "$1" | awk 'NR > 2 && $3 != "RETURN" { hit += $1 } END { exit !hit }'; }
+wait_until hit "$1" || { echo "no packet was hit by $1" >&2; exit 1; }
 """
 
 _HEAL = """
@@ -95,25 +92,25 @@ def peers(aim: Aim) -> list[str]:
     Raises:
         UsageError: a word means nobody.
     """
-    mine, topology = aim.instance, aim.topology
-    found: set[str] = set()
+    victim, topology = aim.instance, aim.topology
+    addresses: set[str] = set()
     for word in (part.strip() for part in aim.text("peers").split(",")):
         if word == "group":
-            found |= {one.ip for one in topology.brokers if one.group == mine.group}
+            addresses |= {broker.ip for broker in topology.brokers if broker.group == victim.group}
         elif word == "namesrv":
-            found |= {one.ip for one in topology.nameservers}
+            addresses |= {server.ip for server in topology.nameservers}
         elif word == "brokers":
-            found |= {one.ip for one in topology.brokers}
+            addresses |= {broker.ip for broker in topology.brokers}
         elif word == "clients":
-            found |= set(aim.clients)
-        elif word in (known := {one.name: one.ip for one in topology.instances}):
-            found.add(known[word])
+            addresses |= set(aim.clients)
+        elif word in (known := {instance.name: instance.ip for instance in topology.instances}):
+            addresses.add(known[word])
         else:
             raise UsageError(
                 f"{word!r} are no peers of a fault",
                 remedy=f"use group, namesrv, brokers, clients, or names: {', '.join(known)}",
             )
-    return sorted(found - {mine.ip})
+    return sorted(addresses - {victim.ip})
 
 
 def probe(aim: Aim) -> Command:
@@ -126,7 +123,7 @@ def plan(aim: Aim, action: str) -> FaultPlan:
     name = chain(aim)
     return FaultPlan(
         inject=Command.shell(_INJECT, name, aim.text("direction"), action, ssh_port(aim), *peers(aim)),
-        verify=Command.shell(_VERIFY, name, str(VERIFY_SECONDS * 20), timeout=VERIFY_SECONDS * 3),
+        verify=bounded_wait.command(_VERIFY, name, seconds=VERIFY_SECONDS),
         heal=Command.shell(_HEAL, name),
         healed=Command.shell(_HEALED, name),
     )

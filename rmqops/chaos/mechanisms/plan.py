@@ -71,7 +71,7 @@ class FaultPlan:
     inject: Command
     """Exits with 0 when the fault was put in force."""
     verify: Command
-    """Exits with 0 only when the fault has bitten; waits for that, within a bound of its own."""
+    """Exits with 0 only when the fault is seen to be in force; waits for that, within a bound of its own."""
     heal: Command
     """Takes the fault away. Does no harm where there is none, so it may be run twice."""
     healed: Command
@@ -96,5 +96,5 @@ class Fault(Protocol):
     def requires(self, aim: Aim) -> Command:
         """Return the probe: exits with 0 when the fault is possible here, and changes nothing."""
 
-    def plan(self, aim: Aim, found: str) -> FaultPlan:
-        """Return the plan for a victim; ``found`` is what the probe printed."""
+    def plan(self, aim: Aim, probe_output: str) -> FaultPlan:
+        """Return the plan for a victim; ``probe_output`` is what the probe printed there."""

@@ -6,7 +6,8 @@ unless its command line names the instance.
 
 from __future__ import annotations
 
-from rmqops.model.commands import Command
+from rmqops.chaos.mechanisms import bounded_wait, process_marks
+from rmqops.model.commands import Command, Script
 from rmqops.model.topology import Instance
 
 VERIFY_SECONDS = 5
@@ -25,30 +26,21 @@ now=$("$1/current/bin/pid.sh") || { echo "$1 does not run" >&2; exit 1; }
 kill -s "$3" "$2"
 """
 
-# $1 home, $2 pid, $3 hundredths of a second. stop.sh finds nobody; it keeps systemd from starting the unit again.
+# $1 home, $2 pid. stop.sh finds nobody; it keeps systemd from starting the unit again.
 _KILL = """
+dead() { ! "$1/current/bin/pid.sh" > /dev/null; }
 now=$("$1/current/bin/pid.sh") || { echo "$1 does not run" >&2; exit 1; }
 [ "$now" = "$2" ] || { echo "$1 runs as $now and not as $2 any more" >&2; exit 1; }
 kill -s KILL "$2" || exit 1
-tries=0
-while "$1/current/bin/pid.sh" > /dev/null; do
-  [ "$tries" -lt "$3" ] || { echo "process $2 of $1 is still alive" >&2; exit 1; }
-  tries=$((tries + 1))
-  sleep 0.01
-done
+wait_until dead "$1" || { echo "process $2 of $1 is still alive" >&2; exit 1; }
 "$1/current/bin/stop.sh" > /dev/null || exit 1
-! "$1/current/bin/pid.sh" > /dev/null || { echo "$1 was started by somebody else" >&2; exit 1; }
+dead "$1" || { echo "$1 was started by somebody else" >&2; exit 1; }
 """
 
 # The command line of a process that is dead and not yet collected is empty, so a zombie counts as dead.
-_GONE = """
-ours() { tr '\\0' '\\n' < "/proc/$2/cmdline" | grep -Fqx -e "-Drmqops.instance=$1"; } 2>/dev/null
-tries=0
-while ours "$1" "$2"; do
-  [ "$tries" -lt "$3" ] || { echo "process $2 of $1 is still alive" >&2; exit 1; }
-  tries=$((tries + 1))
-  sleep 0.01
-done
+_GONE = f"""{process_marks.BEARERS}
+dead() {{ ! bears "$2" "-Drmqops.instance=$1"; }}
+wait_until dead "$1" "$2" || {{ echo "process $2 of $1 is still alive" >&2; exit 1; }}
 """
 
 
@@ -58,39 +50,34 @@ def probe(instance: Instance) -> Command:
 
 
 def signal(instance: Instance, pid: str, name: str) -> Command:
-    """Return what sends a signal to the process that the probe found, and to no other."""
+    """Return a Command that sends a signal to the process that the probe found, and to no other."""
     return Command.shell(_SIGNAL, instance.home, pid, name)
 
 
-def killed(instance: Instance, pid: str, then: str = ":", *arguments: str) -> Command:
-    """Return what kills the process for as long as nobody starts it, and then runs a script.
+def kill(instance: Instance, pid: str, then: Script | None = None) -> Command:
+    """Return a Command that kills the process for as long as nobody starts it.
 
     Args:
         instance: The victim.
-        pid: What the probe found.
-        then: The script. Its ``$1`` is the instance's directory, and ``arguments`` are ``$2`` and so on.
-        arguments: What the script is given.
+        pid: The process that the probe found.
+        then: What is run when the process is dead.
     """
-    tries = str(VERIFY_SECONDS * 100)
+    script = bounded_wait.script(_KILL, instance.home, pid, seconds=VERIFY_SECONDS)
     seconds = instance.number("rocketmq_stop_timeout") + 60.0
-    return Command.shell(
-        'sh -c "$2" rmqops "$1" "$3" "$4" && home=$1 && then=$5 && shift 5 && sh -c "$then" rmqops "$home" "$@"',
-        *(instance.home, _KILL, pid, tries, then, *arguments),
-        timeout=seconds,
-    )
+    return (script.then(then) if then else script).command(timeout=seconds)
 
 
-def gone(instance: Instance, pid: str, seconds: int = VERIFY_SECONDS) -> Command:
-    """Return what waits until that process is dead."""
-    return Command.shell(_GONE, instance.home, pid, str(seconds * 100), timeout=seconds * 4)
+def gone(instance: Instance, pid: str, seconds: float = VERIFY_SECONDS) -> Command:
+    """Return a Command that waits until that process is dead."""
+    return bounded_wait.command(_GONE, instance.home, pid, seconds=seconds)
 
 
 def start(instance: Instance) -> Command:
-    """Return what starts the instance, and does nothing where it runs."""
+    """Return a Command that starts the instance, and does nothing where it runs."""
     seconds = instance.number("rocketmq_start_timeout") + 15.0
     return Command((f"{instance.home}/current/bin/start.sh",), timeout=seconds)
 
 
 def runs(instance: Instance) -> Command:
-    """Return what ends with 0 only when the instance runs."""
+    """Return a Command that exits 0 only when the instance runs."""
     return Command.shell('"$1/current/bin/pid.sh"', instance.home)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from rmqops.chaos.mechanisms.plan import Aim
 from rmqops.errors import UsageError
-from rmqops.model.commands import Command
+from rmqops.model.commands import Command, Script
 from rmqops.model.topology import Instance
 
 # $1 home, $2 store. One below the instance's directory must really lie there; one elsewhere is where the inventory
@@ -61,11 +61,11 @@ def log(aim: Aim) -> str:
     return f"{directory(instance)}/{below}"
 
 
-def probe(instance: Instance) -> Command:
+def probe(instance: Instance) -> Script:
     """Probe that the store is this process's own and nothing leads out of it; prints the pid."""
-    return Command.shell(_PROBE, instance.home, directory(instance))
+    return Script(_PROBE, (instance.home, directory(instance)))
 
 
 def healed(instance: Instance, left: str) -> Command:
-    """Return what ends with 0 only when the instance runs and what its fault had left on the host is gone."""
+    """Return a Command that exits 0 only when the instance runs and what its fault left on the host is gone."""
     return Command.shell(_HEALED, instance.home, left)

@@ -9,11 +9,13 @@ becomes of rmqops and of the heal.
 
 from __future__ import annotations
 
-from rmqops.chaos.mechanisms import process_marks
+from rmqops.chaos.mechanisms import bounded_wait, process_marks
 from rmqops.chaos.mechanisms.plan import Aim, Option
 from rmqops.model.commands import Command
 
 BOUND = Option(600, "seconds after which it ends by itself, should nobody have healed it", low=10, high=86_400)
+START_SECONDS = 10
+"""How long a helper may take to be there, and how long to be gone."""
 VERIFY_SECONDS = 10
 """How long the effect may take; memory is taken at some gigabytes per second, on a machine that is at work."""
 
@@ -34,7 +36,7 @@ START = (
     FIND
     + """
 [ -z "$(helpers "$1")" ] || { echo "$1 is in force already" >&2; exit 1; }
-mark=$1 unit=$2 seconds=$3 script=$4 property=$5
+mark=$1 unit=$2 seconds=$3 script=$4 property=$5 pid=
 double() { printf '%s\\n' "$1" | sed 's/\\$/$$/g'; }
 shift 5
 if [ "$(id -u)" = 0 ] && [ -d /run/systemd/system ] && command -v systemd-run > /dev/null; then
@@ -43,13 +45,10 @@ if [ "$(id -u)" = 0 ] && [ -d /run/systemd/system ] && command -v systemd-run > 
     /bin/sh -c "$(double "$script")" rmqops "$@" "$seconds" "-Drmqops.fault=$(double "$mark")" || exit 1
 else
   setsid nohup /bin/sh -c "$script" rmqops "$@" "$seconds" "-Drmqops.fault=$mark" > /dev/null 2>&1 < /dev/null &
+  pid=$!
 fi
-tries=0
-until [ -n "$(helpers "$mark")" ]; do
-  [ "$tries" -lt 100 ] || { echo "the helper of $mark did not start" >&2; exit 1; }
-  tries=$((tries + 1))
-  sleep 0.05
-done
+there() { bears "$pid" "-Drmqops.fault=$mark" || [ -n "$(helpers "$mark")" ]; }
+wait_until there || { echo "the helper of $mark did not start" >&2; exit 1; }
 """
 )
 
@@ -62,13 +61,13 @@ if [ -d /run/systemd/system ] && [ "$(id -u)" = 0 ]; then
   systemctl stop "$2" 2> /dev/null
   systemctl reset-failed "$2" 2> /dev/null
 fi
-tries=0
-while pids=$(helpers "$1") && [ -n "$pids" ]; do
-  [ "$tries" -lt 100 ] || { echo "a helper of $1 cannot be ended" >&2; exit 1; }
+ended() {
+  pids=$(helpers "$1")
+  [ -n "$pids" ] || return 0
   for pid in $pids; do kill -s KILL -- "-$pid" 2> /dev/null; kill -s KILL "$pid" 2> /dev/null; done
-  tries=$((tries + 1))
-  sleep 0.05
-done
+  return 1
+}
+wait_until ended "$1" || { echo "a helper of $1 cannot be ended" >&2; exit 1; }
 "$3/current/bin/pid.sh" > /dev/null || "$3/current/bin/start.sh"
 """
 )
@@ -97,7 +96,7 @@ def unit(aim: Aim) -> str:
 
 
 def start(aim: Aim, script: str, *arguments: str, limit: str = "") -> Command:
-    """Return what starts a helper and ends with 0 when it was seen.
+    """Return a Command that starts a helper and exits 0 when it was seen.
 
     Args:
         aim: Whose fault.
@@ -106,15 +105,16 @@ def start(aim: Aim, script: str, *arguments: str, limit: str = "") -> Command:
         limit: A property of its unit, such as ``MemoryMax=1G``.
     """
     seconds = f"{aim.number('bound'):.0f}"
-    return Command.shell(START, mark(aim), unit(aim), seconds, script, limit, *arguments)
+    given = (mark(aim), unit(aim), seconds, script, limit, *arguments)
+    return bounded_wait.command(START, *given, seconds=START_SECONDS)
 
 
 def heal(aim: Aim) -> Command:
-    """Return what ends the helpers, and starts an instance that has died meanwhile, because it ran before."""
-    timeout = aim.instance.number("rocketmq_start_timeout") + 30.0
-    return Command.shell(_HEAL, mark(aim), unit(aim), aim.instance.home, timeout=timeout)
+    """Return a Command that ends the helpers, and starts an instance that has died, because it ran before."""
+    work = aim.instance.number("rocketmq_start_timeout")
+    return bounded_wait.command(_HEAL, mark(aim), unit(aim), aim.instance.home, seconds=START_SECONDS, work=work)
 
 
 def healed(aim: Aim) -> Command:
-    """Return what ends with 0 only when no helper and no unit is left and the instance runs."""
+    """Return a Command that exits 0 only when no helper and no unit is left and the instance runs."""
     return Command.shell(_HEALED, mark(aim), unit(aim), aim.instance.home)

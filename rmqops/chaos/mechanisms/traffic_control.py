@@ -11,7 +11,7 @@ import hashlib
 
 from rmqops.chaos.mechanisms import packet_filter
 from rmqops.chaos.mechanisms.plan import Aim, Option
-from rmqops.model.commands import Command
+from rmqops.model.commands import Command, Script
 
 VERIFY_SECONDS = 20
 """How long the effect may take; a group without load sends a heartbeat every 2 s."""
@@ -56,10 +56,10 @@ case $root in
   *) echo "the device $dev has a queueing discipline of somebody else: $root" >&2; exit 1 ;;
 esac
 can() {
-  said=$(unshare -n sh -c "$2" 2>&1) && return
-  case $said in
+  answer=$(unshare -n sh -c "$2" 2>&1) && return
+  case $answer in
     *'is unknown'* | *'not found'* | *'talking to the kernel'*) echo "unsupported: the kernel has no $1" >&2 ;;
-    *) echo "tc cannot make an $1 here: $said" >&2 ;;
+    *) echo "tc cannot make an $1 here: $answer" >&2 ;;
   esac
   exit 1
 }
@@ -111,13 +111,13 @@ def handle(aim: Aim) -> str:
     return f"{int(hashlib.sha256(aim.fault.encode()).hexdigest(), 16) % 0x7FFE + 2:x}"
 
 
-def probe(aim: Aim, kind: str) -> Command:
+def probe(aim: Aim, kind: str) -> Script:
     """Probe for tc, for a device that is nobody's, and that the kernel has a kind of queueing discipline."""
-    return Command.shell(_PROBE, kind, *packet_filter.peers(aim))
+    return Script(_PROBE, (kind, *packet_filter.peers(aim)))
 
 
 def inject(aim: Aim, class_: str, leaf: str) -> Command:
-    """Return what leads the packets to the peers through a class.
+    """Return a Command that leads the packets to the peers through a class.
 
     Args:
         aim: Whose fault.
@@ -130,10 +130,10 @@ def inject(aim: Aim, class_: str, leaf: str) -> Command:
 
 
 def heal(aim: Aim) -> Command:
-    """Return what takes the class away."""
+    """Return a Command that takes the class away."""
     return Command.shell(_HEAL, handle(aim))
 
 
 def healed(aim: Aim) -> Command:
-    """Return what ends with 0 only when it is gone."""
+    """Return a Command that exits 0 only when the class is gone."""
     return Command.shell(_HEALED, handle(aim))

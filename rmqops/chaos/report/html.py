@@ -20,6 +20,7 @@ from markupsafe import Markup
 
 from rmqops import __version__
 from rmqops.chaos.history.format import instance_read_by
+from rmqops.chaos.load.roster import client_words
 from rmqops.chaos.report import words
 from rmqops.chaos.report.lanes import GroupLanes
 from rmqops.chaos.report.moments import MOMENT_LIMIT, moments
@@ -120,7 +121,7 @@ def _particulars(result: Result, timeline: Timeline) -> Iterator[tuple[str, str]
     yield "drill", result.drill
     yield "inventory", result.inventory
     yield "RocketMQ", result.version or words.UNKNOWN
-    yield "client", words.client(result.client)
+    yield "client", client_words(result.client)
     yield "rmqops", __version__
     yield "seed", str(result.seed)
     yield "started", words.clock(result.started)

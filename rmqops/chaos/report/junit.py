@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
+from rmqops.chaos.load.roster import client_words
 from rmqops.chaos.report import words
 from rmqops.chaos.report.result import Result
 from rmqops.chaos.verdicts.verdict import CheckResult, Evidence, Verdict
@@ -55,7 +56,7 @@ def _properties(suite: Element, result: Result) -> None:
         "inventory": result.inventory,
         "seed": result.seed,
         "version": result.version,
-        "client": words.client(result.client),
+        "client": client_words(result.client),
         "verdict": result.verdict.value,
         "started": result.started,
         "ended": result.ended,

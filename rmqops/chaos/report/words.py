@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -88,16 +88,6 @@ def sentence(text: str) -> str:
     """Write a finding with a capital letter and a full stop."""
     text = text.strip()
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
-
-
-def client(facts: Mapping[str, str]) -> str:
-    """Say through which client, with which settings, the load saw the cluster."""
-    if not facts:
-        return UNKNOWN
-    kinds = {"java": "official Java client", "native": "rmqops client"}
-    name = kinds.get(facts.get("driver", ""), "client")
-    rest = ", ".join(f"{key} {value}" for key, value in facts.items() if key not in ("driver", "version"))
-    return f"{name} {facts.get('version', UNKNOWN)}: {rest}"
 
 
 def figures(result: Result) -> tuple[Figure, ...]:

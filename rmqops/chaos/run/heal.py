@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from rmqops.chaos.mechanisms import deadman
 from rmqops.chaos.run import journal
+from rmqops.chaos.run.environment import REAL, Environment, Transports
 from rmqops.chaos.run.journal import Journal, JournalEntry, JournalState, JournalStep
 from rmqops.errors import OperationFailed, RemotingError, RmqopsError, UsageError
 from rmqops.model.commands import Command
 from rmqops.model.topology import Instance, Topology
 from rmqops.operations.topics import consumer_groups, topics
-from rmqops.remoting.client import Client
-from rmqops.system import event_loop, parallel
-from rmqops.transport.base import Transport, check, transport_for
-
-Transports = Callable[[Instance], Transport]
+from rmqops.system import parallel
+from rmqops.transport.base import check, transport_for
 
 TIMEOUT = 180.0
 """Seconds for one heal: the longest is a start of a broker."""
@@ -35,7 +33,7 @@ class HealedFault:
     """Why it is still there."""
 
 
-def heal(topology: Topology, run: Path | None, transports: Transports = transport_for) -> tuple[HealedFault, ...]:
+def heal(topology: Topology, run: Path | None, environment: Environment = REAL) -> tuple[HealedFault, ...]:
     """Heal every fault that is armed on a host of the cluster and, given a run, everything its journal left open.
 
     Raises:
@@ -43,16 +41,17 @@ def heal(topology: Topology, run: Path | None, transports: Transports = transpor
         OperationFailed: a host could not be asked, or the journal is no journal.
     """
     entries = _entries(run, topology) if run is not None else ()
-    mended = [
+    transports = environment.transports
+    healed = [
         _cure(instance, fault, deadman.fire(instance, fault, TIMEOUT), transports)
         for instance, fault in armed(topology, transports)
     ]
     if run is not None:
         with Journal(run) as log:
-            for item in mended:
+            for item in healed:
                 _write(log, item, "healed")
-            mended += _from_journal(topology, entries, {item.what for item in mended}, log, transports)
-    return tuple(mended)
+            healed += _from_journal(topology, entries, {item.what for item in healed}, log, environment)
+    return tuple(healed)
 
 
 def armed(topology: Topology, transports: Transports = transport_for) -> tuple[tuple[Instance, str], ...]:
@@ -82,19 +81,19 @@ def _entries(run: Path, topology: Topology) -> tuple[JournalEntry, ...]:
 
 
 def _from_journal(
-    topology: Topology, entries: tuple[JournalEntry, ...], known: set[str], log: Journal, transports: Transports
+    topology: Topology, entries: tuple[JournalEntry, ...], known: set[str], log: Journal, environment: Environment
 ) -> Iterator[HealedFault]:
     for entry in _open_faults(entries):
         if entry.fault in known or entry.command is None:
             continue
         instance = topology.instance(str(entry.instance))
         cure = Command(entry.command, timeout=TIMEOUT)
-        item = _cure(instance, str(entry.fault), cure, transports)
+        item = _cure(instance, str(entry.fault), cure, environment.transports)
         _write(log, item, "healed")
         yield item
     for topic in _open_topics(entries):
         try:
-            event_loop.run(_delete(topology, topic))
+            environment.run(_delete(topology, topic, environment))
         except (RemotingError, OperationFailed) as error:
             item = HealedFault(topic, topology.cluster, str(error))
         else:
@@ -103,8 +102,8 @@ def _from_journal(
         yield item
 
 
-async def _delete(topology: Topology, topic: str) -> None:
-    async with Client() as client:
+async def _delete(topology: Topology, topic: str, environment: Environment) -> None:
+    async with environment.clients() as client:
         await consumer_groups.delete(topology, client, topic)
         await topics.delete(topology, client, topic)
 

@@ -12,11 +12,15 @@ from rmqops.model.commands import Command, Result
 from rmqops.model.history import Event
 from rmqops.model.topology import Instance
 
+# A pipeline ends with what its last command ends with, so whether each log can be read is asked before.
 _SCRIPT = """
 cd "$1" || exit 1
-found=$(ls broker.log otherdays/broker.*.log.gz 2>/dev/null)
-[ -n "$found" ] || { echo "there is no broker.log in $1" >&2; exit 1; }
-for file in $found; do gzip -dcf "$file" || exit 1; done |
+logs=$(ls broker.log otherdays/broker.*.log.gz 2>/dev/null)
+[ -n "$logs" ] || { echo "there is no broker.log in $1" >&2; exit 1; }
+for log in $logs; do
+  case $log in *.gz) gzip -t "$log" ;; *) : < "$log" ;; esac || exit 1
+done
+for log in $logs; do gzip -dcf "$log"; done |
   sed -n 's/.*Begin handling broker role change term=\\([0-9]*\\) role=LEADER.*/\\1/p' | sort -nu
 """
 

@@ -11,6 +11,7 @@ from rmqops.chaos.history.format import ADDRESS, INSTANCE, NEMESIS, TARGET
 from rmqops.chaos.mechanisms import deadman
 from rmqops.chaos.mechanisms.plan import Aim, FaultPlan
 from rmqops.chaos.run.journal import Journal, JournalEntry, JournalState, JournalStep
+from rmqops.chaos.run.strikes import PlannedStrike
 from rmqops.errors import LoginRefused, OperationFailed, PreflightFailed, RmqopsError
 from rmqops.model.commands import Command, Result
 from rmqops.model.history import Event, Op, Type
@@ -50,15 +51,6 @@ class FaultInForce:
     def instance(self) -> Instance:
         """Whom it strikes."""
         return self.aim.instance
-
-
-@dataclass(frozen=True)
-class PlannedStrike:
-    """A fault that is to be put in force on one instance; the aim's id is given later."""
-
-    kind: str
-    target: str
-    aim: Aim
 
 
 class Nemesis:
@@ -101,21 +93,26 @@ class Nemesis:
         """The instances that are to be struck, or were, each once."""
         return tuple({strike.instance.name: strike.instance for strike in self.strikes}.values())
 
-    def prepare(self, wanted: Sequence[PlannedStrike]) -> None:
+    def prepare(self, planned: Sequence[PlannedStrike]) -> None:
         """Find out, changing nothing, that each fault is possible on its victim.
+
+        The preflight (:func:`rmqops.chaos.run.preflight.possible`) has asked the same of everybody whom the
+        target could mean. Whom it does mean, who leads for instance, is known only now, and what a fault's plan
+        takes from its probe, such as the pid of the process, must be as it is at the strike.
 
         Raises:
             PreflightFailed: one is not.
         """
-        for one in wanted:
-            fault, aim = faults.find(one.kind), replace(one.aim, fault=f"{self._prefix}-{len(self.strikes) + 1}")
+        for strike in planned:
+            fault = faults.find(strike.kind)
+            aim = replace(strike.aim, fault=f"{self._prefix}-{len(self.strikes) + 1}")
             probe = self._transports(aim.instance).run(fault.requires(aim))
             if not probe.ok:
                 raise PreflightFailed(
-                    f"{aim.instance.name}: the fault {one.kind} is not possible there; nothing was struck",
+                    f"{aim.instance.name}: the fault {strike.kind} is not possible there; nothing was struck",
                     detail=probe.stderr.strip() or probe.stdout.strip() or None,
                 )
-            self.strikes.append(FaultInForce(one.kind, one.target, aim, fault.plan(aim, probe.stdout)))
+            self.strikes.append(FaultInForce(strike.kind, strike.target, aim, fault.plan(aim, probe.stdout)))
 
     def arm(self, deadline: float) -> None:
         """Arm the heal of every prepared strike on its host, to fire after ``deadline`` seconds.
@@ -133,7 +130,7 @@ class Nemesis:
                 )
 
     def strike(self) -> bool:
-        """Inject every fault and tell whether all of them were seen to bite."""
+        """Inject every fault and tell whether all of them were verified."""
         for strike in self.strikes:
             strike.injected = True
             self._event(strike, "fault", "invoke")
@@ -166,13 +163,15 @@ class Nemesis:
         try:
             result = self._run(strike, step, command)
         except RmqopsError as error:
-            said, ok = error.message, False
+            output, ok = error.message, False
         else:
-            said, ok = (result.stdout if result.ok else result.stderr or result.stdout).strip(), result.ok
-        strike.error = None if ok else said
-        strike.fired = strike.fired or (step == "disarm" and ok and said == "gone")
+            output, ok = (result.stdout if result.ok else result.stderr or result.stdout).strip(), result.ok
+        strike.error = None if ok else output
+        strike.fired = strike.fired or (step == "disarm" and ok and output == "gone")
         state: JournalState = "done" if ok else "failed"
-        self._write(JournalEntry(step, state, strike.fault, strike.kind, strike.instance.name, note=said[-2000:]))
+        self._write(
+            JournalEntry(step, state, strike.fault, strike.kind, strike.instance.name, note=output[-2000:])
+        )
         return ok
 
     def _run(self, strike: FaultInForce, step: JournalStep, command: Command) -> Result:

@@ -30,6 +30,19 @@ class ReadBack:
     failures: tuple[str, ...]
 
 
+_Drain = tuple[int, list[str]]
+"""How many messages one member gave, and what went wrong."""
+
+
+def _read_back(drains: Sequence[_Drain], failures: Sequence[str]) -> ReadBack:
+    """Sum up what members gave; ``failures`` are those of whoever was not read at all."""
+    return ReadBack(
+        messages=sum(count for count, _ in drains),
+        members=len(drains),
+        failures=(*failures, *(text for _, texts in drains for text in texts)),
+    )
+
+
 class Reader:
     """Drains the queues of one topic.
 
@@ -41,7 +54,7 @@ class Reader:
         emit: Takes the events of the history, what one answer brought together.
         now: Seconds since the run's start.
         prefix: Begins the names of its processes in the history.
-        told: What stands beside the end that is to be reached.
+        value: What stands beside the end that is to be reached.
     """
 
     def __init__(
@@ -54,7 +67,7 @@ class Reader:
         emit: Callable[[Event | Batch], None],
         now: Callable[[], float],
         prefix: str = DRAIN,
-        told: Mapping[str, str] | None = None,
+        value: Mapping[str, str] | None = None,
     ) -> None:
         self._topology = topology
         self._admin = Admin(client)
@@ -64,7 +77,7 @@ class Reader:
         self._emit = emit
         self._now = now
         self._prefix = prefix
-        self._told = told
+        self._value = value
 
     async def ends(self, member: Instance) -> dict[int, int]:
         """Return the end offset of each queue on one member.
@@ -83,11 +96,11 @@ class Reader:
 
         async def lagging() -> str | None:
             for group in self._topology.groups:
-                wanted = await self.ends(masters[group.name])
+                of_master = await self.ends(masters[group.name])
                 for member in group.members:
-                    found = await self.ends(member)
-                    if found != wanted:
-                        return f"{member.name} ends at {found}, its master at {wanted}"
+                    ends = await self.ends(member)
+                    if ends != of_master:
+                        return f"{member.name} ends at {ends}, its master at {of_master}"
             return None
 
         await waiting.until("replicas level", lagging, seconds)
@@ -98,52 +111,45 @@ class Reader:
         All members of a group are read up to the ends of its master, so that one that lacks messages cannot pass.
         """
         ends = {}
-        failures = []
+        failures: list[str] = []
         for group in self._topology.groups:
             try:
                 ends[group.name] = await self.ends(masters[group.name])
             except RemotingError as error:
                 failures.append(f"{group.name}: its master does not say where its queues end: {error}")
-        told = [await self._members(group, [masters[group.name]], ends) for group in self._topology.groups]
+        drains: list[_Drain] = []
+        for group in self._topology.groups:
+            drains += await self._members(group, [masters[group.name]], ends)
         try:
             await self.level(masters, levelling)
         except OperationFailed as error:
             failures.append(error.message)
         for group in self._topology.groups:
             others = [member for member in group.members if member != masters[group.name]]
-            told.append(await self._members(group, others, ends))
-        drains = [drain for drained in told for drain in drained]
-        return ReadBack(
-            messages=sum(count for count, _ in drains),
-            members=len(drains),
-            failures=tuple(failures + [text for _, found in drains for text in found]),
-        )
+            drains += await self._members(group, others, ends)
+        return _read_back(drains, failures)
 
     async def read_each(self, group: Group, members: Sequence[Instance]) -> ReadBack:
         """Drain members as they are, each to its own end."""
-        told: list[tuple[int, list[str]]] = []
-        failures = []
+        drains: list[_Drain] = []
+        failures: list[str] = []
         for member in members:
             try:
                 ends = await self.ends(member)
             except RemotingError as error:
                 failures.append(f"{member.name} does not say where its queues end: {error}")
                 continue
-            told += await self._members(group, [member], {group.name: ends})
-        return ReadBack(
-            messages=sum(count for count, _ in told),
-            members=len(told),
-            failures=tuple(failures + [text for _, found in told for text in found]),
-        )
+            drains += await self._members(group, [member], {group.name: ends})
+        return _read_back(drains, failures)
 
     async def _members(
         self, group: Group, members: list[Instance], ends: Mapping[str, Mapping[int, int]]
-    ) -> list[tuple[int, list[str]]]:
+    ) -> list[_Drain]:
         if group.name not in ends:
             return []
         return list(await asyncio.gather(*(self._member(member, ends[group.name]) for member in members)))
 
-    async def _member(self, member: Instance, ends: Mapping[int, int]) -> tuple[int, list[str]]:
+    async def _member(self, member: Instance, ends: Mapping[int, int]) -> _Drain:
         """Drain the queues of one member one by one; return how many messages and what went wrong."""
         count, failures = 0, []
         for queue, end in ends.items():
@@ -187,5 +193,5 @@ class Reader:
             key=key,
             error=error,
             address=member.address,
-            value=self._told if kind == "invoke" else None,
+            value=self._value if kind == "invoke" else None,
         )

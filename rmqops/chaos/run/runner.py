@@ -4,60 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rmqops.chaos.drill import Drill
 from rmqops.chaos.history.format import FILE
-from rmqops.chaos.history.recorder import Recorder
-from rmqops.chaos.load.clients.drivers import Driver
-from rmqops.chaos.load.hosts.place import Place
 from rmqops.chaos.report import ReportPaths, write_reports
 from rmqops.chaos.report.result import Result, write_result
-from rmqops.chaos.run import preflight
+from rmqops.chaos.run.context import Request, Run, prepared, under_way
 from rmqops.chaos.run.course import Course
-from rmqops.chaos.run.journal import Journal, JournalEntry
-from rmqops.chaos.verdicts.bounds import Bounds
+from rmqops.chaos.run.environment import REAL, Environment, Say
+from rmqops.chaos.run.journal import JournalEntry, JournalState
 from rmqops.chaos.verdicts.evaluate import evaluate
 from rmqops.chaos.verdicts.verdict import Verdict, Verdicts
-from rmqops.errors import EXIT_INTERRUPTED, HealFailed, RmqopsError, UsageError
-from rmqops.model.topology import Topology
-from rmqops.system import event_loop
-from rmqops.transport.base import transport_for
-
-Say = Callable[[str], None]
+from rmqops.errors import EXIT_INTERRUPTED, HealFailed, RmqopsError
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Each ends a drill in order: Ctrl-C, an orderly kill, a terminal that closes."""
-
-DRILL = "drill.yml"
-"""In a run's directory: the drill as it was run, the command line's changes included."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """A drill that somebody wants to run."""
-
-    topology: Topology
-    drill: Drill
-    runs: Path
-    """Where the run's directory is made."""
-    seed: int
-    typed: str | None = None
-    """The cluster's name, if it was typed."""
-    keep_topic: bool = False
-
-    @property
-    def settings(self) -> Bounds:
-        """The checks' own."""
-        return Bounds(
-            rto_limit=self.drill.limits.rto,
-            uneven_limit=self.drill.limits.uneven,
-            keys=self.drill.load.keys,
-            from_slaves=self.drill.load.from_slaves,
-        )
 
 
 @dataclass(frozen=True)
@@ -87,7 +51,7 @@ class Finished:
 
 @dataclass(frozen=True)
 class _Ended:
-    """How the phases ended."""
+    """How the course ended."""
 
     problem: RmqopsError | None
     interrupted: bool
@@ -96,69 +60,39 @@ class _Ended:
     """What the load said of its client."""
 
 
-def run(request: Request, say: Say, transports: preflight.Transports = transport_for) -> Finished:
+def run(request: Request, say: Say, environment: Environment = REAL) -> Finished:
     """Run a drill to its end, heal what it did, and judge it.
 
     Args:
         request: What is wanted.
         say: Told of each step.
-        transports: How hosts are reached.
+        environment: How hosts and brokers are reached.
 
     Raises:
         Unsafe: the guard refuses; no command was sent.
         PreflightFailed: the cluster is not in a steady state; nothing was touched.
         UsageError: the runs' directory cannot be made.
     """
-    preflight.permit(request.topology, request.drill, request.typed)
-    preflight.place(request.topology, request.drill.load)
-    with preflight.exclusive(request.topology):
-        preflight.steady(request.topology, transports)
-        clients = preflight.addresses(request.topology, request.drill.load, transports)
-        driver = preflight.driver(request.topology, request.drill.load)
-        preflight.possible(request.topology, request.drill, transports, clients)
-        places = preflight.prepare_client_hosts(request.topology, request.drill.load, transports, say)
-        say("steady state: the cluster is healthy")
-        directory, started = _directory(request)
-        say(f"run {directory}")
-        (directory / DRILL).write_text(request.drill.yaml(), encoding="utf-8")
-        with Journal(directory) as journal, Recorder(directory) as recorder:
-            journal.write(JournalEntry("run", "intent", kind=request.drill.name, note=request.topology.cluster))
-            ended = event_loop.run(_perform(request, journal, recorder, transports, say, driver, clients, places))
-            problem, interrupted = ended.problem, ended.interrupted
-            journal.write(
-                JournalEntry("run", "failed" if problem or interrupted else "done", note=str(problem or ""))
-            )
-    return _judge(request, directory, started, ended)
+    with (
+        # 1 refuse, 2 lock, 3 ask the cluster and its hosts, 4 put the load's files on clients' hosts
+        prepared(request, say, environment) as ready,
+        # 5 the run's directory, its journal and its history
+        under_way(request, ready, say, environment) as run,
+    ):
+        run.journal.write(JournalEntry("run", "intent", kind=run.drill.name, note=run.topology.cluster))
+        # 6 topics, load, strikes, heals, read-back; 7 undo what is left, on every way out
+        ended = environment.run(_perform(run))
+        state: JournalState = "failed" if ended.problem or ended.interrupted else "done"
+        run.journal.write(JournalEntry("run", state, note=str(ended.problem or "")))
+    # 8 judge the history, 9 report
+    return _judge(run, ended)
 
 
-async def _perform(
-    request: Request,
-    journal: Journal,
-    recorder: Recorder,
-    transports: preflight.Transports,
-    say: Say,
-    driver: Driver,
-    clients: tuple[str, ...],
-    places: tuple[Place, ...],
-) -> _Ended:
-    """Go through the phases; on every way out, clean up."""
-    phases = Course(
-        request.topology,
-        request.drill,
-        request.settings,
-        run=journal.path.parent.name,
-        seed=request.seed,
-        keep_topic=request.keep_topic,
-        journal=journal,
-        recorder=recorder,
-        transports=transports,
-        say=say,
-        driver=driver,
-        clients=clients,
-        places=places,
-    )
-    body = asyncio.ensure_future(phases.perform())
-    writing = asyncio.ensure_future(recorder.keep_flushing())
+async def _perform(run: Run) -> _Ended:
+    """Go through the course of a drill; on every way out, clean up."""
+    course = Course(run)
+    body = asyncio.ensure_future(course.perform())
+    writing = asyncio.ensure_future(run.recorder.keep_flushing())
     interrupted = False
 
     def interrupt() -> None:
@@ -166,7 +100,7 @@ async def _perform(
         if not interrupted and not body.done():
             interrupted = True
             body.cancel()
-            say("interrupted: healing and cleaning up first")
+            run.say("interrupted: healing and cleaning up first")
         interrupted = True
 
     loop = asyncio.get_running_loop()
@@ -179,12 +113,12 @@ async def _perform(
         body.cancel()
         problem = await _outcome(body)
     finally:
-        problem = await _clean(phases, problem)
+        problem = await _clean(course, problem)
         for number in SIGNALS:
             loop.remove_signal_handler(number)
         writing.cancel()
         problem = await _outcome(writing) or problem
-    return _Ended(problem, interrupted, phases.client)
+    return _Ended(problem, interrupted, course.client)
 
 
 async def _outcome(task: asyncio.Future[None]) -> RmqopsError | None:
@@ -198,9 +132,9 @@ async def _outcome(task: asyncio.Future[None]) -> RmqopsError | None:
     return None
 
 
-async def _clean(phases: Course, problem: RmqopsError | None) -> RmqopsError | None:
+async def _clean(course: Course, problem: RmqopsError | None) -> RmqopsError | None:
     try:
-        await phases.clean()
+        await course.clean()
     except HealFailed as error:
         return error
     except RmqopsError as error:
@@ -208,39 +142,22 @@ async def _clean(phases: Course, problem: RmqopsError | None) -> RmqopsError | N
     return problem
 
 
-def _directory(request: Request) -> tuple[Path, datetime]:
-    """Make the run's directory, ``<UTC>-<drill>``."""
-    while True:
-        started = datetime.now(UTC)
-        directory = request.runs / f"{started:%Y%m%dT%H%M%SZ}-{request.drill.name}"
-        try:
-            directory.mkdir(parents=True)
-        except FileExistsError:
-            continue
-        except OSError as error:
-            raise UsageError(
-                f"{directory} cannot be made: {error.strerror}", remedy="name another directory with --runs"
-            ) from error
-        return directory, started
-
-
-def _judge(request: Request, directory: Path, started: datetime, ended: _Ended) -> Finished:
-    problem, interrupted = ended.problem, ended.interrupted
-    verdicts = evaluate(directory / FILE, request.settings)
-    why = "interrupted" if interrupted else str(problem) if problem else None
+def _judge(run: Run, ended: _Ended) -> Finished:
+    verdicts = evaluate(run.directory / FILE, run.bounds)
+    why = "interrupted" if ended.interrupted else str(ended.problem) if ended.problem else None
     result = Result(
-        drill=request.drill.name,
-        inventory=request.topology.inventory,
-        seed=request.seed,
-        started=started.isoformat(timespec="milliseconds"),
+        drill=run.drill.name,
+        inventory=run.topology.inventory,
+        seed=run.request.seed,
+        started=run.started.isoformat(timespec="milliseconds"),
         ended=datetime.now(UTC).isoformat(timespec="milliseconds"),
         verdicts=_cut_short(verdicts, why) if why else verdicts,
-        settings=request.settings.document(),
-        version=request.topology.version,
+        settings=run.bounds.document(),
+        version=run.topology.version,
         client=ended.client,
     )
-    write_result(directory, result)
-    return Finished(directory, result, write_reports(directory), problem, interrupted)
+    write_result(run.directory, result)
+    return Finished(run.directory, result, write_reports(run.directory), ended.problem, ended.interrupted)
 
 
 def _cut_short(verdicts: Verdicts, why: str) -> Verdicts:

@@ -19,10 +19,9 @@ class Watch:
 
     Args:
         abort: The drill's bounds.
+        groups: Every broker group.
         load: What sends.
         sampler: What asks the NameServers.
-        sampling: The sampler's task.
-        groups: Every broker group.
         now: Seconds since the run's start.
         agreement: How many seconds a group may be without a master before that is an illness.
     """
@@ -30,18 +29,16 @@ class Watch:
     def __init__(
         self,
         abort: Abort,
+        groups: Iterable[str],
         load: Workers,
         sampler: RouteSampler,
-        sampling: asyncio.Task[None],
-        groups: Iterable[str],
         now: Callable[[], float],
         agreement: float,
     ) -> None:
+        self.load = load
+        self.sampler = sampler
         self._abort = abort
-        self._load = load
-        self._sampler = sampler
-        self._sampling = sampling
-        self._groups = tuple(groups)
+        self._groups = frozenset(groups)
         self._now = now
         self._agreement = agreement
         self._struck: tuple[Instance, ...] = ()
@@ -69,11 +66,10 @@ class Watch:
         Raises:
             Inconclusive: it may not; says why. What is in force is healed on the way out.
         """
-        self._load.alive()
-        if self._sampling.done():
-            self._sampling.result()
+        self.load.alive()
+        self.sampler.check()
         bound, now = self._abort, self._now()
-        failed, silence = self._load.failed, now - self._load.last_ok
+        failed, silence = self.load.failed, now - self.load.last_ok
         if bound.failed and failed > bound.failed:
             raise Inconclusive(f"the error budget is spent: {failed} sends went wrong, {bound.failed} are allowed")
         if bound.outage and silence > bound.outage and self._struck:
@@ -83,10 +79,10 @@ class Watch:
 
     def _others(self, now: float) -> None:
         deaf = {victim.name for victim in self._struck}
-        if not self._struck or deaf.issuperset(self._sampler.masters):
+        if not self._struck or deaf.issuperset(self.sampler.masters):
             return
-        for group in {*self._groups} - {victim.group for victim in self._struck}:
-            if self._sampler.agreed(group, deaf) is not None:
+        for group in self._groups - {victim.group for victim in self._struck}:
+            if self.sampler.agreed(group, deaf) is not None:
                 self._ill_since.pop(group, None)
             elif now - self._ill_since.setdefault(group, now) > self._agreement:
                 raise Inconclusive(

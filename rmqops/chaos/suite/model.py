@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Annotated
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from rmqops.chaos.drill import shipped_files
 from rmqops.chaos.verdicts.verdict import Verdict
 from rmqops.errors import EXIT_INTERRUPTED, PreflightFailed, UsageError
+from rmqops.model.strict import StrictModel
 
 Text = Annotated[str, Field(min_length=1)]
 
 
-class Claim(BaseModel):
+class Claim(StrictModel):
     """A claim, and the drill that shows whether it is true."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     row: Text
     claim: Text
@@ -30,28 +30,26 @@ class Claim(BaseModel):
     """The check whose finding says most about the claim; none where it is the verdict's own reason."""
 
 
-class Suite(BaseModel):
+class Suite(StrictModel):
     """Claims in the order in which they are tried."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: Text
     description: Text
     rows: tuple[Claim, ...] = Field(min_length=1)
 
-    def only(self, wanted: Collection[str] | None) -> Suite:
+    def only(self, names: Collection[str] | None) -> Suite:
         """Return the suite with some of its rows; all when none is named.
 
         Raises:
             UsageError: there is no such row.
         """
         known = dict.fromkeys(row.row for row in self.rows)
-        for name in wanted or ():
+        for name in names or ():
             if name not in known:
                 raise UsageError(
                     f"the suite {self.name} has no row {name!r}", remedy=f"use one of {', '.join(known)}"
                 )
-        return self.model_copy(update={"rows": tuple(row for row in self.rows if not wanted or row.row in wanted)})
+        return self.model_copy(update={"rows": tuple(row for row in self.rows if not names or row.row in names)})
 
 
 @dataclass(frozen=True)
@@ -73,8 +71,8 @@ class ClaimOutcome:
     def document(self) -> dict[str, object]:
         """Return it as ``rmqops chaos suite --json`` prints it."""
         verdict = None if self.verdict is None else self.verdict.value
-        seen = {"verdict": verdict, "measured": self.measured, "run": self.run, "cluster": self.cluster}
-        return {**self.row.model_dump(exclude_none=True), **seen}
+        outcome = {"verdict": verdict, "measured": self.measured, "run": self.run, "cluster": self.cluster}
+        return {**self.row.model_dump(exclude_none=True), **outcome}
 
 
 def names() -> tuple[str, ...]:
@@ -90,7 +88,8 @@ def find(name: str) -> Suite:
     """
     if name not in names():
         raise UsageError(f"there is no suite {name!r}", remedy=f"use one of {', '.join(names())}")
-    return Suite.model_validate(yaml.safe_load(shipped_files.text("suite/suites", name)))
+    document = yaml.safe_load(shipped_files.text("suite/suites", name))
+    return Suite.model_validate_json(json.dumps(document))
 
 
 def exit_code(outcomes: Iterable[ClaimOutcome]) -> int:

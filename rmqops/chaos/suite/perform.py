@@ -5,25 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 from rmqops.chaos import drill
 from rmqops.chaos.drill import Drill
 from rmqops.chaos.report import words
 from rmqops.chaos.report.result import Result
-from rmqops.chaos.run import preflight, runner
-from rmqops.chaos.run.runner import Request, Say
+from rmqops.chaos.run import context, runner
+from rmqops.chaos.run.context import Request
+from rmqops.chaos.run.environment import REAL, Environment, Say
 from rmqops.chaos.suite.model import Claim, ClaimOutcome, Suite
 from rmqops.chaos.verdicts.verdict import Verdict
 from rmqops.errors import OperationFailed, PreflightFailed, RmqopsError, Unsafe, UsageError
-from rmqops.operations.observe import health
-from rmqops.transport.base import transport_for
+from rmqops.operations.observe import health, status
 
 RequestFor = Callable[[Drill], Request]
 """Makes a drill into one against a cluster."""
 
 
 def perform(
-    suite: Suite, clusters: Sequence[RequestFor], say: Say, transports: preflight.Transports = transport_for
+    suite: Suite, clusters: Sequence[RequestFor], say: Say, environment: Environment = REAL
 ) -> Iterator[ClaimOutcome]:
     """Yield what came of each row. A drill that fails or proves nothing does not end the suite.
 
@@ -33,94 +34,97 @@ def perform(
         suite: The rows.
         clusters: Where they may be shown, the preferred one first.
         say: Told of each step.
-        transports: How hosts are reached.
+        environment: How hosts and brokers are reached.
 
     Raises:
         Unsafe: the guard refuses one of the drills on every cluster; no command was sent.
         UsageError: the runs' directory cannot be made.
     """
-    asked = dict.fromkeys((row.drill, row.release) for row in suite.rows)
-    permitted = {one: _permitted(*one, clusters) for one in asked}
-    chosen = {one: _choose(*found, transports) for one, found in permitted.items()}
-    for (name, _), found in chosen.items():
-        if isinstance(found, str):
-            say(f"{name} is left out: {found}")
+    drills = dict.fromkeys((row.drill, row.release) for row in suite.rows)
+    permitted = {key: _permitted(*key, clusters) for key in drills}
+    chosen = {key: _choose(*requests, environment) for key, requests in permitted.items()}
+    for (name, _), choice in chosen.items():
+        if isinstance(choice, str):
+            say(f"{name} is left out: {choice}")
     done: dict[tuple[str, str], tuple[ClaimOutcome, Result | None]] = {}
     interrupted = False
     for row in suite.rows:
-        wanted = chosen[row.drill, row.release]
-        if isinstance(wanted, str):
-            yield ClaimOutcome(row, None, wanted)
+        choice = chosen[row.drill, row.release]
+        if isinstance(choice, str):
+            yield ClaimOutcome(row, None, choice)
         elif not interrupted:
-            key = (row.drill, str(wanted.topology.inventory))
+            key = (row.drill, str(choice.topology.inventory))
             if key not in done:
                 say(f"{row.row}: {row.claim}")
-                done[key] = _try(row, wanted, say, transports)
+                done[key] = _try(row, choice, say, environment)
             outcome, result = done[key]
-            yield replace(outcome, row=row, measured=outcome.measured if result is None else _seen(row, result))
+            measured = outcome.measured if result is None else _finding(row, result)
+            yield replace(outcome, row=row, measured=measured)
             interrupted = outcome.interrupted
 
 
 def _permitted(name: str, release: str | None, clusters: Sequence[RequestFor]) -> tuple[list[Request], list[str]]:
-    """Return the drill against each cluster where it is permitted, and why it is not elsewhere; sends nothing."""
-    found, refused = [], []
+    """Return the drill against each cluster where it is not refused, and why it is elsewhere; sends nothing."""
+    permitted: list[Request] = []
+    refused: list[RmqopsError] = []
     for cluster in clusters:
-        wanted = cluster(drill.find(name))
+        request = cluster(drill.find(name))
         try:
-            if release and wanted.topology.version != release:
+            if release and request.topology.version != release:
                 raise PreflightFailed(
-                    f"{wanted.topology.cluster} is {wanted.topology.version}, and the claim is about {release}"
+                    f"{request.topology.cluster} is {request.topology.version}, and the claim is about {release}"
                 )
-            preflight.permit(wanted.topology, wanted.drill, wanted.typed)
+            context.refuse(request)
         except (PreflightFailed, Unsafe, UsageError) as error:
             refused.append(error)
         else:
-            found.append(wanted)
+            permitted.append(request)
     unsafe = next((error for error in refused if isinstance(error, Unsafe)), None)
-    if unsafe is not None and not found:
+    if unsafe is not None and not permitted:
         raise unsafe
-    return found, [_told(error) for error in refused]
+    return permitted, [_sentence(error) for error in refused]
 
 
-def _choose(
-    requests: Sequence[Request], reasons: Sequence[str], transports: preflight.Transports
-) -> Request | str:
+def _choose(requests: Sequence[Request], reasons: Sequence[str], environment: Environment) -> Request | str:
     """Return the drill against the first cluster on which it is possible; else why it is on none."""
     refused = list(reasons)
-    for wanted in requests:
+    for request in requests:
         try:
-            preflight.place(wanted.topology, wanted.drill.load)
-            clients = preflight.addresses(wanted.topology, wanted.drill.load, transports)
-            preflight.possible(wanted.topology, wanted.drill, transports, clients)
+            context.survey(request, environment)
         except PreflightFailed as error:
-            refused.append(_told(error))
+            refused.append(_sentence(error))
         else:
-            return wanted
+            return request
     return "; ".join(dict.fromkeys(refused))
 
 
-def _told(error: RmqopsError) -> str:
+def _sentence(error: RmqopsError) -> str:
     return " ".join(filter(None, [error.message, error.detail]))
 
 
-def _seen(row: Claim, result: Result) -> str:
+def _finding(row: Claim, result: Result) -> str:
     """Say what was seen of a claim: the finding of its check, where the drill passed."""
-    found = next((one.summary for one in result.verdicts.results if one.name == row.check), None)
-    if found is None or result.verdicts.overall is not Verdict.PASS:
+    summary = next((check.summary for check in result.verdicts.results if check.name == row.check), None)
+    if summary is None or result.verdicts.overall is not Verdict.PASS:
         return words.reason(result)
-    return f"{found[0].upper()}{found[1:]}."
+    return f"{summary[0].upper()}{summary[1:]}."
 
 
-def _try(
-    row: Claim, wanted: Request, say: Say, transports: preflight.Transports
-) -> tuple[ClaimOutcome, Result | None]:
+def _try(row: Claim, request: Request, say: Say, environment: Environment) -> tuple[ClaimOutcome, Result | None]:
     try:
         with suppress(OperationFailed):  # the drill itself refuses a cluster that is ill, and says why
-            health.wait(wanted.topology)
-        done = runner.run(wanted, say, transports)
+            health.wait(
+                request.topology,
+                look=partial(status.observe, clients=environment.clients),
+                clock=environment.clock,
+                pause=environment.pause,
+            )
+        finished = runner.run(request, say, environment)
     except PreflightFailed as error:
-        return ClaimOutcome(row, Verdict.INCONCLUSIVE, error.message, cluster=wanted.topology.cluster), None
+        return ClaimOutcome(row, Verdict.INCONCLUSIVE, error.message, cluster=request.topology.cluster), None
     except KeyboardInterrupt:  # before the drill began, or after it had cleaned up: what came before is still told
         return ClaimOutcome(row, None, "interrupted", interrupted=True), None
-    outcome = ClaimOutcome(row, done.verdict, "", str(done.run), wanted.topology.cluster, done.interrupted)
-    return outcome, done.result
+    outcome = ClaimOutcome(
+        row, finished.verdict, "", str(finished.run), request.topology.cluster, finished.interrupted
+    )
+    return outcome, finished.result

@@ -24,16 +24,16 @@ def command(
     """
     from rmqops.operations.change import audit
 
-    found = [entry for entry in audit.entries() if cluster in {None, entry.cluster} and run in {None, entry.id}]
+    entries = [entry for entry in audit.entries() if cluster in {None, entry.cluster} and run in {None, entry.id}]
     if run is not None:
-        if not found:
+        if not entries:
             raise UsageError(f"there is no run {run}", remedy="rmqops audit lists them")
-        output.result_json(asdict(found[0])) if json else _whole(asdict(found[0]))
+        output.result_json(asdict(entries[0])) if json else _whole(asdict(entries[0]))
     elif json:
-        output.result_json([asdict(entry) for entry in found[:count]])
+        output.result_json([asdict(entry) for entry in entries[:count]])
     else:
         rows = [
-            [entry.id, entry.who, entry.cluster, " ".join(entry.argv), entry.outcome] for entry in found[:count]
+            [entry.id, entry.who, entry.cluster, " ".join(entry.argv), entry.outcome] for entry in entries[:count]
         ]
         output.table("", ["run", "who", "cluster", "command", "outcome"], rows)
 

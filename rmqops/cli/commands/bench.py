@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from rmqops.cli import hosts, output
+from rmqops.cli import host_access, output
 from rmqops.cli.options import AcceptNewHostKeys, AskBecomePass, ConfirmDrill, Inventory, Json
 
 
@@ -38,26 +38,26 @@ def command(
     from rmqops.operations import inventories
 
     topology = inventories.load(inventory).topology
-    wanted = Load(rate=0, size=size, producers=producers, in_flight=in_flight, driver=driver)
+    load = Load(rate=0, size=size, producers=producers, in_flight=in_flight, driver=driver)
     typed = drilling.confirmed(topology, confirm)
-    hosts.prepare(topology, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
-    found = bench.run(topology, wanted, seconds, typed, drilling.clocked())
+    host_access.prepare(topology, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
+    measured = bench.run(bench.BenchRequest(topology, load, seconds, typed), drilling.clocked())
     if json:
-        output.result_json(found.document())
+        output.result_json(measured.document())
         return
     output.table(
-        f"{found.cluster}, RocketMQ {found.version}: {found.per_second:,.0f} messages/s of {found.size:,} bytes"
-        f" for {found.seconds:g} s, {found.failed:,} failed",
+        f"{measured.cluster}, RocketMQ {measured.version}: {measured.per_second:,.0f} messages/s of "
+        f"{measured.size:,} bytes for {measured.seconds:g} s, {measured.failed:,} failed",
         ["group", "brokers", "messages/s", "MB/s", "p50 ms", "p99 ms"],
         [
             (
                 share.group,
                 str(share.members),
                 f"{share.per_second:,.0f}",
-                f"{share.per_second * found.size / 1e6:.2f}",
+                f"{share.per_second * measured.size / 1e6:.2f}",
                 f"{share.p50_ms:.1f}",
                 f"{share.p99_ms:.1f}",
             )
-            for share in found.shares
+            for share in measured.shares
         ],
     )

@@ -14,7 +14,7 @@ from rmqops.model.releases import DEFAULT_VERSION
 
 if TYPE_CHECKING:
     from rmqops.source.artifacts import Artifact, RuntimeArtifact
-    from rmqops.source.build import Outcome
+    from rmqops.source.build import BuildOutcome
 
 MEGABYTE = 1_000_000
 
@@ -44,13 +44,13 @@ def command(
     json: Json = False,
 ) -> None:
     """Build RocketMQ from source into one artifact in the cache; at once when it is there already."""
-    from rmqops.cli.progress import shown
+    from rmqops.cli.build_display import shown
     from rmqops.source.build import BuildOptions, build
-    from rmqops.source.fetch import Origin
+    from rmqops.source.fetch import SourceOrigin
 
     options = BuildOptions(
         source=source,
-        origin=Origin(origin) if origin else None,
+        origin=SourceOrigin(origin) if origin else None,
         sha512=sha512,
         keyring=keyring,
         jdk=jdk,
@@ -67,7 +67,7 @@ def command(
         output.result(_text(outcome, seconds))
 
 
-def _fields(outcome: Outcome, seconds: float) -> dict[str, object]:
+def _fields(outcome: BuildOutcome, seconds: float) -> dict[str, object]:
     artifact = outcome.artifact
     return {
         "version": artifact.version,
@@ -92,11 +92,11 @@ def _fields(outcome: Outcome, seconds: float) -> dict[str, object]:
     }
 
 
-def _archive(found: Artifact | RuntimeArtifact) -> dict[str, object]:
-    return {"path": str(found.path), "sha256": found.digest, "size": found.size}
+def _archive(archive: Artifact | RuntimeArtifact) -> dict[str, object]:
+    return {"path": str(archive.path), "sha256": archive.digest, "size": archive.size}
 
 
-def _text(outcome: Outcome, seconds: float) -> str:
+def _text(outcome: BuildOutcome, seconds: float) -> str:
     artifact = outcome.artifact
     lines = [
         str(artifact.path),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rmqops.cli import hosts, output
+from rmqops.cli import host_access, output
 from rmqops.cli.options import AcceptNewHostKeys, AskBecomePass, Inventory, Json, Yes
 from rmqops.errors import PreflightFailed, Unsafe
 
@@ -54,7 +54,7 @@ def command(
             remedy=first.remedy,
         )
     try:
-        hosts.prepare(loaded.topology, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
+        host_access.prepare(loaded.topology, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
     except PreflightFailed as error:
         output.note(f"warning: {error.message}")  # each such host has a row of its own
     report = check.check(loaded.topology, forks=forks)
@@ -86,10 +86,10 @@ def _apply(topology: Topology, report: CheckReport, forks: int, yes: bool) -> Ch
 
 
 def _show(report: CheckReport, verbose: bool) -> None:
-    shown = [row for row in report.rows if verbose or row.finding.severity != "ok"]
-    if shown:
+    rows = [row for row in report.rows if verbose or row.finding.severity != "ok"]
+    if rows:
         columns = ["", "host", "probe", "found", "wanted", "remedy"]
-        output.table(f"check of {report.cluster}", columns, _lines(report, shown))
+        output.table(f"check of {report.cluster}", columns, _lines(report, rows))
     good = [row for row in report.rows if row.finding.severity == "ok"]
     if good and not verbose:
         names = ", ".join(dict.fromkeys(row.probe for row in good))
@@ -110,14 +110,14 @@ def _lines(report: CheckReport, rows: Sequence[ProbeResult]) -> list[list[str]]:
 
     hosts: dict[tuple[str, ...], list[str]] = {}
     for row in sorted(rows, key=lambda row: _ORDER.index(row.finding.severity)):
-        found = row.finding
-        probe = f"{row.probe} {found.subject}".strip()
+        finding = row.finding
+        probe = f"{row.probe} {finding.subject}".strip()
         key = (
-            _MARKS[found.severity],
+            _MARKS[finding.severity],
             escape(probe),
-            escape(found.found),
-            escape(found.wanted),
-            escape(found.remedy),
+            escape(finding.found),
+            escape(finding.wanted),
+            escape(finding.remedy),
         )
         hosts.setdefault(key, []).append(row.host)
     every = len({row.host for row in report.rows if row.instances})

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from rmqops.cli import deploying, output
-from rmqops.cli.changes import changing
-from rmqops.cli.deploying import FORKS
+from rmqops.cli import fleet_change, output, plan_table, target
 from rmqops.cli.options import AcceptNewHostKeys, AskBecomePass, Forks, Inventory, Json, Limit, Yes
-from rmqops.errors import Unsafe
+from rmqops.cli.target import FORKS
 
 
 def command(
@@ -24,25 +20,23 @@ def command(
 
     Deploying again changes nothing and says so; a dead instance is started again.
     """
-    from rmqops.operations.change import deploy
+    from rmqops.operations.change.deploy import Deploy
+    from rmqops.operations.change.fleet import Fleet
 
-    topology, artifact = deploying.ready(
+    topology, artifact = target.with_release(
         inventory, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass
     )
-    with changing("deploy", topology) as (shown, entry):
-        todo = deploy.prepare(topology, topology.select(limit or []), artifact)
-        entry.plan = [f"{change.instance.name}: {deploying.words(change)}" for change in todo.needed]
-        if todo.needed:
-            deploying.show("deploy", topology, todo)
-            if not yes and not output.confirm("Go on?"):
-                raise Unsafe("not confirmed; nothing was touched", remedy="answer y, or give --yes")
-        log = Path(entry.log)
-        done = deploy.execute(topology, todo, artifact, log=log, listener=shown.listen, say=shown.say, forks=forks)
+    verb = Deploy(Fleet(topology), topology.select(limit or []), artifact, forks)
+    completed = fleet_change.perform(
+        verb,
+        lambda plan: plan_table.show("deploy", topology, plan),
+        None if yes else fleet_change.go_on,
+    )
+    changed = [change.instance.name for change in completed.plan.pending]
     if json:
-        output.result_json(
-            {"cluster": topology.cluster, "changed": list(done.changed), "status": done.status.json()}
-        )
-    elif done.changed:
-        output.result(f"{topology.cluster} is healthy; changed: {', '.join(done.changed)}")
+        status = completed.status.json() if completed.status else None
+        output.result_json({"cluster": topology.cluster, "changed": changed, "status": status})
+    elif changed:
+        output.result(f"{topology.cluster} is healthy; changed: {', '.join(changed)}")
     else:
         output.result(f"{topology.cluster} is healthy; nothing to change")

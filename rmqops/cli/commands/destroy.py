@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rmqops.cli import hosts, output
-from rmqops.cli.changes import changing
+from rmqops.cli import fleet_change, host_access, output
 from rmqops.cli.options import AcceptNewHostKeys, AskBecomePass, Inventory
+
+if TYPE_CHECKING:
+    from rmqops.operations.change.destroy import Removal
 
 
 def command(
@@ -24,15 +25,24 @@ def command(
 ) -> None:
     """Stop a cluster and remove what a deploy made; the messages stay unless --data is given."""
     from rmqops.operations import inventories
-    from rmqops.operations.change import destroy
+    from rmqops.operations.change.destroy import Destroy, refuse_other_name
+    from rmqops.operations.change.fleet import Fleet
 
     topology = inventories.load(inventory).topology
-    what = "and ALL ITS MESSAGES" if data else "(its messages stay)"
-    question = f"This removes cluster {topology.cluster} {what}. Type the cluster's name to go on:"
-    typed = confirm if confirm is not None else output.ask(question)
-    hosts.prepare(topology, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
-    with changing("destroy", topology) as (shown, entry):
-        log = Path(entry.log)
-        removed = destroy.destroy(topology, typed=typed, data=data, log=log, listener=shown.listen)
-        entry.plan = [f"remove {name}{' and its messages' if data else ''}" for name in removed]
+    if confirm is not None:
+        refuse_other_name(topology, confirm)
+    host_access.prepare(topology, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
+
+    def ask(_plan: Removal) -> None:
+        messages = "and ALL ITS MESSAGES" if data else "(its messages stay)"
+        question = f"This removes cluster {topology.cluster} {messages}. Type the cluster's name to go on:"
+        refuse_other_name(topology, output.ask(question))
+
+    completed = fleet_change.perform(Destroy(Fleet(topology), data), _show, ask if confirm is None else None)
+    removed = completed.plan.instances
     output.result(f"removed: {', '.join(removed)}" if removed else "there was nothing to remove")
+
+
+def _show(plan: Removal) -> None:
+    for step in plan.steps:
+        output.note(step)

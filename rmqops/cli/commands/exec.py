@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rmqops.cli import hosts, output
+from rmqops.cli import host_access, output
 from rmqops.cli.options import AcceptNewHostKeys, AskBecomePass, Inventory, Json
-from rmqops.cli.rest import Rest
+from rmqops.cli.passthrough import PassthroughCommand
 from rmqops.errors import UsageError
 
 if TYPE_CHECKING:
     from rmqops.operations.hosts.streams import End
 
-parser = Rest
+parser = PassthroughCommand
 """What reads its command line."""
 
 
@@ -44,16 +44,16 @@ def command(
     from rmqops.operations.hosts import execute
     from rmqops.operations.hosts.streams import End, Line, Streams
 
-    argv = Rest.of(context)
+    argv = PassthroughCommand.of(context)
     if not argv:
         raise UsageError(
             "there is no command to run", remedy="give it after --, such as: rmqops exec -i prod -- uptime"
         )
     topology = inventories.load(inventory).topology
     jobs = execute.jobs(topology, instances or [], argv)
-    hosts.prepare(topology, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
+    host_access.prepare(topology, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
     width = max(len(job.name) for job in jobs)
-    said: dict[str, list[str]] = {job.name: [] for job in jobs}
+    lines_of: dict[str, list[str]] = {job.name: [] for job in jobs}
     ends: dict[str, End] = {}
     with audit.recorded("exec", topology) as entry, Streams(jobs, forks=forks, timeout=timeout) as streams:
         entry.plan = [f"run on {job.name}" for job in jobs]
@@ -61,11 +61,11 @@ def command(
             if isinstance(item, End):
                 ends[item.name] = item
             elif json:
-                said[item.name].append(item.text)
+                lines_of[item.name].append(item.text)
             elif isinstance(item, Line):
                 output.result(f"{item.name:<{width}} | {item.text}")
     if json:
-        output.result_json([_document(ends[job.name], job.instance.machine, said[job.name]) for job in jobs])
+        output.result_json([_document(ends[job.name], job.instance.machine, lines_of[job.name]) for job in jobs])
     else:
         _summary([ends[job.name] for job in jobs])
     return 0 if all(end.ok for end in ends.values()) else 1

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rmqops.cli import hosts, output
+from rmqops.cli import host_access, output
 from rmqops.cli.options import AcceptNewHostKeys, AskBecomePass, Instances, Inventory
 
 if TYPE_CHECKING:
@@ -39,18 +39,18 @@ def command(
     from rmqops.operations.hosts import logs
 
     topology = inventories.load(inventory).topology
-    chosen = topology.select(instances or [])
+    selected = topology.select(instances or [])
     names = file or []
-    width = max(len(f"{item.name} {name}") for item in chosen for name in logs.files(item, names))
-    hosts.prepare(topology, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
+    width = max(len(f"{item.name} {name}") for item in selected for name in logs.files(item, names))
+    host_access.prepare(topology, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
     if follow:
-        return _follow(chosen, names, lines, width)
-    found, errors = logs.recent(chosen, names, lines)
-    for item in found:
+        return _follow(selected, names, lines, width)
+    log_lines, errors = logs.recent(selected, names, lines)
+    for item in log_lines:
         _show(item, width)
     for error in errors:
         output.error(error)
-    if not found and not errors:
+    if not log_lines and not errors:
         output.note("no such log has a line yet")
     return 1 if errors else 0
 

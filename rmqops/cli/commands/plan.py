@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rmqops.cli import hosts, output
+from rmqops.cli import host_access, output, target
 from rmqops.cli.options import AcceptNewHostKeys, AskBecomePass, Inventory, Json, Limit
 
 if TYPE_CHECKING:
@@ -28,45 +28,39 @@ def command(
 ) -> int:
     """Show what a deploy would change, touching nothing: files as diffs, restarts in their order, and drift.
 
-    A restart is one instance at a time, followers before their master, healthy between one and the next.
+    A restart is one instance at a time, followers before their master, healthy between one and the next. What a
+    deploy would refuse is refused here as well.
     """
-    from rmqops.operations import inventories
+    from rmqops.operations.change import deploy
+    from rmqops.operations.change.fleet import Fleet
     from rmqops.operations.observe import settings_in_force
-    from rmqops.operations.plan import differences, drift, plan
+    from rmqops.operations.plan import differences, drift
     from rmqops.source.cache import find_artifact
 
-    topology = inventories.load(inventory).topology
-    hosts.prepare(topology, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
+    topology = target.filled_in(inventory)
+    host_access.prepare(topology, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
     artifact = find_artifact(topology.version)
-    runtime = artifact.runtime if artifact else None
-    found = plan.plan(
-        topology,
-        topology.select(limit or []),
-        artifact.name if artifact else None,
-        runtime.name if runtime else None,
-    )
-    diffs = differences.differences(found.changes)
-    live = settings_in_force.settings(topology)
+    plan = deploy.prepare(Fleet(topology), topology.select(limit or []), artifact)
+    diffs = differences.differences(plan.changes)
+    settings = settings_in_force.settings_in_force(topology)
     drifts = {
-        change.instance.name: [
-            *change.drift,
-            *drift.role(change.instance, change.found),
-            *drift.in_force(change.instance, change.found, live.get(change.instance.name, {})),
-        ]
-        for change in found.changes
+        change.instance.name: drift.everything(
+            change.instance, change.facts, settings.get(change.instance.name, {}), change.fingerprints
+        )
+        for change in plan.changes
     }
     if json:
-        output.result_json(_json(topology.cluster, found, diffs, drifts))
+        output.result_json(_json(topology.cluster, plan, diffs, drifts))
     else:
-        _show(found, diffs, drifts)
-    return int(exit_code and bool(found.needed))
+        _show(plan, diffs, drifts)
+    return int(exit_code and bool(plan.pending))
 
 
-def _show(found: Plan, diffs: Mapping[str, str], drifts: Mapping[str, Sequence[str]]) -> None:
-    for change in found.needed:
+def _show(plan: Plan, diffs: Mapping[str, str], drifts: Mapping[str, Sequence[str]]) -> None:
+    for change in plan.pending:
         parts = [
             "files" if change.action == "none" else change.action,
-            *(f"brings {name}" for name in change.carried),
+            *(f"brings {name}" for name in change.missing_archives),
         ]
         output.result(f"{change.instance.name}: {', '.join(parts)}")
         if change.action == "create":
@@ -78,15 +72,15 @@ def _show(found: Plan, diffs: Mapping[str, str], drifts: Mapping[str, Sequence[s
     for name, texts in drifts.items():
         for text in texts:
             output.result(f"drift: {name}: {text}")
-    restarts = [instance.name for instance in found.of("restart")]
+    restarts = [instance.name for instance in plan.instances_to("restart")]
     if restarts:
         output.result(f"restarts, one at a time, a group's master last: {', '.join(restarts)}")
-    count = len(found.needed)
-    output.result(f"{count} of {len(found.changes)} instances would change" if count else "nothing to change")
+    count = len(plan.pending)
+    output.result(f"{count} of {len(plan.changes)} instances would change" if count else "nothing to change")
 
 
 def _json(
-    cluster: str, found: Plan, diffs: Mapping[str, str], drifts: Mapping[str, Sequence[str]]
+    cluster: str, plan: Plan, diffs: Mapping[str, str], drifts: Mapping[str, Sequence[str]]
 ) -> dict[str, object]:
     return {
         "cluster": cluster,
@@ -95,11 +89,11 @@ def _json(
                 "instance": change.instance.name,
                 "action": change.action,
                 "files": list(change.files),
-                "carried": list(change.carried),
+                "carried": list(change.missing_archives),
                 "drift": list(drifts[change.instance.name]),
                 "diff": diffs.get(change.instance.name, ""),
             }
-            for change in found.changes
+            for change in plan.changes
         ],
-        "restarts": [instance.name for instance in found.of("restart")],
+        "restarts": [instance.name for instance in plan.instances_to("restart")],
     }

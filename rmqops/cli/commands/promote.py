@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rmqops.cli import hosts, output
-from rmqops.cli.changes import changing
+from rmqops.cli import fleet_change, host_access, output
 from rmqops.cli.options import AcceptNewHostKeys, AskBecomePass, Inventory, Json
 
 if TYPE_CHECKING:
+    from rmqops.model.topology import Topology
     from rmqops.operations.change.promote import PromotionPlan
+    from rmqops.operations.change.recipe import Verb
+    from rmqops.operations.observe.commit_log_tail import CommitLogTail
 
 
 def command(
@@ -48,66 +49,55 @@ def command(
     """
     from rmqops.errors import Unsafe, UsageError
     from rmqops.operations import inventories
-    from rmqops.operations.change import promote
+    from rmqops.operations.change.fleet import Fleet
+    from rmqops.operations.change.promote import Promote, UndoPromotion, find_slave
 
     topology = inventories.load(inventory).topology
-    promote.find(topology, broker)
+    find_slave(topology, broker)
     if undo and gone:
         raise UsageError("--undo needs every member, and --gone leaves one out", remedy="give one of the two")
-    hosts.prepare(topology, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
-    with changing("promote", topology) as (shown, entry):
-        todo = promote.prepare_undo(topology, broker) if undo else promote.prepare(topology, broker, gone or [])
-        entry.plan = _lines(todo, undo=undo)
-        if todo.done:
-            entry.plan = []
-        else:
-            _show(todo, entry.plan)
-            question = f"This changes the master of {todo.group.name}. Type {broker} to go on:"
-            typed = confirm if confirm is not None else output.ask(question)
-            if typed != broker:
-                raise Unsafe(
-                    f"nothing was changed: {typed!r} is not {broker}",
-                    remedy=f"type it, or give --confirm {broker}",
-                )
-        do = promote.undo if undo else promote.perform
-        done = do(todo, log=Path(entry.log), listener=shown.listen, say=shown.say)
-    master, slave = todo.up.instance.name, todo.down.instance.name
-    tail = done.tail
+    host_access.prepare(topology, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
+
+    def ask(plan: PromotionPlan) -> None:
+        question = f"This changes the master of {plan.group.name}. Type {broker} to go on:"
+        typed = confirm if confirm is not None else output.ask(question)
+        if typed != broker:
+            raise Unsafe(
+                f"nothing was changed: {typed!r} is not {broker}",
+                remedy=f"type it, or give --confirm {broker}",
+            )
+
+    fleet = Fleet(topology)
+    verb: Verb[PromotionPlan, CommitLogTail | None] = (
+        UndoPromotion(fleet, broker) if undo else Promote(fleet, broker, tuple(gone or ()))
+    )
+    completed = fleet_change.perform(verb, lambda plan: _show(topology, plan), None if confirm == broker else ask)
+    plan, tail = completed.plan, completed.result
+    master, slave = plan.new_master.instance.name, plan.old_master.instance.name
     if json:
         output.result_json(
             {
-                "group": todo.group.name,
+                "group": plan.group.name,
                 "master": master,
-                "slave": None if todo.gone else slave,
+                "slave": None if plan.gone else slave,
                 "not_copied": None
                 if tail is None
                 else {"messages": tail.messages, "bytes": tail.bytes, "aside": tail.aside},
-                "status": done.status.json(),
+                "status": completed.status.json() if completed.status else None,
             }
         )
         return
-    output.result(f"{master} is the master of {todo.group.name}")
+    output.result(f"{master} is the master of {plan.group.name}")
     if tail is not None:
         kept = f", kept in {tail.aside}" if tail.aside else ""
         output.result(f"not copied from {slave}: {tail.messages} messages, {tail.bytes} bytes{kept}")
-    if todo.gone:
+    if plan.gone:
         output.result(f"when the host of {slave} is back: stop {slave} there, and run this command once more")
     elif not undo:
         output.result(f"bring {slave} back as its slave: rmqops start {slave} --inventory {topology.inventory}")
 
 
-def _lines(todo: PromotionPlan, *, undo: bool) -> list[str]:
-    if not undo:
-        return todo.lines()
-    up, down = todo.up, todo.down
-    return [
-        f"{down.instance.name}: refuses sends until {up.instance.name} has everything",
-        f"{down.instance.name}: {down.before} -> {down.after}, and is restarted",
-        f"{up.instance.name}: {up.before} -> {up.after}, and is restarted",
-    ]
-
-
-def _show(todo: PromotionPlan, lines: list[str]) -> None:
-    output.note(f"promotion in {todo.group.name} of {todo.topology.cluster}, RocketMQ {todo.topology.version}")
-    for line in lines:
-        output.note(f"  {line}")
+def _show(topology: Topology, plan: PromotionPlan) -> None:
+    output.note(f"promotion in {plan.group.name} of {topology.cluster}, RocketMQ {topology.version}")
+    for step in plan.steps:
+        output.note(f"  {step}")

@@ -36,10 +36,10 @@ def command(
     if file is not None:
         if host is None:
             raise UsageError("--file prints a file of one instance", remedy="name it with --host")
-        found = {item.path: item.content for item in rendered[host]}
-        if file not in found:
-            raise UsageError(f"{host} has no file {file}", remedy=f"it has {', '.join(found)}")
-        typer.echo(found[file], nl=False)
+        contents = {item.path: item.content for item in rendered[host]}
+        if file not in contents:
+            raise UsageError(f"{host} has no file {file}", remedy=f"it has {', '.join(contents)}")
+        typer.echo(contents[file], nl=False)
     elif json:
         output.result_json(
             {

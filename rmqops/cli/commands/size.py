@@ -41,31 +41,35 @@ def command(
             f"{figures} was measured with {measured.size} bytes, and --size is {size}",
             remedy=f"measure with the larger size: rmqops bench --size {size} --json > {figures}",
         )
-    found = sizing.size(sizing.Demand(qps, size, retention, readers), measured, headroom)
+    cluster = sizing.size(sizing.Demand(qps, size, retention, readers), measured, headroom)
     if json:
-        output.result_json(found.document())
+        output.result_json(cluster.document())
         return
     output.table(
         f"{qps:,.0f} messages/s of {size:,} bytes, kept for {retention:g} h",
         ["what", "how much", "of that"],
         [
-            ("groups", f"{found.groups}", f"of {measured.members} brokers each, {found.brokers} brokers in all"),
+            (
+                "groups",
+                f"{cluster.groups}",
+                f"of {measured.members} brokers each, {cluster.brokers} brokers in all",
+            ),
             (
                 "messages/s of a group",
-                f"{found.per_second_of_a_group:,.0f}",
-                f"{found.share_of_measured:.0%} of the {measured.per_second:,.0f} that were measured",
+                f"{cluster.per_second_of_a_group:,.0f}",
+                f"{cluster.share_of_measured:.0%} of the {measured.per_second:,.0f} that were measured",
             ),
-            ("disk of a broker", _bytes(found.disk_bytes), f"stays below {sizing.FULL:.0%} full"),
-            ("disk writes", f"{_bytes(found.write_bytes_per_second)}/s", "of a broker, log and index"),
+            ("disk of a broker", _bytes(cluster.disk_bytes), f"stays below {sizing.FULL:.0%} full"),
+            ("disk writes", f"{_bytes(cluster.write_bytes_per_second)}/s", "of a broker, log and index"),
             (
                 "memory for page cache",
-                _bytes(found.page_cache_bytes),
+                _bytes(cluster.page_cache_bytes),
                 f"the last {sizing.HOT_MINUTES:g} min, beside heap and direct memory",
             ),
-            ("network in", f"{found.network_in_bits_per_second / 1e6:,.0f} Mbit/s", "of a master"),
+            ("network in", f"{cluster.network_in_bits_per_second / 1e6:,.0f} Mbit/s", "of a master"),
             (
                 "network out",
-                f"{found.network_out_bits_per_second / 1e6:,.0f} Mbit/s",
+                f"{cluster.network_out_bits_per_second / 1e6:,.0f} Mbit/s",
                 f"of a master, to {measured.members - 1} followers, and to consumers {readers} times",
             ),
         ],
@@ -78,9 +82,9 @@ def _measured(path: Path) -> Measured:
     from rmqops.operations.sizing import Measured
 
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        slowest = min(found["shares"], key=lambda share: float(share["per_second"]))
-        measured = Measured(float(slowest["per_second"]), int(found["size"]), int(slowest["members"]))
+        bench = json.loads(path.read_text(encoding="utf-8"))
+        slowest = min(bench["shares"], key=lambda share: float(share["per_second"]))
+        measured = Measured(float(slowest["per_second"]), int(bench["size"]), int(slowest["members"]))
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from error
     except (ValueError, KeyError, TypeError) as error:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from rmqops.cli import hosts, output
-from rmqops.cli.changes import changing
+from rmqops.cli import process_command
 from rmqops.cli.options import AcceptNewHostKeys, AskBecomePass, Instances, Inventory
 
 
@@ -16,13 +13,8 @@ def command(
     ask_become_pass: AskBecomePass = False,
 ) -> None:
     """Start instances that a deploy put in place, NameServers first."""
-    from rmqops.operations import inventories
-    from rmqops.operations.change import lifecycle
+    from rmqops.operations.change.lifecycle import Start
 
-    topology = inventories.load(inventory).topology
-    chosen = topology.select(instances or [])
-    hosts.prepare(topology, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
-    with changing("start", topology) as (shown, entry):
-        entry.plan = [f"start {instance.name}" for instance in chosen]
-        lifecycle.start(topology, chosen, Path(entry.log), shown.listen)
-    output.result("running: " + ", ".join(instance.name for instance in chosen))
+    process_command.run(
+        Start, "running", inventory, instances, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass
+    )

@@ -44,58 +44,58 @@ def command(
 
         with suppress(OperationFailed):  # what is wrong is told below, as it is then
             health.wait(topology, wait)
-    seen = inspection.inspect(topology)
-    document = seen.json()
+    inspected = inspection.inspect(topology)
+    document = inspected.json()
     if not json:
-        _show(seen.status)
-        for text in seen.drift:
+        _show(inspected.status)
+        for text in inspected.drift:
             output.result(f"drift: {text}")
     if heartbeats:
-        from rmqops.operations.observe import heartbeats as asked
+        from rmqops.operations.observe import heartbeats as heartbeats_module
 
-        found, errors = asked.look(topology)
-        document["heartbeats"] = [one.json() for one in found]
+        beats, errors = heartbeats_module.survey(topology)
+        document["heartbeats"] = [beat.json() for beat in beats]
         if not json:
-            _show_heartbeats(found)
+            _show_heartbeats(beats)
         for name, error in errors.items():
             output.note(f"{name}: {error}")
     if json:
         output.result_json(document)
-    return 0 if seen.status.healthy else 1
+    return 0 if inspected.status.healthy else 1
 
 
-def _show_heartbeats(found: Sequence[Heartbeat]) -> None:
+def _show_heartbeats(beats: Sequence[Heartbeat]) -> None:
     output.table(
         "what brokers hold with NameServers",
         ["broker", "NameServer", "connections", "last registered"],
         [
             [
-                one.broker,
-                one.nameserver,
-                str(one.connections),
-                "not in its log" if one.ago is None else f"{one.ago:.1f} s ago",
+                beat.broker,
+                beat.nameserver,
+                str(beat.connections),
+                "not in its log" if beat.ago is None else f"{beat.ago:.1f} s ago",
             ]
-            for one in found
+            for beat in beats
         ],
     )
 
 
-def _show(seen: Status) -> None:
+def _show(status: Status) -> None:
     rows = [
         [server.name, "NameServer", server.address, "", "yes" if server.reachable else "no"]
-        for server in seen.nameservers
+        for server in status.nameservers
     ]
     rows += [
         [member.name, group.name, member.address, member.role or "?", "yes" if member.alive else "no"]
-        for group in seen.groups
+        for group in status.groups
         for member in group.members
     ]
     output.table(
-        f"cluster {seen.cluster}, RocketMQ {seen.version}",
+        f"cluster {status.cluster}, RocketMQ {status.version}",
         ["instance", "group", "address", "role", "answers"],
         rows,
     )
-    if seen.healthy:
+    if status.healthy:
         output.result("healthy")
-    for problem in seen.problems:
+    for problem in status.problems:
         output.result(f"problem: {problem}")

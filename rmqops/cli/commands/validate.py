@@ -66,13 +66,13 @@ def _summary(topology: Topology) -> str:
 def _json(inventory: str, topology: Topology | None, problems: Sequence[Problem]) -> dict[str, object]:
     from dataclasses import asdict
 
-    found: dict[str, object] = {"inventory": inventory, "valid": topology is not None}
+    document: dict[str, object] = {"inventory": inventory, "valid": topology is not None}
     if topology is not None:
-        found["cluster"] = topology.cluster
-        found["version"] = topology.version
-        found["instances"] = [
+        document["cluster"] = topology.cluster
+        document["version"] = topology.version
+        document["instances"] = [
             {"name": item.name, "kind": item.kind, "group": item.group, "host": item.host, "address": item.address}
             for item in topology.instances
         ]
-    found["problems"] = [asdict(problem) for problem in problems]
-    return found
+    document["problems"] = [asdict(problem) for problem in problems]
+    return document

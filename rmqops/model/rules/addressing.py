@@ -8,7 +8,7 @@ from typing import Final
 from rmqops.errors import Problem
 from rmqops.model import addresses
 from rmqops.model.addresses import Sort
-from rmqops.model.cluster import Cluster, Host
+from rmqops.model.cluster import Cluster, InventoryHost
 
 _SET: Final = "Set rocketmq_address to the host's IPv4 address"
 _WRONG: Final[dict[Sort, tuple[str, str]]] = {
@@ -35,23 +35,25 @@ def check(cluster: Cluster) -> Iterator[Problem]:
                 yield from _address(host, key, several)
 
 
-def _address(host: Host, key: str, several: bool) -> Iterator[Problem]:
+def _address(host: InventoryHost, key: str, several: bool) -> Iterator[Problem]:
     if key not in host.values:
         return
     text = host.text(key)
     sort = addresses.sort(text)
     # Where an address was left to its default, ansible_host is the line to look at.
-    shown = key if key in host.raw.variables else "ansible_host" if "ansible_host" in host.raw.variables else key
+    variable = (
+        key if key in host.raw.variables else "ansible_host" if "ansible_host" in host.raw.variables else key
+    )
     if sort in _WRONG:
         what, remedy = _WRONG[sort]
         if sort == "name" and "-" in text and host.kind == "broker" and host.text("rocketmq_mode") == "dledger":
             what, remedy = _HYPHEN
         if key not in host.raw.variables:
             what = f"stands for {key}, which is not set, and {what}"
-        yield host.problem(shown, what, remedy, found=text)
+        yield host.problem(variable, what, remedy, found=text)
     elif sort == "loopback" and several:
         what = "is a loopback address in an inventory of several machines: the others would reach themselves"
-        yield host.problem(shown, what, _SET, found=text)
+        yield host.problem(variable, what, _SET, found=text)
     elif sort == "documentation":
         what = "is reserved for documentation (RFC 5737), so no host has it"
-        yield host.problem(shown, what, "Put in the host's own address", found=text, severity="placeholder")
+        yield host.problem(variable, what, "Put in the host's own address", found=text, severity="placeholder")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from rmqops.errors import Problem
-from rmqops.model.cluster import Cluster, Host
+from rmqops.model.cluster import Cluster, InventoryHost
 
 _KEYS: Final = ("rocketmq_base_dir", "rocketmq_instance_dir", "rocketmq_data_dir", "rocketmq_log_dir")
 _SYSTEM: Final = re.compile(
@@ -38,8 +38,8 @@ _BAD: Final = re.compile(r"""[^ -~]|['"`$\\:;%*?{}<>|&!()\[\]#]""")
 
 
 @dataclass(frozen=True)
-class _Claim:
-    host: Host
+class _DirectoryClaim:
+    host: InventoryHost
     key: str
     path: str
 
@@ -62,7 +62,7 @@ def check(cluster: Cluster) -> Iterator[Problem]:
         yield from _shared(hosts)
 
 
-def _path(host: Host, key: str, path: str) -> Iterator[Problem]:
+def _path(host: InventoryHost, key: str, path: str) -> Iterator[Problem]:
     absolute = "Write an absolute path, such as /opt/rocketmq"
     if not path.startswith("/"):
         yield host.problem(key, "is not an absolute path", absolute)
@@ -82,7 +82,7 @@ def _of_system(path: str) -> bool:
     return bool(_SYSTEM.fullmatch(path)) or any(_inside(path, place) for place in _FORBIDDEN)
 
 
-def _within(host: Host) -> Iterator[Problem]:
+def _within(host: InventoryHost) -> Iterator[Problem]:
     """Yield directories of one instance that would swallow one another."""
     paths = {claim.key: claim.path for claim in _claims(host)}
     base, home = host.text("rocketmq_base_dir"), paths.get("rocketmq_instance_dir")
@@ -100,28 +100,28 @@ def _within(host: Host) -> Iterator[Problem]:
         yield host.problem("rocketmq_log_dir", f"and the data directory, {data}, hold one another", own)
 
 
-def _shared(hosts: tuple[Host, ...]) -> Iterator[Problem]:
+def _shared(hosts: tuple[InventoryHost, ...]) -> Iterator[Problem]:
     """Yield what each instance shares with the first of those before it."""
-    before: list[_Claim] = []
+    before: list[_DirectoryClaim] = []
     for host in hosts:
         claims = list(_claims(host))
-        pairs = ((mine, other) for mine in claims for other in before)
-        for mine, other in pairs:
-            if _inside(mine.path, other.path) or _inside(other.path, mine.path):
+        pairs = ((claim, other) for claim in claims for other in before)
+        for claim, other in pairs:
+            if _inside(claim.path, other.path) or _inside(other.path, claim.path):
                 origin = other.host.raw.origins.get(other.key, "by default")
-                theirs = f"{other.key} of {other.host.name} ({other.path}, {origin}) on the same machine"
-                what = f"is {theirs}, too" if mine.path == other.path else f"and {theirs} hold one another"
+                holder = f"{other.key} of {other.host.name} ({other.path}, {origin}) on the same machine"
+                what = f"is {holder}, too" if claim.path == other.path else f"and {holder} hold one another"
                 remedy = "Give every instance its own, for example with {{ inventory_hostname }} in the path"
-                yield host.problem(mine.key, what, remedy)
+                yield host.problem(claim.key, what, remedy)
                 break
         before += claims
 
 
-def _claims(host: Host) -> Iterator[_Claim]:
+def _claims(host: InventoryHost) -> Iterator[_DirectoryClaim]:
     for key in ("rocketmq_instance_dir", "rocketmq_data_dir", "rocketmq_log_dir"):
         path = _clean(host.text(key))
         if host.text(key).startswith("/") and not _of_system(path):
-            yield _Claim(host, key, path)
+            yield _DirectoryClaim(host, key, path)
 
 
 def _clean(path: str) -> str:

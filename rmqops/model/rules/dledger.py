@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from rmqops.errors import Problem
-from rmqops.model.cluster import Cluster, Host
+from rmqops.model.cluster import Cluster, InventoryHost
 from rmqops.model.topology import DLEDGER_GROUP_SIZE
 
 _ID: Final = re.compile(r"[A-Za-z](0|[1-9][0-9]{0,8})", re.ASCII)
@@ -33,20 +33,20 @@ def check(cluster: Cluster) -> Iterator[Problem]:
         yield from _ids(members)
 
 
-def _ids(members: list[Host]) -> Iterator[Problem]:
+def _ids(members: list[InventoryHost]) -> Iterator[Problem]:
     key = "rocketmq_dledger_id"
-    numbers: dict[int, Host] = {}
+    numbers: dict[int, InventoryHost] = {}
     for host in members:
         if key not in host.values:
             if key not in host.raw.variables:
                 what = "is not set, and every member of a DLedger group needs one"
                 yield host.problem(key, what, "Set n0, n1 and n2 on the three hosts of the group")
             continue
-        found = _ID.fullmatch(host.text(key))
-        if found is None:
+        match = _ID.fullmatch(host.text(key))
+        if match is None:
             yield host.problem(key, "is not one letter and a number", "Use n0, n1 and n2")
             continue
-        first = numbers.setdefault(int(found[1]), host)
+        first = numbers.setdefault(int(match[1]), host)
         if first is not host:
             what = (
                 f"has the number of {first.name}'s, {first.text(key)} ({first.raw.origins.get(key, 'default')}), "

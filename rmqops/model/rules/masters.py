@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rmqops.errors import Problem
-from rmqops.model.cluster import Cluster, Host
+from rmqops.model.cluster import Cluster, InventoryHost
 
 
 def check(cluster: Cluster) -> Iterator[Problem]:
@@ -14,19 +14,19 @@ def check(cluster: Cluster) -> Iterator[Problem]:
         modes = {host.text("rocketmq_mode") for host in hosts}
         if modes == {"single"} and len(hosts) != 1:
             remedy = "Set rocketmq_mode to dledger or master-slave, or make each broker a group of its own"
-            found = f"{len(hosts)}: {', '.join(host.name for host in hosts)}"
-            yield cluster.problem(name, "a group of mode single has one broker", remedy, found=found)
+            members = f"{len(hosts)}: {', '.join(host.name for host in hosts)}"
+            yield cluster.problem(name, "a group of mode single has one broker", remedy, found=members)
         elif modes == {"master-slave"}:
             yield from _master_slave(cluster, name, hosts)
 
 
-def _master_slave(cluster: Cluster, name: str, hosts: tuple[Host, ...]) -> Iterator[Problem]:
+def _master_slave(cluster: Cluster, name: str, hosts: tuple[InventoryHost, ...]) -> Iterator[Problem]:
     if len(hosts) < 2:
         remedy = "Add a slave, or set rocketmq_mode to single"
         yield cluster.problem(
             name, "a group of mode master-slave has a master and at least one slave", remedy, found=1
         )
-    ids: dict[int, Host] = {}
+    ids: dict[int, InventoryHost] = {}
     for host in hosts:
         number = host.number("rocketmq_broker_id")
         if number is None:
@@ -43,7 +43,7 @@ def _master_slave(cluster: Cluster, name: str, hosts: tuple[Host, ...]) -> Itera
         yield cluster.problem(name, what, "Set rocketmq_broker_id to 0 on one of them", found=sorted(ids))
 
 
-def _role(host: Host, number: int) -> Iterator[Problem]:
+def _role(host: InventoryHost, number: int) -> Iterator[Problem]:
     role = host.text("rocketmq_broker_role")
     if role == "SLAVE" and number == 0:
         what = "is SLAVE with broker id 0, and BrokerStartup refuses to start"

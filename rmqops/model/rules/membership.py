@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rmqops.errors import Problem
-from rmqops.model.cluster import CLIENTS, Cluster, Host
+from rmqops.model.cluster import CLIENTS, Cluster, InventoryHost
 
 
 def check(cluster: Cluster) -> Iterator[Problem]:
@@ -43,7 +43,7 @@ def _groups(cluster: Cluster) -> Iterator[Problem]:
             yield cluster.problem(name, what, f"Put {nested} directly under brokers", found=nested)
 
 
-def _host(cluster: Cluster, host: Host) -> Iterator[Problem]:
+def _host(cluster: Cluster, host: InventoryHost) -> Iterator[Problem]:
     if CLIENTS in host.raw.groups:
         what = f"is an instance and in {CLIENTS}, whose hosts run none"
         remedy = "Make it two hosts of the inventory with the same ansible_host, or take it out of one group"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from rmqops.errors import Problem
-from rmqops.model.cluster import Cluster, Host
+from rmqops.model.cluster import Cluster, InventoryHost
 
 _SIZE: Final = re.compile(r"([1-9][0-9]{0,9})([kKmMgGtT])", re.ASCII)
 _UNITS: Final = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
@@ -33,25 +33,25 @@ def check(cluster: Cluster) -> Iterator[Problem]:
 
 def size(text: str) -> int | None:
     """Return the bytes of a JVM's size such as ``512m``; None when it is none."""
-    found = _SIZE.fullmatch(text)
-    return int(found[1]) * _UNITS[found[2].lower()] if found else None
+    match = _SIZE.fullmatch(text)
+    return int(match[1]) * _UNITS[match[2].lower()] if match else None
 
 
-def _fits(place: str, hosts: tuple[Host, ...], memory: int) -> Iterator[Problem]:
+def _fits(place: str, hosts: tuple[InventoryHost, ...], memory: int) -> Iterator[Problem]:
     """Heap and direct memory alone: where the latter is left to the JVM, it counts as nothing."""
     needs = {host.name: sum(size(host.text(key)) or 0 for key in _KEYS if "young" not in key) for host in hosts}
     if sum(needs.values()) <= memory:
         return
     largest = max(hosts, key=lambda host: needs[host.name])
-    parts = ", ".join(f"{name} {shown(need)}" for name, need in needs.items())
+    parts = ", ".join(f"{name} {size_text(need)}" for name, need in needs.items())
     yield largest.problem(
         "rocketmq_heap",
-        f"heap and direct memory of the instances on {place} come to {shown(sum(needs.values()))} ({parts}), "
-        f"and it has {shown(memory)}",
+        f"heap and direct memory of the instances on {place} come to {size_text(sum(needs.values()))} ({parts}), "
+        f"and it has {size_text(memory)}",
         "Lower rocketmq_heap and rocketmq_direct_memory, or use another machine",
     )
 
 
-def shown(count: int) -> str:
+def size_text(count: int) -> str:
     """Return a number of bytes as a reader likes it."""
     return f"{count / (1 << 30):.1f} GiB" if count >= 1 << 30 else f"{count >> 20} MiB"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from rmqops.errors import Problem
-from rmqops.model.cluster import Cluster, Host
+from rmqops.model.cluster import Cluster, InventoryHost
 
 _OWN: Final = {
     "rocketmq_mode": "single",
@@ -23,7 +23,7 @@ def check(cluster: Cluster) -> Iterator[Problem]:
             yield from _dropped(host)
 
 
-def _dropped(host: Host) -> Iterator[Problem]:
+def _dropped(host: InventoryHost) -> Iterator[Problem]:
     for key, value in _OWN.items():
         if key in host.values and host.text(key) != value:
             what = f"is not in a minimal broker.p, and RocketMQ's own value is {value}"

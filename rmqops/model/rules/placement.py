@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rmqops.errors import Problem
-from rmqops.model.cluster import Cluster, Host
+from rmqops.model.cluster import Cluster, InventoryHost
 
 
 def check(cluster: Cluster) -> Iterator[Problem]:
@@ -28,8 +28,8 @@ def check(cluster: Cluster) -> Iterator[Problem]:
                 yield cluster.problem(name, what, remedy, found=place, severity="warning")
 
 
-def _by_place(hosts: tuple[Host, ...]) -> dict[str, list[Host]]:
-    found: dict[str, list[Host]] = {}
+def _by_place(hosts: tuple[InventoryHost, ...]) -> dict[str, list[InventoryHost]]:
+    places: dict[str, list[InventoryHost]] = {}
     for host in hosts:
-        found.setdefault(host.place, []).append(host)
-    return found
+        places.setdefault(host.place, []).append(host)
+    return places

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rmqops.errors import Problem
-from rmqops.model.cluster import Cluster, Host
+from rmqops.model.cluster import Cluster, InventoryHost
 
 
 @dataclass(frozen=True)
-class _Claim:
-    host: Host
+class _PortClaim:
+    host: InventoryHost
     key: str
     """The variable that decides the port."""
     port: int
@@ -28,31 +28,31 @@ def check(cluster: Cluster) -> Iterator[Problem]:
     yield from _collisions(claims)
 
 
-def _claims(host: Host) -> Iterator[_Claim]:
+def _claims(host: InventoryHost) -> Iterator[_PortClaim]:
     listen = host.number("rocketmq_listen_port")
     if listen is not None:
-        yield _Claim(host, "rocketmq_listen_port", listen, "port")
+        yield _PortClaim(host, "rocketmq_listen_port", listen, "port")
     if host.kind == "broker" and listen is not None:
         # BrokerController.initialize and MessageStoreConfig.haListenPort. DLedger makes no use of the second, but
         # keeping it free lets a group change its mode.
-        yield _Claim(host, "rocketmq_listen_port", listen - 2, "fast remoting port (listen port - 2)")
-        yield _Claim(host, "rocketmq_listen_port", listen + 1, "replication port (listen port + 1)")
+        yield _PortClaim(host, "rocketmq_listen_port", listen - 2, "fast remoting port (listen port - 2)")
+        yield _PortClaim(host, "rocketmq_listen_port", listen + 1, "replication port (listen port + 1)")
     dledger = host.number("rocketmq_dledger_port")
     if host.kind == "broker" and host.text("rocketmq_mode") == "dledger" and dledger is not None:
-        yield _Claim(host, "rocketmq_dledger_port", dledger, "DLedger port")
+        yield _PortClaim(host, "rocketmq_dledger_port", dledger, "DLedger port")
 
 
-def _collisions(claims: list[_Claim]) -> Iterator[Problem]:
+def _collisions(claims: list[_PortClaim]) -> Iterator[Problem]:
     """RocketMQ binds its ports on every address, so a machine has each port once; an address does, too."""
-    taken: dict[tuple[str, int], _Claim] = {}
-    said: set[tuple[str, str, str]] = set()
+    claims_by_port: dict[tuple[str, int], _PortClaim] = {}
+    reported: set[tuple[str, str, str]] = set()
     for claim in claims:
         first = None
         for place in (claim.host.place, f"address {claim.host.text('rocketmq_address')}"):
-            first = first or taken.get((place, claim.port))
-            taken.setdefault((place, claim.port), claim)
-        if first is not None and (claim.host.name, claim.key, first.host.name) not in said:
-            said.add((claim.host.name, claim.key, first.host.name))
+            first = first or claims_by_port.get((place, claim.port))
+            claims_by_port.setdefault((place, claim.port), claim)
+        if first is not None and (claim.host.name, claim.key, first.host.name) not in reported:
+            reported.add((claim.host.name, claim.key, first.host.name))
             origin = first.host.raw.origins.get(first.key, "by default")
             same = "on the same machine" if first.host.place == claim.host.place else "at the same address"
             what = (

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from rmqops.errors import Problem
-from rmqops.model.cluster import Cluster, Host
+from rmqops.model.cluster import Cluster, InventoryHost
 from rmqops.model.config_keys import ConfigKey
 from rmqops.model.nearest import suggestion
 from rmqops.model.topology import Kind
@@ -61,7 +61,7 @@ def check(cluster: Cluster) -> Iterator[Problem]:
                 yield _problem(host, name, what, _with_default(remedy, key))
 
 
-def _unknown(host: Host, name: str, programs: Mapping[Kind, Mapping[str, ConfigKey]]) -> Problem:
+def _unknown(host: InventoryHost, name: str, programs: Mapping[Kind, Mapping[str, ConfigKey]]) -> Problem:
     other: Kind = "namesrv" if host.kind == "broker" else "broker"
     version = host.text("rocketmq_version")
     what = f"is not a key of a {_PROGRAM[host.kind]} of RocketMQ {version}, and would be ignored in silence"
@@ -78,7 +78,7 @@ def _with_default(remedy: str, key: ConfigKey) -> str:
     return f"{remedy}; the default is {key.default}" if key.default else remedy
 
 
-def _problem(host: Host, name: str, message: str, remedy: str) -> Problem:
+def _problem(host: InventoryHost, name: str, message: str, remedy: str) -> Problem:
     config = host.values[_VARIABLE]
-    found = config.get(name) if isinstance(config, dict) else None
-    return host.problem(f"{_VARIABLE}.{name}", message, remedy, found=repr(found))
+    value = config.get(name) if isinstance(config, dict) else None
+    return host.problem(f"{_VARIABLE}.{name}", message, remedy, found=repr(value))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from rmqops.errors import Problem
-from rmqops.model.cluster import CLIENT_KEYS, Cluster, Host, is_whole
+from rmqops.model.cluster import CLIENT_KEYS, Cluster, InventoryHost, is_whole
 from rmqops.model.nearest import suggestion
 from rmqops.model.schema import Setting
 from rmqops.model.topology import Value
@@ -42,11 +42,11 @@ def check(cluster: Cluster) -> Iterator[Problem]:
         yield from _variables(cluster, host, [settings[key] for key in CLIENT_KEYS])
 
 
-def _variables(cluster: Cluster, host: Host, judged: Iterable[Setting]) -> Iterator[Problem]:
+def _variables(cluster: Cluster, host: InventoryHost, settings: Iterable[Setting]) -> Iterator[Problem]:
     for key in host.raw.variables:
         if key.startswith(_PREFIX) and key not in cluster.reference.schema.settings:
             yield _unknown(cluster, host, key)
-    for setting in judged:
+    for setting in settings:
         if setting.name in host.values:
             yield from _typed(host, setting, host.values[setting.name])
         elif setting.required and setting.name not in host.raw.variables:
@@ -54,16 +54,16 @@ def _variables(cluster: Cluster, host: Host, judged: Iterable[Setting]) -> Itera
             yield host.problem(setting.name, what.rstrip("."), "Set it under `all: vars:`")
 
 
-def _unknown(cluster: Cluster, host: Host, key: str) -> Problem:
+def _unknown(cluster: Cluster, host: InventoryHost, key: str) -> Problem:
     schema = cluster.reference.schema
-    found = host.raw.variables[key]
+    value = host.raw.variables[key]
     if key in schema.defaults:
-        return host.problem(key, "is derived by rmqops, not for an inventory to set", "Remove it", found=found)
+        return host.problem(key, "is derived by rmqops, not for an inventory to set", "Remove it", found=value)
     remedy = suggestion(key, schema.settings) or "Name a variable of your own without rocketmq_"
-    return host.problem(key, "is not a variable that rmqops knows", remedy, found=found)
+    return host.problem(key, "is not a variable that rmqops knows", remedy, found=value)
 
 
-def _typed(host: Host, setting: Setting, value: Value) -> Iterator[Problem]:
+def _typed(host: InventoryHost, setting: Setting, value: Value) -> Iterator[Problem]:
     if not _fits(setting, value):
         yield host.problem(setting.name, f"is not a {_name(setting)}", _TYPES[setting.type], found=repr(value))
     elif setting.choices and str(value) not in setting.choices:
@@ -91,7 +91,7 @@ def _fits(setting: Setting, value: Value) -> bool:
     return isinstance(value, list if setting.type == "list" else dict)
 
 
-def _jvm_options(host: Host) -> Iterator[Problem]:
+def _jvm_options(host: InventoryHost) -> Iterator[Problem]:
     options = host.values.get("rocketmq_jvm_options")
     key = "rocketmq_jvm_options"
     for option in options if isinstance(options, list) else ():

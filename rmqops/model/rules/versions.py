@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rmqops.errors import Problem
-from rmqops.model.cluster import Cluster, Host
-from rmqops.model.releases import RELEASES
+from rmqops.model.cluster import Cluster, InventoryHost
+from rmqops.model.releases import DEFAULT_VERSION, RELEASES, Release
 
 
 def check(cluster: Cluster) -> Iterator[Problem]:
@@ -19,25 +19,25 @@ def check(cluster: Cluster) -> Iterator[Problem]:
         yield from _disagreeing(hosts, "rocketmq_mode", f"group {name}")
 
 
-def _release(host: Host) -> Iterator[Problem]:
+def _release(host: InventoryHost) -> Iterator[Problem]:
     version = host.text("rocketmq_version")
     if version and version not in RELEASES:
         remedy = f"Use one of {', '.join(RELEASES)}"
         yield host.problem("rocketmq_version", "is not a release that rmqops knows", remedy)
-    elif (
-        version
-        and host.kind == "broker"
-        and host.text("rocketmq_mode") == "dledger"
-        and not RELEASES[version].dledger
-    ):
+    elif version and host.kind == "broker" and _lacks_dledger(host, RELEASES[version]):
+        first = next(release.version for release in RELEASES.values() if release.dledger)
         yield host.problem(
             "rocketmq_version",
-            f"RocketMQ {version} has no DLedger, which came with 4.5.0",
-            "Set rocketmq_version to 4.5.2, or rocketmq_mode to master-slave",
+            f"RocketMQ {version} has no DLedger, which came with {first}",
+            f"Set rocketmq_version to {DEFAULT_VERSION}, or rocketmq_mode to master-slave",
         )
 
 
-def _disagreeing(hosts: tuple[Host, ...], key: str, where: str) -> Iterator[Problem]:
+def _lacks_dledger(host: InventoryHost, release: Release) -> bool:
+    return host.text("rocketmq_mode") == "dledger" and "dledger" not in release.modes
+
+
+def _disagreeing(hosts: tuple[InventoryHost, ...], key: str, where: str) -> Iterator[Problem]:
     known = [host for host in hosts if host.text(key)]
     for host in known[1:]:
         if host.text(key) != known[0].text(key):

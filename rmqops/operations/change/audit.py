@@ -19,6 +19,7 @@ from rmqops.model import secret
 from rmqops.model.topology import Topology
 from rmqops.operations import logbook
 from rmqops.system.files import write_whole
+from rmqops.system.interruption import is_interruption
 
 KEEP = 1000
 """Entries."""
@@ -67,9 +68,8 @@ def recorded(verb: str, topology: Topology) -> Iterator[AuditEntry]:
     try:
         yield entry
     except BaseException as error:
-        known = isinstance(error, RmqopsError)
-        entry.outcome = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
-        entry.error = secret.hide(str(error) if known else type(error).__name__)
+        entry.outcome = "interrupted" if is_interruption(error) else "failed"
+        entry.error = secret.hide(str(error) if isinstance(error, RmqopsError) else type(error).__name__)
         raise
     else:
         entry.outcome = "done"
@@ -80,13 +80,13 @@ def recorded(verb: str, topology: Topology) -> Iterator[AuditEntry]:
 
 def entries() -> list[AuditEntry]:
     """Return what was recorded, the newest first."""
-    found = []
+    known = []
     for path in sorted(directory().glob("*.json"), reverse=True):
         try:
-            found.append(AuditEntry(**json.loads(path.read_text("utf-8"))))
+            known.append(AuditEntry(**json.loads(path.read_text("utf-8"))))
         except (ValueError, TypeError):  # written by another version, or by somebody else
             continue
-    return found
+    return known
 
 
 def _write(entry: AuditEntry) -> None:

@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from rmqops.errors import Unsafe
-from rmqops.model.topology import Instance, Topology, Value
+from rmqops.model.topology import Instance, Value
 from rmqops.operations.change import lifecycle, playbook
-from rmqops.operations.change.playbook import Listener
+from rmqops.operations.change.fleet import NO_RESTART, Fleet, files_of
+from rmqops.operations.change.progress import Progress
+from rmqops.operations.change.recipe import Verb
 from rmqops.operations.inventories import Loaded
-from rmqops.operations.observe import canary, health
+from rmqops.operations.observe import health
 from rmqops.operations.observe.status import Status
-from rmqops.operations.plan import mastership, trees
+from rmqops.operations.plan import mastership
 from rmqops.operations.plan.plan import Plan, plan
 from rmqops.source.artifacts import Artifact
-
-Say = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Deployed:
-    """What a deploy did."""
-
-    changed: tuple[str, ...]
-    """Instances to which something was done."""
-    status: Status
 
 
 def refuse_sample(loaded: Loaded) -> None:
@@ -43,81 +33,92 @@ def refuse_sample(loaded: Loaded) -> None:
         )
 
 
-def prepare(topology: Topology, instances: Sequence[Instance], artifact: Artifact) -> Plan:
-    """Find out what there is to do to some instances, touching nothing.
+def prepare(fleet: Fleet, instances: Sequence[Instance], artifact: Artifact | None) -> Plan:
+    """Find out what there is to do to some instances, touching nothing; the hosts are asked once.
+
+    Args:
+        fleet: The cluster.
+        instances: Those that it is about.
+        artifact: What they are to run; None where it is not built yet.
 
     Raises:
         PreflightFailed: something is in the way.
         Unsafe: it would change who is master in a group without elections, or make a second one.
+        RmqopsError: a host could not be asked.
     """
-    mastership.refuse_swap(topology, instances)
-    mastership.refuse_second_master(topology, instances)
-    return plan(topology, instances, artifact.name, artifact.runtime.name if artifact.runtime else None)
+    survey = fleet.survey(instances)
+    mastership.refuse_swap(fleet.topology, instances, survey.facts)
+    mastership.refuse_second_master(fleet.topology, instances, survey.facts)
+    release = artifact.name if artifact else None
+    java = artifact.runtime.name if artifact and artifact.runtime else None
+    return plan(fleet.topology, instances, survey, release, java, fleet.transports)
 
 
-def execute(
-    topology: Topology,
-    todo: Plan,
-    artifact: Artifact,
-    *,
-    log: Path,
-    listener: Listener,
-    say: Say,
-    forks: int = playbook.FORKS,
-) -> Deployed:
-    """Carry out a plan: files and dead instances first, then restarts one at a time, then health.
+@dataclass(frozen=True)
+class Deploy(Verb[Plan, None]):
+    """Files and dead instances first, then restarts one at a time, then health and a canary.
 
-    A plan for some instances waits for their health alone.
-
-    Raises:
-        OperationFailed: a host failed, or the cluster did not become healthy; names which, and why.
+    A deploy of some instances waits for their health alone.
     """
-    names = [change.instance.name for change in todo.changes]
-    only = names if len(names) < len(topology.instances) else []
-    if todo.needed:
-        playbook.run(
-            "site",
-            topology.inventory,
-            log=log,
-            listener=listener,
-            variables={
-                "rocketmq_archives": archives(artifact),
-                "rocketmq_hands": representatives(todo),
-                "rocketmq_restart": False,
-            },
-            limit=[change.instance.name for change in todo.needed],
-            rendered=rendered(todo),
-            forks=forks,
-        )
-    lifecycle.roll(topology, todo.of("restart"), log, listener, say, only)
-    say("waiting for health")
-    status = health.wait(topology, only=only)
-    canary.send_and_read_back(topology, status, only)
-    return Deployed(tuple(change.instance.name for change in todo.needed), status)
+
+    name = "deploy"
+
+    fleet: Fleet
+    instances: tuple[Instance, ...]
+    artifact: Artifact
+    forks: int = playbook.FORKS
+
+    def plan(self) -> Plan:
+        """Compare the inventory with the hosts (:func:`prepare`)."""
+        return prepare(self.fleet, self.instances, self.artifact)
+
+    def carry_out(self, plan: Plan, progress: Progress) -> None:
+        """Put files in place and start what is down, all at once; restart what must be, one after the other."""
+        if plan.pending:
+            self.fleet.play(
+                "site",
+                [change.instance for change in plan.pending],
+                progress,
+                variables={
+                    "rocketmq_archives": archives(self.artifact),
+                    "rocketmq_hands": representatives(plan),
+                    **NO_RESTART,
+                },
+                rendered={change.instance.name: files_of(change.instance) for change in plan.pending},
+                forks=self.forks,
+            )
+        lifecycle.roll(self.fleet, plan.instances_to("restart"), progress, self._scope)
+
+    def gate(self, plan: Plan, progress: Progress) -> Status:
+        """Wait for health."""
+        progress.say("waiting for health")
+        return health.wait(self.fleet.topology, only=self._scope, transports=self.fleet.transports)
+
+    def canary(self, plan: Plan) -> Collection[str]:
+        """Send one to each group that it was about."""
+        return self._scope
+
+    @property
+    def _scope(self) -> list[str]:
+        """The instances that it is about; empty for the whole cluster."""
+        names = [instance.name for instance in self.instances]
+        return names if len(names) < len(self.fleet.topology.instances) else []
 
 
-def representatives(todo: Plan) -> dict[str, Value]:
+def representatives(plan: Plan) -> dict[str, Value]:
     """Return for each instance the one that acts for all that share its machine and base directory."""
     first: dict[tuple[str, str], Value] = {}
-    found: dict[str, Value] = {}
-    for change in todo.needed:
+    acting: dict[str, Value] = {}
+    for change in plan.pending:
         instance = change.instance
         place = (instance.machine, instance.text("rocketmq_base_dir"))
-        found[instance.name] = first.setdefault(place, instance.name)
-    return found
-
-
-def rendered(todo: Plan) -> dict[str, dict[str, str]]:
-    """Return the text of each file of each instance that has something to be done."""
-    return {
-        change.instance.name: {file.path: file.content for file in trees.tree(change.instance)}
-        for change in todo.needed
-    }
+        acting[instance.name] = first.setdefault(place, instance.name)
+    return acting
 
 
 def archives(artifact: Artifact) -> list[Value]:
-    """Return what a machine must carry, in the words of the role."""
-    carried: list[Value] = [
+    """Return what a machine must have, in the words of the role."""
+    needed: list[Value] = [
         {
             "name": artifact.name,
             "link": f"rocketmq-{artifact.version}",
@@ -126,7 +127,7 @@ def archives(artifact: Artifact) -> list[Value]:
         }
     ]
     if artifact.runtime:
-        carried.append(
+        needed.append(
             {
                 "name": artifact.runtime.name,
                 "link": "java",
@@ -134,4 +135,4 @@ def archives(artifact: Artifact) -> list[Value]:
                 "sha256": artifact.runtime.digest,
             }
         )
-    return carried
+    return needed

@@ -2,48 +2,73 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import dataclass
 
 from rmqops.errors import Unsafe
 from rmqops.model.topology import Topology
-from rmqops.operations.change import playbook
-from rmqops.operations.change.playbook import Listener
+from rmqops.operations.change.fleet import Fleet
+from rmqops.operations.change.progress import Progress
+from rmqops.operations.change.recipe import Verb
 from rmqops.operations.hosts import facts
 
 
-def destroy(topology: Topology, *, typed: str, data: bool, log: Path, listener: Listener) -> tuple[str, ...]:
-    """Stop and remove every instance; return the names of those that were there.
+@dataclass(frozen=True)
+class Removal:
+    """What would be removed."""
 
-    Args:
-        topology: The cluster.
-        typed: The cluster's name as a person typed it.
-        data: Whether to remove the messages as well.
-        log: Where Ansible's output is kept.
-        listener: Told of each event.
+    instances: tuple[str, ...]
+    """Those that are there."""
+    data: bool
+    """Whether their messages go as well."""
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """One for each instance."""
+        return tuple(f"remove {name}{' and its messages' if self.data else ''}" for name in self.instances)
+
+
+@dataclass(frozen=True)
+class Destroy(Verb[Removal, None]):
+    """Stop and remove every instance."""
+
+    name = "destroy"
+
+    fleet: Fleet
+    data: bool
+
+    def plan(self) -> Removal:
+        """Look which instances are there.
+
+        Raises:
+            Unsafe: a directory belongs to another cluster.
+            RmqopsError: a host could not be asked.
+        """
+        topology = self.fleet.topology
+        on_hosts = facts.gather(topology.instances, self.fleet.transports)
+        marks = {name: host.mark for name, host in on_hosts.items() if host.mark is not None}
+        foreign = {name: mark for name, mark in marks.items() if mark != f"{topology.cluster}/{name}"}
+        if foreign:
+            raise Unsafe(
+                "some directories belong to another cluster; nothing was removed",
+                detail="\n".join(f"{topology.instance(name).home}: {mark}" for name, mark in foreign.items()),
+                remedy="check rocketmq_instance_dir in the inventory",
+            )
+        return Removal(tuple(marks), self.data)
+
+    def carry_out(self, plan: Removal, progress: Progress) -> None:
+        """Remove all of it, if there is any; hosts on which nothing is are looked after as well."""
+        if plan.instances:
+            self.fleet.play("destroy", (), progress, variables={"rocketmq_destroy_data": plan.data})
+
+
+def refuse_other_name(topology: Topology, typed: str) -> None:
+    """Refuse unless the cluster's name was typed.
 
     Raises:
-        Unsafe: the name is not the cluster's, or a directory belongs to another cluster.
+        Unsafe: another was.
     """
     if typed != topology.cluster:
         raise Unsafe(
             f"this removes cluster {topology.cluster}, and the name given was {typed!r}",
             remedy=f"type the cluster's name, or give --confirm {topology.cluster}",
         )
-    found = facts.gather(topology.instances)
-    foreign = {name: state.mark for name, state in found.items() if state.mark not in {None, f"{typed}/{name}"}}
-    if foreign:
-        raise Unsafe(
-            "some directories belong to another cluster; nothing was removed",
-            detail="\n".join(f"{topology.instance(name).home}: {mark}" for name, mark in foreign.items()),
-            remedy="check rocketmq_instance_dir in the inventory",
-        )
-    there = tuple(name for name, state in found.items() if state.mark)
-    if there:
-        playbook.run(
-            "destroy",
-            topology.inventory,
-            log=log,
-            listener=listener,
-            variables={"rocketmq_destroy_data": data},
-        )
-    return there

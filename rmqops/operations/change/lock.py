@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import getpass
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 
 from rmqops.errors import HostUnreachable, Unsafe
 from rmqops.model.commands import Command
-from rmqops.model.topology import Instance, Topology
-from rmqops.transport.base import Transport, transport_for
+from rmqops.model.topology import Topology
+from rmqops.transport.base import Transports, transport_for
 
 # Held for as long as the session lives: its end, for whatever reason, is a TERM (rmqops.transport.wrapping). The
 # file is removed by its holder, so one that was opened just before that is no lock any more; its number tells.
@@ -33,9 +33,7 @@ while :; do sleep 5 9>&- & wait "$!"; done
 
 
 @contextmanager
-def held(
-    topology: Topology, purpose: str, transports: Callable[[Instance], Transport] = transport_for
-) -> Iterator[None]:
+def held(topology: Topology, purpose: str, transports: Transports = transport_for) -> Iterator[None]:
     """Hold a cluster's lock while the block runs.
 
     It is taken on the machine of every NameServer that can be reached, in the inventory's order, so that two
@@ -50,7 +48,7 @@ def held(
     machines = {instance.machine: instance for instance in reversed(topology.nameservers)}
     with ExitStack() as stack:
         unreachable: HostUnreachable | None = None
-        taken = 0
+        machines_held = 0
         for instance in reversed(machines.values()):
             try:
                 running = stack.enter_context(
@@ -65,7 +63,7 @@ def held(
                     f"somebody works on cluster {topology.cluster}: {answer.removeprefix('busy ').strip()}",
                     remedy="wait until that has ended, and run the same command again",
                 )
-            taken += 1
-        if not taken and unreachable:
+            machines_held += 1
+        if not machines_held and unreachable:
             raise unreachable
         yield

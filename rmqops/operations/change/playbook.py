@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal, Protocol, cast
 
 from rmqops import assets
 from rmqops.errors import OperationFailed, ToolMissing
@@ -58,6 +58,24 @@ class PlaybookEvent:
 
 
 Listener = Callable[[PlaybookEvent], None]
+
+
+class PlaybookRunner(Protocol):
+    """How a playbook is run: :func:`run`, or what a test puts in its place."""
+
+    def __call__(
+        self,
+        name: str,
+        inventory: str,
+        *,
+        log: Path,
+        listener: Listener,
+        variables: Mapping[str, Value] | None = None,
+        limit: Sequence[str] = (),
+        rendered: Mapping[str, Mapping[str, str]] | None = None,
+        forks: int = FORKS,
+    ) -> tuple[PlaybookEvent, ...]:
+        """Run it to its end; as :func:`run`."""
 
 
 def run(
@@ -174,10 +192,10 @@ def _failure(name: str, failed: Sequence[PlaybookEvent], log: Path, code: int) -
             f"playbook {name} ended with {code}", detail="\n".join(tail), remedy=f"the whole log is {log}"
         )
     hosts = ", ".join(dict.fromkeys(event.host for event in failed))
-    told = "\n".join(f"{event.host}: {event.task}: {event.message.strip()}" for event in failed)
+    messages = "\n".join(f"{event.host}: {event.task}: {event.message.strip()}" for event in failed)
     return OperationFailed(
         f"playbook {name} failed on {hosts}",
-        detail=told,
+        detail=messages,
         remedy=f"mend that and run the same command again; the whole log is {log}",
     )
 

@@ -10,8 +10,7 @@ import platform
 import secrets
 import sys
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -19,11 +18,12 @@ from rmqops.errors import BecomeRefused, OperationFailed, RmqopsError
 from rmqops.model.commands import Command
 from rmqops.model.topology import Instance, Topology
 from rmqops.operations.check import probes
-from rmqops.operations.check.probes import Finding, Mend, Severity, Survey, ssh, sudo
+from rmqops.operations.check.probes import Finding, FindingSeverity, Mend, Survey, ssh, sudo
 from rmqops.operations.hosts import facts, sections
 from rmqops.operations.hosts.facts import Facts
 from rmqops.operations.hosts.machines import Machine, machines
 from rmqops.operations.hosts.sections import Answer
+from rmqops.system import parallel
 from rmqops.transport.base import Transport, transport_for
 from rmqops.transport.base import check as must
 from rmqops.transport.local import LocalTransport
@@ -50,16 +50,16 @@ class ProbeResult:
 
     def json(self) -> dict[str, object]:
         """Return the row as ``rmqops check --json`` prints it."""
-        found = self.finding
+        finding = self.finding
         return {
             "host": self.host,
             "instances": list(self.instances),
             "probe": self.probe,
-            "subject": found.subject or None,
-            "severity": found.severity,
-            "found": found.found,
-            "wanted": found.wanted,
-            "remedy": found.remedy or None,
+            "subject": finding.subject or None,
+            "severity": finding.severity,
+            "found": finding.found,
+            "wanted": finding.wanted,
+            "remedy": finding.remedy or None,
         }
 
 
@@ -85,13 +85,13 @@ class CheckReport:
         """Whether nothing failed and nothing is unknown; warnings do not count."""
         return not self.count("failed") and not self.count("unknown")
 
-    def count(self, severity: Severity) -> int:
+    def count(self, severity: FindingSeverity) -> int:
         """Return how many findings are of a severity."""
         return sum(row.finding.severity == severity for row in self.rows)
 
     def json(self) -> dict[str, object]:
         """Return the object that ``rmqops check --json`` prints."""
-        severities: tuple[Severity, ...] = ("ok", "warning", "failed", "unknown")
+        severities: tuple[FindingSeverity, ...] = ("ok", "warning", "failed", "unknown")
         return {
             "cluster": self.cluster,
             "passed": self.passed,
@@ -126,14 +126,13 @@ def mend(
         try:
             must(transport.run(command), transport.host)
         except RmqopsError as error:
-            found = " ".join(filter(None, [error.message, error.detail]))
-            finding = probes.failed(found, offer.mend.summary, error.remedy or "Do it by hand")
+            what = " ".join(filter(None, [error.message, error.detail]))
+            finding = probes.failed(what, offer.mend.summary, error.remedy or "Do it by hand")
         else:
             finding = probes.ok("done", offer.mend.summary)
         return _row(offer.machine, offer.probe, finding)
 
-    with ThreadPoolExecutor(max_workers=forks) as pool:
-        return tuple(pool.map(apply, report.offers))
+    return tuple(parallel.mapped(apply, report.offers, forks))
 
 
 def _row(machine: Machine, probe: str, finding: Finding) -> ProbeResult:
@@ -164,41 +163,43 @@ class _Check:
     def run(self) -> CheckReport:
         """Ask and judge."""
         controller = () if all(machine.local for machine in self._machines) else (Machine(CONTROLLER, ()),)
-        with ThreadPoolExecutor(max_workers=self._forks) as pool:
-            self._first(pool)
-            count = max(len(probes.rounds(probe)) for probe in self._probes.values())
-            number = 0
-            try:
-                for number in range(1, count):
-                    list(pool.map(partial(self._ask, number), (*self._survey.machines, *controller)))
-            finally:
-                if 0 < number < count - 1:  # Ctrl-C: the last round takes away what an earlier one has set up
-                    list(pool.map(partial(self._ask, count - 1), self._survey.machines))
+        self._first()
+        count = max(len(probes.rounds(probe)) for probe in self._probes.values())
+        number = 0
+        try:
+            for number in range(1, count):
+                self._round(number, (*self._survey.machines, *controller))
+        finally:
+            if 0 < number < count - 1:  # Ctrl-C: the last round takes away what an earlier one has set up
+                self._round(count - 1, self._survey.machines)
         rows = [row for machine in (*self._machines, *controller) for row in self._rows(machine)]
         return CheckReport(self._cluster, tuple(rows), tuple(self._offers()))
 
-    def _first(self, pool: ThreadPoolExecutor) -> None:
+    def _round(self, number: int, machines: Sequence[Machine]) -> None:
+        parallel.mapped(partial(self._ask, number), machines, self._forks)
+
+    def _first(self) -> None:
         """Ask the first round, with which comes the state of the instances."""
-        found: dict[str, Facts] = {}
+        facts_by_name: dict[str, Facts] = {}
 
         def ask(machine: Machine) -> None:
             rest = self._ask(0, machine, facts.question(machine))
             if rest and rest[0].ok:
-                found.update(facts.parse(machine, rest[0].output))
+                facts_by_name.update(facts.parse(machine, rest[0].output))
 
-        list(pool.map(ask, self._machines))
+        parallel.mapped(ask, self._machines, self._forks)
         answered = tuple(machine for machine in self._machines if machine.name not in self._lost)
-        self._survey = replace(self._survey, machines=answered, facts=found)
+        self._survey = replace(self._survey, machines=answered, facts=facts_by_name)
 
     def _ask(self, number: int, machine: Machine, *more: Command) -> tuple[Answer, ...]:
         """Ask a machine all that the probes ask in a round, and ``more``; return the answers to the latter."""
-        asked = [
+        pairs = [
             (name, command)
             for name, probe in self._probes.items()
             for ask in probes.rounds(probe)[number : number + 1]
             for command in ask(machine, self._survey)
         ]
-        commands = [*(command for _, command in asked), *more]
+        commands = [*(command for _, command in pairs), *more]
         if not commands:
             return ()
         sent = time.time()
@@ -217,9 +218,9 @@ class _Check:
             return ()
         self._read_clock(machine, sections.clock(result.stdout, sent, time.time()))
         answers = sections.answers(result.stdout, len(commands))
-        for (name, _), answer in zip(asked, answers, strict=False):
+        for (name, _), answer in zip(pairs, answers, strict=False):
             self._answers[name][machine.name] = (*self._answers[name].get(machine.name, ()), answer)
-        return answers[len(asked) :]
+        return answers[len(pairs) :]
 
     def _read_clock(self, machine: Machine, bounds: tuple[float, float] | None) -> None:
         """Narrow a clock's bounds: the first round has the login in it, later ones are quick."""
@@ -254,7 +255,7 @@ class _Check:
 
 def _lost(error: RmqopsError) -> tuple[str, Finding]:
     """Return the one row of a machine that could not be asked, and the probe it belongs to."""
-    found = error.message + (f": {' '.join(error.detail.split())}" if error.detail else "")
+    what = error.message + (f": {' '.join(error.detail.split())}" if error.detail else "")
     if isinstance(error, BecomeRefused):
-        return "sudo", probes.failed(found, sudo.WANTED, error.remedy or "Try it by hand, with sudo")
-    return "ssh", probes.failed(found, ssh.WANTED, error.remedy or "Try it by hand, with ssh")
+        return "sudo", probes.failed(what, sudo.WANTED, error.remedy or "Try it by hand, with sudo")
+    return "ssh", probes.failed(what, ssh.WANTED, error.remedy or "Try it by hand, with ssh")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rmqops.errors import RmqopsError
@@ -10,7 +10,7 @@ from rmqops.model.commands import Command
 from rmqops.model.topology import Instance
 from rmqops.operations.hosts.machines import Machine, machines
 from rmqops.system import parallel
-from rmqops.transport.base import Transport, check, transport_for
+from rmqops.transport.base import Transports, check, transport_for
 
 _SCRIPT = """
 sockets=$(cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == "0A" {printf "%s ", $2}')
@@ -155,38 +155,55 @@ def _arguments(instance: Instance) -> tuple[str, str, str, str, str]:
     )
 
 
-def survey(
-    instances: Iterable[Instance], transports: Callable[[Instance], Transport] = transport_for
-) -> tuple[dict[str, Facts], dict[str, str]]:
-    """Return the facts of instances by name, and why those that are missing could not be had."""
+@dataclass(frozen=True)
+class HostSurvey:
+    """What the hosts of some instances said when they were asked, all at one moment."""
 
-    def ask(machine: Machine) -> tuple[dict[str, Facts], dict[str, str]]:
+    facts: Mapping[str, Facts]
+    """By instance."""
+    errors: Mapping[str, RmqopsError]
+    """Why an instance's host said nothing."""
+
+    def required(self, instances: Iterable[Instance]) -> dict[str, Facts]:
+        """Return the facts of instances that were asked about.
+
+        Raises:
+            RmqopsError: a host could not be asked; the error of the first.
+        """
+        names = [instance.name for instance in instances]
+        for name in names:
+            if name in self.errors:
+                raise self.errors[name]
+        return {name: self.facts[name] for name in names}
+
+
+def survey(instances: Iterable[Instance], transports: Transports = transport_for) -> HostSurvey:
+    """Ask the hosts of instances; one that cannot be asked does not stand in the way of the others."""
+
+    def ask(machine: Machine) -> tuple[dict[str, Facts], dict[str, RmqopsError]]:
         try:
             return _ask(machine, transports), {}
         except RmqopsError as error:
-            return {}, {instance.name: str(error) for instance in machine.instances}
+            return {}, dict.fromkeys((instance.name for instance in machine.instances), error)
 
-    found: dict[str, Facts] = {}
-    errors: dict[str, str] = {}
-    for facts, failed in parallel.mapped(ask, machines(instances)):
-        found |= facts
-        errors |= failed
-    return found, errors
+    facts: dict[str, Facts] = {}
+    errors: dict[str, RmqopsError] = {}
+    for answers, failures in parallel.mapped(ask, machines(instances)):
+        facts |= answers
+        errors |= failures
+    return HostSurvey(facts, errors)
 
 
-def gather(
-    instances: Iterable[Instance], transports: Callable[[Instance], Transport] = transport_for
-) -> dict[str, Facts]:
+def gather(instances: Sequence[Instance], transports: Transports = transport_for) -> dict[str, Facts]:
     """Return the facts of instances by name.
 
     Raises:
-        OperationFailed: a machine could not be asked.
+        RmqopsError: a machine could not be asked.
     """
-    answers = parallel.mapped(lambda machine: _ask(machine, transports), machines(instances))
-    return {name: facts for answer in answers for name, facts in answer.items()}
+    return survey(instances, transports).required(instances)
 
 
-def _ask(machine: Machine, transports: Callable[[Instance], Transport]) -> dict[str, Facts]:
+def _ask(machine: Machine, transports: Transports) -> dict[str, Facts]:
     transport = transports(machine.instances[0])
     return parse(machine, check(transport.run(question(machine)), transport.host).stdout)
 
@@ -216,7 +233,7 @@ def parse_owners(output: str) -> dict[int, str]:
     return {int(port): owner for port, _, owner in (line.partition(" ") for line in output.splitlines())}
 
 
-def owner(instance: Instance, port: int, transports: Callable[[Instance], Transport] = transport_for) -> str:
+def port_owner(instance: Instance, port: int, transports: Transports = transport_for) -> str:
     """Say which process listens on a port of an instance's machine."""
     transport = transports(instance)
     output = check(transport.run(owners_question([port])), transport.host).stdout

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -13,7 +13,7 @@ from rmqops.model.commands import Command
 from rmqops.model.topology import Instance
 from rmqops.operations.hosts.streams import Job
 from rmqops.system import parallel
-from rmqops.transport.base import Transport, check, transport_for
+from rmqops.transport.base import Transports, check, transport_for
 
 _RECENT: Final = """
 cd "$1" || exit
@@ -67,7 +67,7 @@ def recent(
     instances: Sequence[Instance],
     names: Sequence[str],
     lines: int,
-    transports: Callable[[Instance], Transport] = transport_for,
+    transports: Transports = transport_for,
 ) -> tuple[tuple[LogLine, ...], tuple[RmqopsError, ...]]:
     """Return the last lines of each log, all of them in the order of time, and what could not be had.
 
@@ -87,8 +87,8 @@ def recent(
     for instance in instances:
         files(instance, names)
     answers = parallel.mapped(ask, instances)
-    told = merged([found for found, _ in answers])
-    return told, tuple(error for _, error in answers if error is not None)
+    lines_in_order = merged([log for log, _ in answers])
+    return lines_in_order, tuple(error for _, error in answers if error is not None)
 
 
 def follow(instances: Sequence[Instance], names: Sequence[str], lines: int) -> tuple[Job, ...]:
@@ -116,9 +116,9 @@ def merged(logs: Iterable[Sequence[LogLine]]) -> tuple[LogLine, ...]:
     for log in logs:
         last: dict[str, datetime] = {}
         for item in log:
-            found = _STAMP.match(item.text)
-            if found:
-                last[item.file] = datetime.fromisoformat(found.group())
+            stamp = _STAMP.match(item.text)
+            if stamp:
+                last[item.file] = datetime.fromisoformat(stamp.group())
             keyed.append((last.get(item.file, _FIRST), item))
     return tuple(item for _, item in sorted(keyed, key=lambda pair: pair[0]))
 

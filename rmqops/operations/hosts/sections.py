@@ -69,16 +69,15 @@ def _line(command: Command, timeout: float) -> str:
     """Return how a command is run; one that may take all the time there is needs no process to watch it."""
     if command.timeout < timeout:
         return f"timeout -k 1 {command.timeout:g} {command}"
-    if command.argv[:2] == Command.shell("").argv[:2]:
-        script, _, *arguments = command.argv[2:]
-        return f"(\nset -- {shlex.join(arguments)}\n{script}\n)"
+    if (script := command.script) is not None:
+        return f"(\nset -- {shlex.join(script.arguments)}\n{script.text}\n)"
     return str(command)
 
 
 def answers(output: str, count: int) -> tuple[Answer, ...]:
     """Return what each of the commands did; what the script did not come to is :data:`NEVER`."""
-    found = [Answer(int(code), text) for text, code in _SECTION.findall(_TIME.sub("", output))][:count]
-    return (*found, *[NEVER] * (count - len(found)))
+    read = [Answer(int(code), text) for text, code in _SECTION.findall(_TIME.sub("", output))][:count]
+    return (*read, *[NEVER] * (count - len(read)))
 
 
 def clock(output: str, sent: float, received: float) -> tuple[float, float] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import TracebackType
@@ -13,7 +13,7 @@ from typing import Final, Self
 from rmqops.errors import OperationFailed, RmqopsError
 from rmqops.model.commands import Command
 from rmqops.model.topology import Instance
-from rmqops.transport.base import Running, Transport, transport_for
+from rmqops.transport.base import Running, Transports, transport_for
 
 _BACKLOG: Final = 10_000
 """Lines that may wait to be shown; a host that says more is slowed down."""
@@ -67,12 +67,12 @@ class Streams:
         *,
         forks: int,
         timeout: float | None = None,
-        transports: Callable[[Instance], Transport] = transport_for,
+        transports: Transports = transport_for,
     ) -> None:
         self._jobs = jobs
         self._timeout = timeout
         self._transports = transports
-        self._said: queue.Queue[Line | End] = queue.Queue(_BACKLOG)
+        self._items: queue.Queue[Line | End] = queue.Queue(_BACKLOG)
         self._running: dict[str, Running] = {}
         self._lock = threading.Lock()
         self._closed = threading.Event()
@@ -87,9 +87,9 @@ class Streams:
         """Yield every line as it comes and one end a job, until all have ended."""
         left = len(self._jobs)
         while left:
-            said = self._said.get()
-            left -= isinstance(said, End)
-            yield said
+            item = self._items.get()
+            left -= isinstance(item, End)
+            yield item
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -141,10 +141,10 @@ class Streams:
         late.set()
         process.close()
 
-    def _say(self, said: Line | End) -> None:
+    def _say(self, item: Line | End) -> None:
         while not self._closed.is_set():
             try:
-                self._said.put(said, timeout=0.5)
+                self._items.put(item, timeout=0.5)
             except queue.Full:
                 continue
             return

@@ -5,18 +5,18 @@ from __future__ import annotations
 from rmqops.operations.hosts.facts import Facts
 
 
-def complaint(found: Facts) -> str | None:
+def complaint(facts: Facts) -> str | None:
     """Return why an instance is down in spite of systemd, with its last words; None when it is not.
 
     A unit that was stopped on purpose is inactive, and no complaint. One that fails is started again up to
     ``StartLimitBurst`` times (``templates/common/rocketmq.service.j2``), and then is ``failed``.
     """
-    state = found.state
+    state = facts.state
     restarts, result = state.get("NRestarts", "0"), state.get("Result", "unknown")
     if state.get("ActiveState") == "failed":
-        told = f"its unit has failed ({result}) and is not started again"
+        text = f"its unit has failed ({result}) and is not started again"
     elif state.get("SubState") == "auto-restart" or (state.get("ActiveState") == "activating" and restarts != "0"):
-        told = f"its unit fails ({result}) and is started again and again, {restarts} times so far"
+        text = f"its unit fails ({result}) and is started again and again, {restarts} times so far"
     else:
         return None
-    return f"{told}; it said last: {' | '.join(found.said)}" if found.said else told
+    return f"{text}; it said last: {' | '.join(facts.said)}" if facts.said else text

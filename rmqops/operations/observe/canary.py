@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 import uuid
 from collections.abc import Collection, Sequence
 
@@ -17,7 +15,7 @@ from rmqops.remoting.messages import Message
 from rmqops.remoting.outcomes import Acknowledged
 from rmqops.remoting.producer import Producer
 from rmqops.remoting.routes import WriteQueue
-from rmqops.system import event_loop
+from rmqops.system import event_loop, waiting
 
 TOPIC = "rmqops-canary"
 DEADLINE = 30.0
@@ -41,12 +39,12 @@ def send_and_read_back(topology: Topology, status: Status, only: Collection[str]
 
 async def _send_and_read_back(topology: Topology, status: Status, only: Collection[str]) -> None:
     async with Client() as client:
-        for group, seen in zip(topology.groups, status.groups, strict=True):
+        for group, group_status in zip(topology.groups, status.groups, strict=True):
             if only and not any(member.name in only for member in group.members):
                 continue
-            if seen.master is None:
+            if group_status.master is None:
                 raise OperationFailed(f"group {group.name} has no master to send to")
-            await _try_group(topology, group, seen.master, client)
+            await _try_group(topology, group, group_status.master, client)
 
 
 async def _try_group(topology: Topology, group: Group, master: str, client: Client) -> None:
@@ -55,11 +53,16 @@ async def _try_group(topology: Topology, group: Group, master: str, client: Clie
     try:
         if TOPIC not in await admin.topic_configs(master):
             await admin.create_topic(master, TOPIC, queues=1)
-        sent = await _send(topology, master, client, body)
+        acknowledged = await _send(topology, master, client, body)
         stored = [
             message
             async for message in Consumer(client).drain(
-                master, TOPIC, sent.queue, sent.offset + 1, begin=sent.offset, stall=DEADLINE
+                master,
+                TOPIC,
+                acknowledged.queue,
+                acknowledged.offset + 1,
+                begin=acknowledged.offset,
+                stall=DEADLINE,
             )
         ]
     except RemotingError as error:
@@ -75,15 +78,16 @@ async def _send(topology: Topology, master: str, client: Client, body: bytes) ->
     def to_master(queues: Sequence[WriteQueue], _message: Message) -> WriteQueue:
         return next((queue for queue in queues if queue.address == master), queues[0])
 
-    deadline = time.monotonic() + DEADLINE
+    acknowledged: list[Acknowledged] = []
     # A short poll interval, because a route that lacks this group yet must be asked for again.
     async with Producer(client, nameservers, choice=to_master, poll_interval=PAUSE) as producer:
-        while True:
+
+        async def send() -> str | None:
             outcome = await producer.send(TOPIC, Message(body))
             if isinstance(outcome, Acknowledged) and outcome.address == master:
-                return outcome
-            if time.monotonic() > deadline:
-                raise OperationFailed(
-                    f"{master} did not take a canary within {DEADLINE:g} s; the last answer: {outcome}"
-                )
-            await asyncio.sleep(PAUSE)
+                acknowledged.append(outcome)
+                return None
+            return str(outcome)
+
+        await waiting.until(f"a canary taken by {master}", send, DEADLINE, interval=PAUSE)
+    return acknowledged[0]

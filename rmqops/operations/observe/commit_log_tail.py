@@ -128,7 +128,7 @@ print(json.dumps(found))
 
 
 @dataclass(frozen=True)
-class Tail:
+class CommitLogTail:
     """What lies in a log beyond a place."""
 
     messages: int
@@ -141,7 +141,7 @@ class Tail:
     """The directory that it has been moved to; empty when there was nothing, or it was only counted."""
 
 
-def count(instance: Instance, start: int, transport: Transport) -> Tail:
+def count(instance: Instance, start: int, transport: Transport) -> CommitLogTail:
     """Count what a stopped broker's log holds beyond a place, touching nothing.
 
     Raises:
@@ -150,7 +150,7 @@ def count(instance: Instance, start: int, transport: Transport) -> Tail:
     return _run(instance, start, "", transport)
 
 
-def set_aside(instance: Instance, start: int, transport: Transport) -> Tail:
+def set_aside(instance: Instance, start: int, transport: Transport) -> CommitLogTail:
     """Move what a stopped broker's log holds beyond a place to files of its own; once more, it finds nothing.
 
     They lie in ``not-copied/<UTC time>`` below its store, each named by the place in the log at which it begins.
@@ -162,13 +162,13 @@ def set_aside(instance: Instance, start: int, transport: Transport) -> Tail:
     return _run(instance, start, aside, transport)
 
 
-def _run(instance: Instance, start: int, aside: str, transport: Transport) -> Tail:
+def _run(instance: Instance, start: int, aside: str, transport: Transport) -> CommitLogTail:
     root = instance.text("rocketmq_data_dir")
-    said = str(instance.variables.get("ansible_python_interpreter") or "")
-    python = said if said.startswith("/") else "python3"
+    interpreter = str(instance.variables.get("ansible_python_interpreter") or "")
+    python = interpreter if interpreter.startswith("/") else "python3"
     argv = (python, "-I", "-c", _PROGRAM, instance.home, f"{root}/commitlog", root, str(start), aside)
     answer = check(transport.run(Command(argv, timeout=TIMEOUT)), transport.host).stdout
     try:
-        return Tail(**json.loads(answer))
+        return CommitLogTail(**json.loads(answer))
     except (ValueError, TypeError) as error:
         raise OperationFailed(f"{transport.host} did not say what is in {root}/commitlog: {answer!r}") from error

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 
 from rmqops.errors import OperationFailed, RmqopsError
 from rmqops.model.commands import Command
 from rmqops.model.topology import Topology
 from rmqops.operations.observe.status import Status, observe
-from rmqops.transport.base import transport_for
+from rmqops.transport.base import Transports, transport_for
 
 DEADLINE = 120.0
 """Seconds. A NameServer that was restarted knows a broker again at its next heartbeat, 30 s at most by default."""
@@ -20,27 +20,30 @@ _TAIL = 'for file; do [ ! -s "$file" ] || { echo "--- end of $file"; tail -n 15 
 
 def wait(
     topology: Topology,
-    deadline: float = DEADLINE,
+    deadline: float | None = None,
     *,
     only: Collection[str] = (),
     look: Callable[[Topology], Status] = observe,
     clock: Callable[[], float] = time.monotonic,
     pause: Callable[[float], None] = time.sleep,
+    transports: Transports = transport_for,
 ) -> Status:
     """Wait for health and return the status.
 
     Args:
         topology: The cluster.
-        deadline: Seconds to wait.
+        deadline: Seconds to wait; :data:`DEADLINE` unless given.
         only: Instances; problems that none of them has a part in do not count. All count when empty.
         look: How the cluster is asked; a test hands in its own, and so the clock.
         clock: Seconds, monotonic.
         pause: Waits between two looks.
+        transports: How hosts are reached, for their logs.
 
     Raises:
         OperationFailed: it did not become healthy; with the last problems seen and the logs that explain them.
     """
-    end = clock() + deadline
+    seconds = DEADLINE if deadline is None else deadline
+    end = clock() + seconds
     while True:
         status = look(topology)
         status = status.about(only) if only else status
@@ -48,8 +51,8 @@ def wait(
             return status
         if clock() >= end:
             raise OperationFailed(
-                f"{topology.cluster} is not healthy after {deadline:g} s",
-                detail="\n".join([*status.problems, *tails(topology, status.ailing)]),
+                f"{topology.cluster} is not healthy after {seconds:g} s",
+                detail="\n".join([*status.problems, *tails(topology, status.ailing, transports)]),
             )
         pause(INTERVAL)
 
@@ -64,14 +67,14 @@ def masters(topology: Topology) -> frozenset[str]:
     return frozenset(filter(None, masters_by_group(topology).values()))
 
 
-def tails(topology: Topology, names: tuple[str, ...]) -> list[str]:
+def tails(topology: Topology, names: Sequence[str], transports: Transports = transport_for) -> list[str]:
     """Return the end of the logs of some instances, as far as their hosts can be reached."""
-    told = []
+    texts = []
     for instance in map(topology.instance, names):
         logs = instance.text("rocketmq_log_dir")
         files = [f"{logs}/console.log", f"{logs}/{instance.kind}.log"]
         try:
-            told.append(transport_for(instance).run(Command.shell(_TAIL, *files)).stdout.rstrip())
+            texts.append(transports(instance).run(Command.shell(_TAIL, *files)).stdout.rstrip())
         except RmqopsError as error:
-            told.append(str(error))
-    return [text for text in told if text]
+            texts.append(str(error))
+    return [text for text in texts if text]

@@ -8,7 +8,7 @@ connections: one long one to each NameServer, over which it registers every ``re
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -16,7 +16,7 @@ from rmqops.errors import RmqopsError
 from rmqops.model.commands import Command
 from rmqops.model.topology import Instance, Topology
 from rmqops.system import parallel
-from rmqops.transport.base import Transport, check, transport_for
+from rmqops.transport.base import Transports, check, transport_for
 
 # $1 home, $2 logs. The sockets of the process that are established, as the kernel writes their other ends; the
 # registrations in the end of its log, and the time.
@@ -50,8 +50,8 @@ class Heartbeat:
         return asdict(self)
 
 
-def look(
-    topology: Topology, transports: Callable[[Instance], Transport] = transport_for
+def survey(
+    topology: Topology, transports: Transports = transport_for
 ) -> tuple[tuple[Heartbeat, ...], Mapping[str, str]]:
     """Return what each broker's host tells, and by broker why one tells nothing."""
 
@@ -65,8 +65,10 @@ def look(
 
     names = [broker.name for broker in topology.brokers]
     answers = dict(zip(names, parallel.mapped(ask, topology.brokers), strict=True))
-    found = tuple(one for answer in answers.values() if not isinstance(answer, str) for one in answer)
-    return found, {name: answer for name, answer in answers.items() if isinstance(answer, str)}
+    heartbeats = tuple(
+        heartbeat for answer in answers.values() if not isinstance(answer, str) for heartbeat in answer
+    )
+    return heartbeats, {name: answer for name, answer in answers.items() if isinstance(answer, str)}
 
 
 def parse(topology: Topology, broker: Instance, output: str) -> Iterator[Heartbeat]:

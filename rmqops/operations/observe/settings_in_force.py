@@ -17,12 +17,12 @@ SettingsInForce = Mapping[str, Mapping[str, str]]
 """What each process that answered runs with, by instance."""
 
 
-def everything(topology: Topology) -> tuple[Status, SettingsInForce]:
+def status_and_settings(topology: Topology) -> tuple[Status, SettingsInForce]:
     """Ask each process for what it knows of the cluster and what it runs with."""
     return event_loop.run(_ask(topology))
 
 
-def settings(topology: Topology) -> SettingsInForce:
+def settings_in_force(topology: Topology) -> SettingsInForce:
     """Ask each process what it runs with."""
 
     async def ask() -> SettingsInForce:
@@ -39,8 +39,8 @@ async def _ask(topology: Topology) -> tuple[Status, SettingsInForce]:
 
 
 async def _all_settings(topology: Topology, client: Client) -> SettingsInForce:
-    told = await asyncio.gather(*(_settings(instance, client) for instance in topology.instances))
-    return {name: found for name, found in told if found is not None}
+    answers = await asyncio.gather(*(_settings(instance, client) for instance in topology.instances))
+    return {name: settings for name, settings in answers if settings is not None}
 
 
 async def _settings(instance: Instance, client: Client) -> tuple[str, Mapping[str, str] | None]:

@@ -7,15 +7,15 @@ with each of them and answering, none far behind.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
 from rmqops.errors import RemotingError
+from rmqops.model.roles import MASTER_ID
 from rmqops.model.topology import Group, Instance, Topology
 from rmqops.remoting.admin import Admin
 from rmqops.remoting.client import Client
-from rmqops.remoting.codes import MASTER_ID
 from rmqops.remoting.routes import ClusterInfo, RuntimeInfo
 from rmqops.system import event_loop
 
@@ -123,16 +123,16 @@ class Answers:
     """Why an instance is missing."""
 
 
-def observe(topology: Topology) -> Status:
+def observe(topology: Topology, clients: Callable[..., Client] = Client) -> Status:
     """Ask the whole cluster and return its status; never raises for a cluster that is down."""
-    return assess(topology, hear(topology))
+    return assess(topology, hear(topology, clients))
 
 
-def hear(topology: Topology) -> Answers:
-    """Ask the whole cluster and return what was answered."""
+def hear(topology: Topology, clients: Callable[..., Client] = Client) -> Answers:
+    """Ask the whole cluster, over a client that ``clients`` opens, and return what was answered."""
 
     async def asked() -> Answers:
-        async with Client(connect_timeout=TIMEOUT, request_timeout=TIMEOUT) as client:
+        async with clients(connect_timeout=TIMEOUT, request_timeout=TIMEOUT) as client:
             return await ask(topology, client)
 
     return event_loop.run(asked())
@@ -219,8 +219,8 @@ def _group_problems(group: Group, answers: Answers) -> Iterator[tuple[Sequence[s
         yield names, f"group {group.name} has no master at {', '.join(without)}"
     known = {master for master in masters.values() if master}
     if len(known) > 1:
-        told = ", ".join(f"{server} says {master}" for server, master in masters.items())
-        yield names, f"the NameServers differ on the master of group {group.name}: {told}"
+        opinions = ", ".join(f"{server} says {master}" for server, master in masters.items())
+        yield names, f"the NameServers differ on the master of group {group.name}: {opinions}"
     for member in group.members:
         if member.name in answers.errors:
             yield [member.name], f"broker {member.name} does not answer: {answers.errors[member.name]}"

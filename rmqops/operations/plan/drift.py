@@ -31,57 +31,76 @@ _COMPUTED = frozenset(
 """What a process fills in by itself where its file says nothing (``BrokerController``, ``BrokerStartup``)."""
 
 
-def differing(found: Facts, wanted: Mapping[str, tuple[str, str]]) -> list[str]:
+def differing_files(facts: Facts, fingerprints: Mapping[str, tuple[str, str]]) -> list[str]:
     """Return the files that are missing, differ or are too many."""
-    return sorted(path for path in {*wanted, *found.files} if wanted.get(path) != found.files.get(path))
+    return sorted(
+        path for path in {*fingerprints, *facts.files} if fingerprints.get(path) != facts.files.get(path)
+    )
 
 
-def on_host(found: Facts, wanted: Mapping[str, tuple[str, str]] | None = None) -> Iterator[str]:
+def everything(
+    instance: Instance,
+    facts: Facts,
+    settings: Mapping[str, str],
+    fingerprints: Mapping[str, tuple[str, str]] | None = None,
+) -> list[str]:
+    """Say everything that has drifted of one instance: its files and unit, its role, its process's settings.
+
+    Args:
+        instance: The instance.
+        facts: What is on its host.
+        settings: Every key of the process's configuration; empty where it did not answer.
+        fingerprints: As in :func:`on_host`.
+    """
+    return [*on_host(facts, fingerprints), *of_role(instance, facts), *in_force(instance, facts, settings)]
+
+
+def on_host(facts: Facts, fingerprints: Mapping[str, tuple[str, str]] | None = None) -> Iterator[str]:
     """Say what was edited on a host.
 
     A tree carries the name of the content that a deploy gave it, so one that was edited since is known by that,
     whatever the inventory has become in the meantime.
 
     Args:
-        found: What is on the host.
-        wanted: Fingerprints of the files of its tree as the inventory has them now, to name the edited ones.
+        facts: What is on the host.
+        fingerprints: Those of the files of its tree as the inventory has them now, to name the edited ones.
     """
-    if found.tree is None:
+    if facts.tree is None:
         return
-    name = PurePosixPath(found.tree).name
-    if files.tree_name(found.files) != name:
+    name = PurePosixPath(facts.tree).name
+    if files.tree_name(facts.files) != name:
         edited: list[str] = []
-        if wanted is not None and files.tree_name(wanted) == name:
-            edited = differing(found, wanted)
+        if fingerprints and files.tree_name(fingerprints) == name:
+            edited = differing_files(facts, fingerprints)
         yield f"files were edited on the host{': ' if edited else ''}{', '.join(edited)}"
-    deployed = found.files.get(UNIT)
-    if found.unit is not None and deployed is not None and found.unit != deployed[1]:
+    deployed = facts.files.get(UNIT)
+    if facts.unit is not None and deployed is not None and facts.unit != deployed[1]:
         yield "its systemd unit was edited on the host"
-    for override in found.overrides:
+    for override in facts.overrides:
         yield f"its systemd unit is overridden by {override}"
 
 
-def role(instance: Instance, found: Facts) -> Iterator[str]:
+def of_role(instance: Instance, facts: Facts) -> Iterator[str]:
     """Say that a member without elections has another role than the inventory says, as a promotion leaves it."""
-    if text := mastership.difference(instance, found):
+    if text := mastership.difference(instance, facts):
         yield text
 
 
-def in_force(instance: Instance, found: Facts, live: Mapping[str, str]) -> Iterator[str]:
+def in_force(instance: Instance, facts: Facts, settings: Mapping[str, str]) -> Iterator[str]:
     """Say what a process runs with and its file does not say, as ``mqadmin updateBrokerConfig`` leaves it.
 
     Args:
         instance: The instance.
-        found: What is on its host.
-        live: Every key of the process's configuration.
+        facts: What is on its host.
+        settings: Every key of the process's configuration.
     """
     keys = inventories.reference().config_keys[instance.text("rocketmq_version")][instance.kind]
-    for key, value in sorted(live.items()):
+    for key, value in sorted(settings.items()):
         if key in _ELECTED and instance.variables["rocketmq_mode"] == "dledger":
             continue
         known = keys.get(key)
         default = None if known is None or key in _COMPUTED else known.default
-        expected = found.settings.get(key, default)
+        expected = facts.settings.get(key, default)
         if expected is not None and expected != value:
-            origin = "its file says" if key in found.settings else "the default is"
+            origin = "its file says" if key in facts.settings else "the default is"
             yield f"runs with {key}={value}, {origin} {expected}"

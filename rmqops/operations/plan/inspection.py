@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from rmqops.model.topology import Topology
 from rmqops.operations.hosts import facts, supervision
-from rmqops.operations.hosts.facts import Facts
+from rmqops.operations.hosts.facts import Facts, HostSurvey
 from rmqops.operations.plan import drift
+from rmqops.transport.base import Transports, transport_for
 
 if TYPE_CHECKING:
     from rmqops.operations.observe.settings_in_force import SettingsInForce
@@ -30,40 +31,33 @@ class Inspection:
         return {**self.status.json(), "drift": list(self.drift)}
 
 
-def inspect(topology: Topology) -> Inspection:
+def inspect(topology: Topology, transports: Transports = transport_for) -> Inspection:
     """Ask every process and every host; never raises for a cluster that is down."""
     with ThreadPoolExecutor(max_workers=1) as beside:
-        hosts = beside.submit(facts.survey, topology.instances)
+        hosts = beside.submit(facts.survey, topology.instances, transports)
         from rmqops.operations.observe import (
             settings_in_force,  # a tenth of a second, in which the hosts are at work
         )
 
-        seen, live = settings_in_force.everything(topology)
-        found, errors = hosts.result()
-    return Inspection(_explained(seen, found), tuple(_drift(topology, found, errors, live)))
+        status, settings = settings_in_force.status_and_settings(topology)
+        survey = hosts.result()
+    return Inspection(_with_complaints(status, survey.facts), tuple(_drift(topology, survey, settings)))
 
 
-def _explained(seen: Status, found: Mapping[str, Facts]) -> Status:
+def _with_complaints(status: Status, facts: Mapping[str, Facts]) -> Status:
     """Add to the problems what systemd says of the units that it could not keep up."""
-    complaints = [(name, supervision.complaint(host)) for name, host in found.items()]
-    told = tuple(((name,), f"{name}: {text}") for name, text in complaints if text)
-    return replace(seen, troubles=seen.troubles + told)
+    complaints = [(name, supervision.complaint(host)) for name, host in facts.items()]
+    return replace(
+        status, troubles=status.troubles + tuple(((name,), f"{name}: {text}") for name, text in complaints if text)
+    )
 
 
-def _drift(
-    topology: Topology, found: Mapping[str, Facts], errors: Mapping[str, str], live: SettingsInForce
-) -> Iterator[str]:
+def _drift(topology: Topology, survey: HostSurvey, settings: SettingsInForce) -> Iterator[str]:
     for instance in topology.instances:
-        if instance.name in errors:
-            yield f"{instance.name}: its host could not be looked at: {errors[instance.name]}"
+        if instance.name in survey.errors:
+            yield f"{instance.name}: its host could not be looked at: {survey.errors[instance.name]}"
             continue
-        host = found[instance.name]
-        if host.mark is None:
-            continue
-        live_now = live.get(instance.name, {})
-        told = [
-            *drift.on_host(host),
-            *drift.role(instance, host),
-            *drift.in_force(instance, host, live_now),
-        ]
-        yield from (f"{instance.name}: {text}" for text in told)
+        host = survey.facts[instance.name]
+        if host.mark is not None:
+            sentences = drift.everything(instance, host, settings.get(instance.name, {}))
+            yield from (f"{instance.name}: {text}" for text in sentences)

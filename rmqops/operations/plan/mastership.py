@@ -13,12 +13,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 from rmqops.errors import Unsafe
+from rmqops.model.roles import MASTER_ID
 from rmqops.model.topology import Group, Instance, Topology, Value
-from rmqops.operations.hosts import facts
 from rmqops.operations.hosts.facts import Facts
 from rmqops.operations.observe import health
-from rmqops.remoting.codes import MASTER_ID
-from rmqops.transport.base import Transport, transport_for
 
 if TYPE_CHECKING:
     from rmqops.model.variables import HostVariables
@@ -44,56 +42,61 @@ class Role:
         return f"{self.word}, broker id {self.number}"
 
 
-def wanted(instance: Instance) -> Role:
+def role_in_inventory(instance: Instance) -> Role:
     """Return the role that the inventory says."""
     return Role(instance.number("rocketmq_broker_id"), instance.text("rocketmq_broker_role"))
 
 
-def held(found: Facts) -> Role | None:
+def role_on_host(facts: Facts) -> Role | None:
     """Return the role that the file in force says; None where nothing is deployed."""
-    number, word = found.settings.get("brokerId", ""), found.settings.get("brokerRole")
+    number, word = facts.settings.get("brokerId", ""), facts.settings.get("brokerRole")
     return Role(int(number), word) if word and number.isdecimal() else None
 
 
 def with_role(instance: Instance, role: Role) -> Instance:
     """Return an instance as it would be if the inventory said that role."""
-    said: dict[str, Value] = {"rocketmq_broker_id": role.number, "rocketmq_broker_role": role.word}
-    return replace(instance, variables=cast("HostVariables", instance.variables).overlaid(said))
+    settings: dict[str, Value] = {"rocketmq_broker_id": role.number, "rocketmq_broker_role": role.word}
+    return replace(instance, variables=cast("HostVariables", instance.variables).overlaid(settings))
 
 
-def difference(instance: Instance, found: Facts) -> str | None:
+def difference(instance: Instance, facts: Facts) -> str | None:
     """Say that a deployed member's role is not the inventory's; None where it is."""
-    role = held(found) if instance.variables.get("rocketmq_mode") == "master-slave" else None
-    if role is None or role == wanted(instance):
+    role = role_on_host(facts) if instance.variables.get("rocketmq_mode") == "master-slave" else None
+    if role is None or role == role_in_inventory(instance):
         return None
-    return f"is deployed as {role}, and the inventory says {wanted(instance)}"
+    return f"is deployed as {role}, and the inventory says {role_in_inventory(instance)}"
 
 
-def refuse_swap(
-    topology: Topology,
-    instances: Collection[Instance],
-    transports: Callable[[Instance], Transport] = transport_for,
-) -> None:
+def concerned(topology: Topology, instances: Collection[Instance]) -> tuple[Instance, ...]:
+    """Return instances and all members of their groups without elections: whom the refusals are about."""
+    members = (member for group in _groups(topology, instances) for member in group.members)
+    return tuple({instance.name: instance for instance in (*instances, *members)}.values())
+
+
+def refuse_swap(topology: Topology, instances: Collection[Instance], facts: Mapping[str, Facts]) -> None:
     """Refuse to deploy members of a group whose roles on the hosts are not the inventory's.
 
     A deploy would make a master of one and a slave of another, each by a restart: with two masters or none in
     between, and without a look at what only one of them holds.
 
+    Args:
+        topology: The cluster.
+        instances: Those to be deployed.
+        facts: What is on the hosts of :func:`concerned`, as far as they could be asked.
+
     Raises:
         Unsafe: such a group has a member among ``instances``.
     """
-    groups = _groups(topology, instances)
-    found, _ = facts.survey([member for group in groups for member in group.members], transports)
-    told = [
+    differences = [
         f"{member.name} {text}"
-        for group in groups
+        for group in _groups(topology, instances)
         for member in group.members
-        if member.name in found and (text := difference(member, found[member.name]))
+        if member.name in facts and (text := difference(member, facts[member.name]))
     ]
-    if told:
+    if differences:
         raise Unsafe(
             "roles on the hosts are not those of the inventory, and a deploy does not change roles",
-            detail="\n".join(told),
+            detail="\n".join(differences),
             remedy="give them back with rmqops promote --undo, or write them into the inventory "
             "(rocketmq_broker_id, rocketmq_broker_role)",
         )
@@ -102,7 +105,7 @@ def refuse_swap(
 def refuse_second_master(
     topology: Topology,
     instances: Collection[Instance],
-    transports: Callable[[Instance], Transport] = transport_for,
+    facts: Mapping[str, Facts],
     masters: Callable[[Topology], Mapping[str, str | None]] = health.masters_by_group,
 ) -> None:
     """Refuse to start a master beside another one.
@@ -110,7 +113,7 @@ def refuse_second_master(
     Args:
         topology: The cluster.
         instances: Those to be started.
-        transports: How hosts are reached.
+        facts: What is on the hosts of :func:`concerned`, as far as they could be asked.
         masters: Tells the address of each group's master, as the NameServers say it now; not asked for groups that
             elect.
 
@@ -120,29 +123,30 @@ def refuse_second_master(
     groups = _groups(topology, instances)
     if not groups:
         return
-    found, _ = facts.survey([member for group in groups for member in group.members], transports)
-    seen = masters(topology)
-    told = [text for group in groups for text in _second(group, instances, found, seen.get(group.name))]
-    if told:
+    addresses = masters(topology)
+    conflicts = [
+        text for group in groups for text in _conflicts(group, instances, facts, addresses.get(group.name))
+    ]
+    if conflicts:
         raise Unsafe(
             "nothing was started: a group would have two masters",
-            detail="\n".join(told),
+            detail="\n".join(conflicts),
             remedy="rmqops promote with the one that is to be master makes the other its slave",
         )
 
 
-def _second(
-    group: Group, instances: Collection[Instance], found: Mapping[str, Facts], master: str | None
+def _conflicts(
+    group: Group, instances: Collection[Instance], facts: Mapping[str, Facts], master: str | None
 ) -> Iterator[str]:
     chosen = {instance.name for instance in instances}
-    by_file = [
+    masters_by_file = [
         member
         for member in group.members
-        if member.name in found and (role := held(found[member.name])) is not None and role.master
+        if member.name in facts and (role := role_on_host(facts[member.name])) is not None and role.master
     ]
-    for member in by_file:
-        others = [other.name for other in by_file if other != member]
-        if member.name not in chosen or found[member.name].alive:
+    for member in masters_by_file:
+        others = [other.name for other in masters_by_file if other != member]
+        if member.name not in chosen or facts[member.name].alive:
             continue
         if others:
             yield f"{member.name} is deployed as master of {group.name}, and so is {', '.join(others)}"

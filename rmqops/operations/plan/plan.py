@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 from rmqops.errors import PreflightFailed
 from rmqops.model.topology import Instance, Topology
-from rmqops.operations.hosts import facts
-from rmqops.operations.hosts.facts import Facts
+from rmqops.operations.hosts.facts import Facts, HostSurvey, port_owner
 from rmqops.operations.plan import drift, trees
 from rmqops.render import files
-from rmqops.transport.base import Transport, transport_for
+from rmqops.transport.base import Transports, transport_for
 
 Action = Literal["create", "start", "restart", "none"]
 
@@ -25,57 +24,78 @@ class InstanceChange:
     action: Action
     files: tuple[str, ...]
     """Files that are missing, differ or are too many."""
-    carried: tuple[str, ...]
+    missing_archives: tuple[str, ...]
     """The release and the Java runtime that must be brought in, as far as they are not there."""
-    found: Facts
+    facts: Facts
     """What is on the host."""
-    drift: tuple[str, ...] = ()
-    """What somebody changed on the host since it was deployed."""
+    fingerprints: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Mode and SHA-256 of each file of its tree as the inventory has it."""
 
     @property
-    def needed(self) -> bool:
+    def pending(self) -> bool:
         """Whether anything is to be done."""
-        return self.action != "none" or bool(self.files) or bool(self.carried)
+        return self.action != "none" or bool(self.files) or bool(self.missing_archives)
+
+    @property
+    def drift(self) -> tuple[str, ...]:
+        """What somebody changed on the host since it was deployed."""
+        return tuple(drift.on_host(self.facts, self.fingerprints))
+
+    def __str__(self) -> str:
+        parts: list[str] = [] if self.action == "none" else [self.action]
+        if self.files and self.action != "create":
+            parts.append(f"files {', '.join(self.files)}")
+        parts += [f"brings {name}" for name in self.missing_archives]
+        return "; ".join(parts) or "nothing"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What would be done to a cluster."""
+    """What would be done to some instances of a cluster."""
 
     changes: tuple[InstanceChange, ...]
+    """Every instance that it is about, also those to which nothing is to be done."""
 
     @property
-    def needed(self) -> tuple[InstanceChange, ...]:
+    def pending(self) -> tuple[InstanceChange, ...]:
         """The instances to which something is to be done."""
-        return tuple(change for change in self.changes if change.needed)
+        return tuple(change for change in self.changes if change.pending)
 
-    def of(self, action: Action) -> tuple[Instance, ...]:
-        """The instances to which that is to be done."""
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """A sentence for each of them."""
+        return tuple(f"{change.instance.name}: {change}" for change in self.pending)
+
+    def instances_to(self, action: Action) -> tuple[Instance, ...]:
+        """Return the instances with an action."""
         return tuple(change.instance for change in self.changes if change.action == action)
 
 
 def plan(
     topology: Topology,
     instances: Sequence[Instance],
+    survey: HostSurvey,
     release: str | None,
     java: str | None = None,
-    transports: Callable[[Instance], Transport] = transport_for,
+    transports: Transports = transport_for,
 ) -> Plan:
     """Compare the inventory with the hosts.
 
     Args:
-        topology: What is wanted.
+        topology: The cluster as the inventory has it.
         instances: Those that it is about.
+        survey: What their hosts said.
         release: Name of the built release; None when it is not built yet.
         java: Name of the Java runtime that goes with it; None when there is none.
-        transports: How hosts are reached.
+        transports: How a host is reached on which a port is taken, to ask by whom.
 
     Raises:
         PreflightFailed: a directory belongs to another cluster, or a port to another process.
+        RmqopsError: a host could not be asked.
     """
-    found = facts.gather(instances, transports)
-    changes = tuple(_change(instance, found[instance.name], release, java) for instance in instances)
-    obstacles = list(_obstacles(topology, changes, found, transports))
+    facts = survey.required(instances)
+    changes = tuple(_change(instance, facts[instance.name], release, java) for instance in instances)
+    obstacles = list(_obstacles(topology, changes, transports))
     if obstacles:
         raise PreflightFailed(
             "the cluster cannot be deployed as it is",
@@ -85,51 +105,44 @@ def plan(
     return Plan(changes)
 
 
-def _change(instance: Instance, found: Facts, release: str | None, java: str | None) -> InstanceChange:
-    tree = trees.tree(instance)
-    wanted = files.fingerprints(tree)
-    differing = tuple(drift.differing(found, wanted))
-    carried = tuple(_missing(instance, found, release, java))
-    unit = wanted[drift.UNIT][1] if instance.supervisor != "detached" else None
-    if found.mark is None:
+def _change(instance: Instance, facts: Facts, release: str | None, java: str | None) -> InstanceChange:
+    fingerprints = files.fingerprints(trees.tree(instance))
+    differing = tuple(drift.differing_files(facts, fingerprints))
+    missing = tuple(_missing_archives(instance, facts, release, java))
+    unit = fingerprints[drift.UNIT][1] if instance.supervisor != "detached" else None
+    if facts.mark is None:
         action: Action = "create"
-    elif not found.alive:
+    elif not facts.alive:
         action = "start"
-    elif differing or carried or found.running != found.tree or found.on != found.release or found.unit != unit:
+    elif differing or missing or facts.running != facts.tree or facts.on != facts.release or facts.unit != unit:
         action = "restart"
     else:
         action = "none"
-    return InstanceChange(instance, action, differing, carried, found, tuple(drift.on_host(found, wanted)))
+    return InstanceChange(instance, action, differing, missing, facts, fingerprints)
 
 
-def _missing(instance: Instance, found: Facts, release: str | None, java: str | None) -> Iterator[str]:
+def _missing_archives(instance: Instance, facts: Facts, release: str | None, java: str | None) -> Iterator[str]:
     """Yield what an instance needs and its machine lacks; what is not built is only told by its version."""
     if release is None:
-        if found.release is None:
+        if facts.release is None:
             yield f"rocketmq-{instance.text('rocketmq_version')}"
-    elif found.release != release:
+    elif facts.release != release:
         yield release
-    if instance.bundles_java and (found.java is None or java not in {None, found.java}):
+    if instance.bundles_java and (facts.java is None or java not in {None, facts.java}):
         yield java or "java"
 
 
-def _obstacles(
-    topology: Topology,
-    changes: tuple[InstanceChange, ...],
-    found: Mapping[str, Facts],
-    transports: Callable[[Instance], Transport],
-) -> Iterator[str]:
+def _obstacles(topology: Topology, changes: Sequence[InstanceChange], transports: Transports) -> Iterator[str]:
     for change in changes:
-        instance, state = change.instance, found[change.instance.name]
-        mark = f"{topology.cluster}/{instance.name}"
-        if state.mark not in {None, mark}:
-            yield f"{instance.name}: {instance.home} on {instance.host} belongs to {state.mark}"
-        if state.alive:
+        instance, facts = change.instance, change.facts
+        if facts.mark not in {None, f"{topology.cluster}/{instance.name}"}:
+            yield f"{instance.name}: {instance.home} on {instance.host} belongs to {facts.mark}"
+        if facts.alive:
             continue
-        for what, port in ports(instance):
-            if port in state.listening:
-                by = facts.owner(instance, port, transports)
-                yield f"{instance.name}: {what} {port} on {instance.host} is taken by {by}"
+        for purpose, port in ports(instance):
+            if port in facts.listening:
+                owner = port_owner(instance, port, transports)
+                yield f"{instance.name}: {purpose} {port} on {instance.host} is taken by {owner}"
 
 
 def ports(instance: Instance) -> Iterator[tuple[str, int]]:

@@ -42,12 +42,12 @@ async def delete(topology: Topology, client: Client, topic: str) -> None:
     """
     admin = GroupAdmin(client)
 
-    async def mine(broker: Instance) -> set[str]:
+    async def of_topic(broker: Instance) -> set[str]:
         known = await admin.subscription_groups(broker.address)
         return {group for group in known if group == topic or group.startswith(f"{topic}{_NEXT}")}
 
     async def remaining() -> str | None:
-        left = [(broker, await mine(broker)) for broker in await _masters_first(topology, admin)]
+        left = [(broker, await of_topic(broker)) for broker in await _masters_first(topology, admin)]
         for broker, groups in left:
             for group in groups:
                 await admin.delete_group(broker.address, group)
@@ -55,7 +55,7 @@ async def delete(topology: Topology, client: Client, topic: str) -> None:
         return f"{', '.join(had)} had one" if had else None
 
     # The retry topics first: once its groups are gone, nobody knows what they were called.
-    groups = {topic}.union(*[await mine(broker) for broker in await _masters_first(topology, admin)])
+    groups = {topic}.union(*[await of_topic(broker) for broker in await _masters_first(topology, admin)])
     for group in sorted(groups):
         await topics.delete(topology, client, f"{topics.RETRY_PREFIX}{group}")
     await waiting.until(f"the consumer groups of {topic} deleted everywhere", remaining, GONE_WITHIN)

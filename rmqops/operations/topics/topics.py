@@ -98,11 +98,11 @@ async def create(
             f"{topic!r} is no name for a topic: clients refuse to use it",
             remedy="take letters, digits, -, _, % and |",
         )
-    wanted = TopicConfig(topic, queues if read_queues is None else read_queues, queues, permission)
-    await put(topology, client, [wanted], choose(topology, groups))
+    config = TopicConfig(topic, queues if read_queues is None else read_queues, queues, permission)
+    await put(topology, client, [config], choose(topology, groups))
 
 
-async def put(topology: Topology, client: Client, wanted: Sequence[TopicConfig], groups: Sequence[Group]) -> None:
+async def put(topology: Topology, client: Client, configs: Sequence[TopicConfig], groups: Sequence[Group]) -> None:
     """Put topics on some groups, and return when every member of those and every NameServer knows them so.
 
     A slave takes over its master's list every 10 s, once it knows who that is; one that is elected before does not
@@ -115,30 +115,30 @@ async def put(topology: Topology, client: Client, wanted: Sequence[TopicConfig],
     """
     admin = Admin(client)
     info = await cluster(topology, admin)
-    names = ", ".join(one.topic for one in wanted)
+    names = ", ".join(config.topic for config in configs)
     for group in groups:
         master = info.master(group.name)
         if master is None:
             raise OperationFailed(f"group {group.name} has no master to create the topic {names} on")
-        for one in wanted:
-            await _put(admin, master, one)
+        for config in configs:
+            await _put(admin, master, config)
     await waiting.until(
-        f"the topic {names} known everywhere", lambda: _missing(topology, admin, groups, wanted), KNOWN_WITHIN
+        f"the topic {names} known everywhere", lambda: _missing(topology, admin, groups, configs), KNOWN_WITHIN
     )
 
 
-async def _put(admin: Admin, master: str, wanted: TopicConfig) -> None:
+async def _put(admin: Admin, broker: str, config: TopicConfig) -> None:
     await admin.create_topic(
-        master,
-        wanted.topic,
-        queues=wanted.write_queues,
-        read_queues=wanted.read_queues,
-        permission=wanted.permission,
+        broker,
+        config.topic,
+        queues=config.write_queues,
+        read_queues=config.read_queues,
+        permission=config.permission,
     )
 
 
 async def _missing(
-    topology: Topology, admin: Admin, groups: Sequence[Group], wanted: Sequence[TopicConfig]
+    topology: Topology, admin: Admin, groups: Sequence[Group], configs: Sequence[TopicConfig]
 ) -> str | None:
     """Say who does not know a topic, and tell all of those; slaves only once their masters know."""
     masters = {group.master for group in (await cluster(topology, admin)).groups.values()}
@@ -148,19 +148,19 @@ async def _missing(
         for broker in brokers:
             if (broker.address in masters) is stage:
                 known = await admin.topic_configs(broker.address)
-                for one in [one for one in wanted if known.get(one.topic) != one]:
-                    await _put(admin, broker.address, one)
-                    ignorant.append(f"{broker.name} does not know {one.topic}")
+                for config in [config for config in configs if known.get(config.topic) != config]:
+                    await _put(admin, broker.address, config)
+                    ignorant.append(f"{broker.name} does not know {config.topic}")
         if ignorant:
             return ignorant[0]
     for server in topology.nameservers:
-        for one in wanted:
-            route = await admin.route(server.address, one.topic)
-            shape = (one.read_queues, one.write_queues, one.permission)
+        for config in configs:
+            route = await admin.route(server.address, config.topic)
+            shape = (config.read_queues, config.write_queues, config.permission)
             for group in groups:
-                told = route.queues.get(group.name) if route else None
-                if told is None or (told.read, told.write, told.permission) != shape:
-                    return f"{server.name} does not know {one.topic} on {group.name}"
+                queues = route.queues.get(group.name) if route else None
+                if queues is None or (queues.read, queues.write, queues.permission) != shape:
+                    return f"{server.name} does not know {config.topic} on {group.name}"
     return None
 
 

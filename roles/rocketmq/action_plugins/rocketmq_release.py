@@ -58,10 +58,10 @@ class ActionModule(ActionBase):
             )
         answer = self._low_level_execute_command("; ".join(looks))
         # On a terminal sudo's warnings come with the rest, such as that a host cannot resolve its own name.
-        found = [line for line in answer["stdout_lines"] if line in LOOKS]
-        if len(found) != len(archives):
+        words = [line for line in answer["stdout_lines"] if line in LOOKS]
+        if len(words) != len(archives):
             raise AnsibleActionFail(f"cannot look into {dest}: {answer['stdout']}{answer['stderr']}")
-        pairs = list(zip(archives, found, strict=True))
+        pairs = list(zip(archives, words, strict=True))
         return (
             [archive for archive, there in pairs if there != "used"],
             [archive for archive, there in pairs if there == "absent"],
@@ -84,12 +84,12 @@ class ActionModule(ActionBase):
         )
         answer = self._low_level_execute_command(command, in_data=content)
         if answer["rc"] != 0:
-            said = (answer["stderr"] or answer["stdout"]).strip()
+            reason = (answer["stderr"] or answer["stdout"]).strip()
             full = "No space left on device"
             raise AnsibleActionFail(
                 f"{dest}: {full}; make room there and run the deploy again"
-                if full in said
-                else f"{archive['archive']} did not arrive: {said}; mend that, and run the deploy again"
+                if full in reason
+                else f"{archive['archive']} did not arrive: {reason}; mend that, and run the deploy again"
             )
         return {**archive, "archive": place}
 

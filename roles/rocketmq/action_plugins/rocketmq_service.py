@@ -36,22 +36,22 @@ class ActionModule(ActionBase):
         )
 
     def _started(self, arguments):
-        said = self._script("start.sh")
-        if arguments["restart"] and OLDER in said:
+        output = self._script("start.sh")
+        if arguments["restart"] and OLDER in output:
             return self._restarted(arguments)
-        return {"changed": "started" in said, "stdout": said}
+        return {"changed": "started" in output, "stdout": output}
 
     def _restarted(self, _arguments):
         self._script("stop.sh")
         return {"changed": True, "stdout": self._script("start.sh")}
 
     def _stopped(self, _arguments):
-        said = self._script("stop.sh", missing_ok=True)
-        return {"changed": "stopped" in said, "stdout": said}
+        output = self._script("stop.sh", missing_ok=True)
+        return {"changed": "stopped" in output, "stdout": output}
 
     def _absent(self, _arguments):
-        said = self._script("stop.sh", "--disable", missing_ok=True)
-        return {"changed": "stopped" in said, "stdout": said}
+        output = self._script("stop.sh", "--disable", missing_ok=True)
+        return {"changed": "stopped" in output, "stdout": output}
 
     def _predict(self, arguments):
         running = self._run(f"{shlex.quote(self._scripts)}/pid.sh")["rc"] == 0

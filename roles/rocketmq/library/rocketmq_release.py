@@ -93,11 +93,11 @@ def alone(dest):
         os.close(directory)
 
 
-def unpack(archive, wanted, target):
+def unpack(archive, expected, target):
     """Unpack an archive beside its place and give it its name at once; leave nothing where that fails."""
-    found = sha256(archive)
-    if found != wanted:
-        raise Refused(f"{archive} arrived with SHA-256 {found}, wanted {wanted}; run the deploy again")
+    digest = sha256(archive)
+    if digest != expected:
+        raise Refused(f"{archive} arrived with SHA-256 {digest}, wanted {expected}; run the deploy again")
     dest = os.path.dirname(target)
     temporary = tempfile.mkdtemp(prefix=".new-", dir=dest)
     try:

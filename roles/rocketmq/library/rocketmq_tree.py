@@ -81,13 +81,13 @@ def digest_of(files):
 
 def read_tree(root):
     """Return the text of every file below a directory, by relative path."""
-    found = {}
+    texts = {}
     for directory, _subdirectories, names in os.walk(root):
         for name in names:
             path = os.path.join(directory, name)
             with open(path, encoding="utf-8", errors="replace", newline="") as stream:
-                found[os.path.relpath(path, root)] = stream.read()
-    return found
+                texts[os.path.relpath(path, root)] = stream.read()
+    return texts
 
 
 def check_owner(home, mark, fresh):
@@ -95,9 +95,9 @@ def check_owner(home, mark, fresh):
     path = os.path.join(home, MARK)
     if os.path.exists(path):
         with open(path, encoding="utf-8") as stream:
-            found = stream.read().strip()
-        if found != mark:
-            raise Refused(f"{home} belongs to {found}, not to {mark}; choose another rocketmq_instance_dir")
+            owner = stream.read().strip()
+        if owner != mark:
+            raise Refused(f"{home} belongs to {owner}, not to {mark}; choose another rocketmq_instance_dir")
     elif fresh and os.path.isdir(home):
         foreign = sorted(set(os.listdir(home)) - {"data", "store", "logs", "run", "current"})
         if foreign:

@@ -1,11 +1,6 @@
-"""What a drill would send, and who is asked to end one."""
+"""What a drill would send."""
 
 from __future__ import annotations
-
-import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
@@ -67,28 +62,3 @@ def test_peers_that_are_nobody_are_refused() -> None:
     text = MINE.replace("{fault: kill, target: master}", "{fault: loss, target: master, with: {peers: strangers}}")
     with pytest.raises(UsageError, match="'strangers' are no peers"):
         preflight.possible(CLUSTER, drill.parse(text, "mine.yml"), lambda _: FakeTransport(lambda _: (0, "")), ())
-
-
-HOLDER = """
-import sys, time
-from rmqops.chaos.run import preflight
-from tests.support.instances import topology
-with preflight.exclusive(topology()):
-    print("held", flush=True)
-    time.sleep(60)
-"""
-
-
-def test_the_drill_that_runs_is_asked_to_end_and_no_other_process(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    assert not preflight.abort(CLUSTER), "none ever ran"
-    with subprocess.Popen([sys.executable, "-c", HOLDER], stdout=subprocess.PIPE, text=True) as running:
-        assert running.stdout is not None
-        assert running.stdout.readline() == "held\n"
-        with pytest.raises(PreflightFailed, match="running already"), preflight.exclusive(CLUSTER):
-            pass
-        assert preflight.abort(CLUSTER)
-        assert running.wait(10) == -signal.SIGTERM
-    assert not preflight.abort(CLUSTER), "the lock went with the process, though its pid stands in the file"

@@ -10,11 +10,11 @@ import pytest
 
 from rmqops.errors import OperationFailed, PreflightFailed, ToolMissing
 from rmqops.lab import engine
-from rmqops.lab.engine import Creation, Engine, Limits
+from rmqops.lab.engine import Engine, HardLimits, HostRecipe
 from rmqops.model.commands import Command
 from rmqops.transport.fake import FakeTransport
 
-CREATION = Creation("image:1", Path("/state/hosts"), Limits(nofile=20000, nproc=32768))
+CREATION = HostRecipe("image:1", Path("/state/hosts"), HardLimits(nofile=20000, nproc=32768))
 
 
 def silent(_command: Command) -> tuple[int, str]:

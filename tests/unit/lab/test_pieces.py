@@ -12,7 +12,7 @@ import pytest
 from rmqops.errors import PreflightFailed, UsageError
 from rmqops.lab import addresses, aptsources, images, inventories, kernel, state
 from rmqops.lab.layout import LabRequest
-from rmqops.lab.state import Record, State
+from rmqops.lab.state import LabDirectory, LabRecord
 
 ROUTES = """\
 Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT
@@ -121,7 +121,9 @@ def test_an_image_is_named_by_its_recipe() -> None:
 
 
 def test_debootstrap_uses_the_keyring_of_the_source() -> None:
-    argv = images.debootstrap(images.Archive("http://a.example", "bookworm", "/k.gpg"), ["a", "b"], Path("/r"))
+    argv = images.debootstrap(
+        images.DebianArchive("http://a.example", "bookworm", "/k.gpg"), ["a", "b"], Path("/r")
+    )
     assert argv == (
         "debootstrap", "--variant=minbase", "--include=a,b", "--keyring=/k.gpg", "bookworm", "/r", "http://a.example"
     )  # fmt: skip
@@ -194,10 +196,10 @@ def test_what_is_no_name_for_a_lab(name: str) -> None:
 
 
 def test_the_state_is_read_back_and_only_a_labs_is_removed(tmp_path: Path) -> None:
-    kept = State(tmp_path / "lab")
+    kept = LabDirectory(tmp_path / "lab")
     assert kept.read() is None
     assert not kept.remove()
-    record = Record(LabRequest(hosts=9, mode="master-slave", version="4.4.0"), ("/w/inventory/lab/hosts.yml",))
+    record = LabRecord(LabRequest(hosts=9, mode="master-slave", version="4.4.0"), ("/w/inventory/lab/hosts.yml",))
     kept.write(record)
     assert kept.read() == record
     (kept.root / state.MARKER).write_text("{")
@@ -209,7 +211,7 @@ def test_the_state_is_read_back_and_only_a_labs_is_removed(tmp_path: Path) -> No
 
 
 def test_host_keys_are_known_before_the_first_connection(tmp_path: Path) -> None:
-    kept = State(tmp_path / "lab")
+    kept = LabDirectory(tmp_path / "lab")
     wanted = LabRequest(hosts=3, sudo_password=True)
     places = addresses.addresses("10.213.0.0/24", wanted)
     state.make_keys(kept, wanted, places)

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from rmqops.errors import InventoryError, Problem
-from rmqops.model import cluster
+from rmqops.model import validation
 from rmqops.model.topology import Topology
 from rmqops.operations import inventories
 
@@ -79,7 +79,7 @@ def load(
 ) -> tuple[Topology, tuple[Problem, ...]]:
     """Load an inventory of one file, or of several by path."""
     files = {"hosts.yml": text} if isinstance(text, str) else text
-    return cluster.load("inv", files, inventories.reference(), environment or {}, machine_memory=memory)
+    return validation.load("inv", files, inventories.reference(), environment or {}, machine_memory=memory)
 
 
 def problems(text: str | Mapping[str, str], **options: Any) -> tuple[Problem, ...]:

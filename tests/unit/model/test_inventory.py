@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from rmqops.errors import InventoryError
-from rmqops.model import inventory
+from rmqops.model import inventory, inventory_files
 from tests.unit.model.conftest import FLEET, load, problems
 
 HOSTS = """
@@ -124,7 +124,7 @@ def test_a_conversion_is_the_remedy_for_an_ini() -> None:
     ],
 )
 def test_which_files_belong(name: str, belongs: bool) -> None:
-    assert inventory.is_inventory_file(name) is belongs
+    assert inventory_files.is_inventory_file(name) is belongs
 
 
 def test_a_vaulted_value_is_wrong_only_where_rmqops_needs_it() -> None:

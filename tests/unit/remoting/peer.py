@@ -28,8 +28,8 @@ class Peer:
         self._serving: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
 
-    async def start(self, port: int = 0) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", port)
+    async def start(self, port: int = 0, host: str = "127.0.0.1") -> None:
+        self._server = await asyncio.start_server(self._serve, host, port)
         host, port = self._server.sockets[0].getsockname()
         self.address = f"{host}:{port}"
 

@@ -8,7 +8,7 @@ from hypothesis import given
 
 from rmqops.errors import ProtocolError
 from rmqops.remoting import consumers
-from rmqops.remoting.consumers import ConnectedConsumer, Progress, Queue
+from rmqops.remoting.consumers import ConnectedConsumer, ConsumeProgress, Queue
 from tests.unit.remoting.test_fastjson import VALUES, written
 
 STATS = (
@@ -35,8 +35,8 @@ PARSERS = (
 
 def test_progress_in_the_order_of_queues() -> None:
     first, second = consumers.parse_progress(STATS)
-    assert first == Progress(Queue("t", "a", 0), 3, 5, 0)
-    assert second == Progress(Queue("t", "b", 1), 9, 4, 1)
+    assert first == ConsumeProgress(Queue("t", "a", 0), 3, 5, 0)
+    assert second == ConsumeProgress(Queue("t", "b", 1), 9, 4, 1)
     assert (first.lag, second.lag) == (0, 5)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rmqops.source.build import BuildOptions, Outcome, build
+from rmqops.source.build import BuildOptions, BuildOutcome, build
 from rmqops.source.cache import Cache
 from rmqops.source.progress import Progress
 
@@ -90,7 +90,7 @@ class Workshop:
     def write_jlink(self, home: Path) -> None:
         write_program(home / "bin" / "jlink", JLINK)
 
-    def build(self, **options: object) -> Outcome:
+    def build(self, **options: object) -> BuildOutcome:
         wanted = {"source": self.zip, "sha512": self.sha512, **options}
         return build(
             VERSION,

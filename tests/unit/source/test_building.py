@@ -11,9 +11,7 @@ import subprocess
 import sys
 import tarfile
 import threading
-import time
 from collections import namedtuple
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,19 +20,13 @@ import pytest
 from rmqops.errors import DigestMismatch, PreflightFailed, SourceError, ToolMissing, UsageError
 from rmqops.source import build as building
 from rmqops.source.cache import intact
-from rmqops.source.fetch import Origin
+from rmqops.source.fetch import SourceOrigin
+from tests.support.waiting import until
 
 from .conftest import VERSION, Workshop
 
 WAIT = 30.0
 COMMAND = (sys.executable, "-m", "rmqops", "build", "--version", VERSION)
-
-
-def until(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + WAIT
-    while not condition():
-        assert time.monotonic() < deadline, f"never happened: {what}"
-        time.sleep(0.02)
 
 
 def start(workshop: Workshop, *arguments: str, stderr: int = subprocess.PIPE) -> subprocess.Popen[str]:
@@ -180,10 +172,10 @@ def test_a_cache_that_cannot_be_written_is_said(workshop: Workshop) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"source": None, "origin": Origin.ZIP}, "needs the zip"),
-        ({"origin": Origin.MAVEN}, "contradict"),
+        ({"source": None, "origin": SourceOrigin.ZIP}, "needs the zip"),
+        ({"origin": SourceOrigin.MAVEN}, "contradict"),
         ({"source": Path("/no/such.zip")}, "there is no file"),
-        ({"source": None, "origin": Origin.APACHE, "offline": True}, "contradict"),
+        ({"source": None, "origin": SourceOrigin.APACHE, "offline": True}, "contradict"),
     ],
 )
 def test_options_that_cannot_be_are_refused(workshop: Workshop, options: dict[str, object], said: str) -> None:

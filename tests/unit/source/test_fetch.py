@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from rmqops.errors import DigestMismatch, SourceError
-from rmqops.source.fetch import Fetcher, Origin, verified_zip
+from rmqops.source.fetch import Fetcher, SourceOrigin, verified_zip
 from rmqops.source.jdk import Jdk
 from rmqops.source.maven import Maven
 from rmqops.source.progress import Progress
@@ -72,7 +72,7 @@ def write_maven(tmp_path: Path, script: str) -> None:
 
 
 def test_the_archive_gives_the_zip_and_tells_how_far_it_is(fetcher: Fetcher) -> None:
-    path, origin = replace(fetcher, origin=Origin.APACHE).get()
+    path, origin = replace(fetcher, origin=SourceOrigin.APACHE).get()
     assert path.read_bytes() == CONTENT
     assert origin == f"{fetcher.archive}/9.9.9/{NAME}"
     assert (seen[-1].done, seen[-1].total) == (len(CONTENT), len(CONTENT))
@@ -80,7 +80,7 @@ def test_the_archive_gives_the_zip_and_tells_how_far_it_is(fetcher: Fetcher) -> 
 
 
 def test_a_torn_download_is_no_download(fetcher: Fetcher) -> None:
-    torn = replace(fetcher, origin=Origin.APACHE, archive=fetcher.archive.replace("whole", "torn"))
+    torn = replace(fetcher, origin=SourceOrigin.APACHE, archive=fetcher.archive.replace("whole", "torn"))
     with pytest.raises(SourceError, match=f"broke off after 70000 of {len(CONTENT)} bytes|IncompleteRead"):
         torn.get()
     assert list(fetcher.work.iterdir()) == []
@@ -88,7 +88,7 @@ def test_a_torn_download_is_no_download(fetcher: Fetcher) -> None:
 
 def test_a_file_that_is_not_there_is_said(fetcher: Fetcher) -> None:
     with pytest.raises(SourceError, match="Not Found"):
-        replace(fetcher, origin=Origin.APACHE, version="9.9.8").get()
+        replace(fetcher, origin=SourceOrigin.APACHE, version="9.9.8").get()
 
 
 def test_maven_is_asked_first(fetcher: Fetcher, tmp_path: Path) -> None:
@@ -121,12 +121,12 @@ def test_offline_asks_maven_alone(fetcher: Fetcher) -> None:
 
 def test_a_closed_network_is_said(fetcher: Fetcher) -> None:
     with pytest.raises(SourceError, match=r"could not be fetched: .*refused") as caught:
-        replace(fetcher, origin=Origin.APACHE, archive="http://127.0.0.1:1").get()
+        replace(fetcher, origin=SourceOrigin.APACHE, archive="http://127.0.0.1:1").get()
     assert "https_proxy" in str(caught.value.remedy)
 
 
 def test_only_the_right_bytes_come_into_the_cache(fetcher: Fetcher, tmp_path: Path) -> None:
-    wanted = replace(fetcher, origin=Origin.APACHE)
+    wanted = replace(fetcher, origin=SourceOrigin.APACHE)
     cached = tmp_path / "cached.zip"
     with pytest.raises(DigestMismatch):
         verified_zip(wanted, "ab" * 64, cached)
@@ -137,7 +137,7 @@ def test_only_the_right_bytes_come_into_the_cache(fetcher: Fetcher, tmp_path: Pa
 
 
 def test_a_verified_zip_is_fetched_once_and_a_spoilt_one_again(fetcher: Fetcher, tmp_path: Path) -> None:
-    wanted = replace(fetcher, origin=Origin.APACHE)
+    wanted = replace(fetcher, origin=SourceOrigin.APACHE)
     cached = tmp_path / "cached.zip"
     digest = hashlib.sha512(CONTENT).hexdigest()
     verified_zip(wanted, digest, cached)

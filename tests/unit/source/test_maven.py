@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from rmqops.errors import SourceError, ToolMissing
+from rmqops.model.releases import DEFAULT_VERSION, RELEASES
 from rmqops.source.jdk import Jdk
 from rmqops.source.maven import Maven, Module, failure, find_distribution, find_maven, module_begun
 
@@ -94,15 +95,21 @@ def test_a_maven_that_fails_is_an_error_with_the_end_of_its_output(tmp_path: Pat
     assert caught.value.detail == "[ERROR] broken"
 
 
-@pytest.mark.parametrize("place", ["apache-rocketmq", "rocketmq-4.5.2/rocketmq-4.5.2"])
-def test_the_distribution_of_each_release_is_found(tmp_path: Path, place: str) -> None:
+def _places() -> list[tuple[str, str]]:
+    known = [(version, release.distribution) for version, release in RELEASES.items()]
+    return [*known, *[("9.9.9", place) for place in sorted({place for _, place in known})]]
+
+
+@pytest.mark.parametrize(("version", "distribution"), _places())
+def test_the_distribution_of_each_release_is_found(tmp_path: Path, version: str, distribution: str) -> None:
+    place = distribution.format(version=version)
     home = tmp_path / "distribution/target" / place
     write_program(home / "bin" / "mqnamesrv", "")
     (home / "lib").mkdir()
     (tmp_path / "distribution/target/archive-tmp").mkdir()
-    assert find_distribution(tmp_path) == home
+    assert find_distribution(tmp_path, version) == home
 
 
 def test_no_distribution_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="left 0 distributions"):
-        find_distribution(tmp_path)
+        find_distribution(tmp_path, DEFAULT_VERSION)

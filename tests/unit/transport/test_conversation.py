@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from rmqops.errors import BecomeRefused, HostUnreachable, OperationFailed
@@ -37,6 +35,17 @@ class Script:
 
     def end(self) -> None:
         self.closed = True
+
+
+class Clock:
+    """Time that passes by a tenth of a second whenever somebody looks."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        self.now += 0.1
+        return self.now
 
 
 def sudo() -> Wrapped:
@@ -82,7 +91,7 @@ def test_the_password_is_in_no_argv() -> None:
 def test_a_process_that_ends_before_its_command() -> None:
     wrapped = wrapping.run(("true",), 5, None)
     with pytest.raises(HostUnreachable, match="ended before true was started") as caught:
-        conversation.start(Script((b"", b"This account is closed.\n")), Conversation(wrapped, b"", "h"))
+        conversation.start(Script((b"", b"This account is closed.\n")), Conversation(wrapped, b"", "h"), Clock())
     assert caught.value.detail == "This account is closed."
 
 
@@ -92,7 +101,7 @@ def test_a_process_that_never_comes_to_its_command() -> None:
             return b"", b"", False
 
     with pytest.raises(HostUnreachable, match=r"not started within 0\.1 s"):
-        conversation.start(Silent(), Conversation(wrapping.run(("true",), 5, None), b"", "h"), 0.1)
+        conversation.start(Silent(), Conversation(wrapping.run(("true",), 5, None), b"", "h"), Clock(), 0.1)
 
 
 @pytest.mark.parametrize(("code", "age", "late"), [(124, 5, True), (137, 6, True), (124, 1, False), (0, 9, False)])
@@ -103,11 +112,13 @@ def test_what_an_exit_code_of_timeout_means(code: int, age: float, late: bool) -
         Script((mark, mark), (b"out", b""), *[(b"", b"")] * 3, code=code),
         Conversation(wrapped, b"input", "h"),
     )
-    conversation.start(process, talk)
+    clock = Clock()
+    clock.now = 100.0
+    conversation.start(process, talk, clock)
     if late:
         with pytest.raises(OperationFailed, match="h: true did not end within 5 s"):
-            conversation.complete(process, talk, 5, time.monotonic() - age)
+            conversation.complete(process, talk, 5, clock.now - age, clock)
     else:
-        done = conversation.complete(process, talk, 5, time.monotonic() - age)
+        done = conversation.complete(process, talk, 5, clock.now - age, clock)
         assert (done.code, done.out, process.sent) == (code, b"out", b"input")
         assert process.closed

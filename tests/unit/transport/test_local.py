@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from rmqops.errors import BecomeRefused, InventoryError, OperationFailed
 from rmqops.model.commands import Command
 from rmqops.model.secret import Secret
-from rmqops.transport import live, privilege, wrapping
+from rmqops.transport import privilege, wrapping
 from rmqops.transport.local import LocalTransport
 from rmqops.transport.wrapping import Become
 from tests.support.instances import instance
@@ -227,7 +227,7 @@ def test_a_command_that_is_talked_to_tells_the_signal_that_ended_it() -> None:
 
 
 def test_who_does_not_read_what_he_is_told_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "_PATIENCE", 0.1)
+    monkeypatch.setattr("rmqops.transport.running._PATIENCE", 0.1)
     with (
         LocalTransport().open(Command(("sleep", "2")), talk=True) as running,
         pytest.raises(OperationFailed, match="sleep does not read what it is told"),

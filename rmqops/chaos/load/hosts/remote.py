@@ -19,7 +19,7 @@ from rmqops.chaos.load.clients.drivers import Settings
 from rmqops.chaos.load.hosts import clocks
 from rmqops.chaos.load.hosts.clocks import Offset
 from rmqops.chaos.load.hosts.files import ReadyHost
-from rmqops.chaos.mechanisms import process_marks
+from rmqops.chaos.mechanisms import bounded_wait, process_marks
 from rmqops.errors import OperationFailed, RmqopsError
 from rmqops.model.commands import Command
 from rmqops.system import parallel, waiting
@@ -31,32 +31,34 @@ SILENCE: Final = 20
 LOST: Final = 255
 """What a process has ended with when its connection was lost."""
 CLOCK_SECONDS: Final = 30.0
-SWEEP_SECONDS: Final = 30.0
+KILL_SECONDS: Final = 5.0
+"""How long a process that was killed may take to be dead."""
+SWEEP_SECONDS: Final = 10.0
+"""How long the processes may take to be gone, the first two of them by themselves."""
 
 _SAYS_ITS_PID: Final = 'echo "$$"; exec "$@"'
 
 # $1 the run, $2 pid. The command line of a process that is dead and not yet collected is empty.
-_KILL: Final = """
-ours() { tr '\\0' '\\n' < "/proc/$2/cmdline" | grep -Fqx -e "-Drmqops.load=$1"; } 2>/dev/null
-ours "$1" "$2" || { echo "process $2 is none of the load's any more" >&2; exit 1; }
+_KILL: Final = f"""{process_marks.BEARERS}
+dead() {{ ! bears "$2" "-Drmqops.load=$1"; }}
+! dead "$1" "$2" || {{ echo "process $2 is none of the load's any more" >&2; exit 1; }}
 kill -s KILL "$2"
-tries=0
-while ours "$1" "$2"; do
-  [ "$tries" -lt 500 ] || { echo "process $2 is still alive" >&2; exit 1; }
-  tries=$((tries + 1))
-  sleep 0.01
-done
+wait_until dead "$1" "$2" || {{ echo "process $2 is still alive" >&2; exit 1; }}
 """
 
 # $1 the run, $2 its directory. A process whose input has ended needs a moment; after two seconds none is given.
 _SWEEP: Final = f"""{process_marks.BEARERS}
-tries=0
-while pids=$(bearers "-Drmqops.load=$1") && [ -n "$pids" ]; do
-  [ "$tries" -lt 200 ] || {{ echo "of the load are left: $pids" >&2; exit 1; }}
-  [ "$tries" -lt 40 ] || kill -s KILL $pids 2> /dev/null
-  tries=$((tries + 1))
-  sleep 0.05
-done
+gone() {{ pids=$(bearers "-Drmqops.load=$1") && [ -z "$pids" ]; }}
+killed() {{
+  gone "$1" && return
+  kill -s KILL $pids 2> /dev/null
+  return 1
+}}
+within 2
+if ! wait_until gone "$1"; then
+  within {SWEEP_SECONDS - 2:.0f}
+  wait_until killed "$1" || {{ echo "of the load are left: $pids" >&2; exit 1; }}
+fi
 rm -rf "$2"
 """
 
@@ -196,7 +198,7 @@ class ClientHost:
                         running.tell(b"\n")
 
     def _kill(self, pid: int) -> None:
-        command = Command.shell(_KILL, str(self._run), str(pid), become=False)
+        command = bounded_wait.command(_KILL, str(self._run), str(pid), seconds=KILL_SECONDS, become=False)
         check(self._host.transport.run(command), self.name)
 
     def _close(self) -> None:
@@ -208,7 +210,7 @@ class ClientHost:
             return
         parallel.mapped(_let_go, self._opened)
         directory = self._host.directory / "runs" / self._run
-        sweep = Command.shell(_SWEEP, self._run, str(directory), timeout=SWEEP_SECONDS, become=False)
+        sweep = bounded_wait.command(_SWEEP, self._run, str(directory), seconds=SWEEP_SECONDS, become=False)
         try:
             check(self._host.transport.run(sweep), self.name)
         except RmqopsError as error:

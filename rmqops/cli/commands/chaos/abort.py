@@ -9,11 +9,11 @@ from rmqops.errors import OperationFailed
 
 def command(inventory: Inventory) -> None:
     """End the drill that you run from another shell: it heals, cleans up and judges what it has."""
-    from rmqops.chaos.run import preflight
+    from rmqops.chaos.run import lock
     from rmqops.operations import inventories
 
     topology = inventories.load(inventory).topology
-    if not preflight.abort(topology):
+    if not lock.abort(topology):
         raise OperationFailed(
             f"no drill of yours runs against {topology.cluster} on this machine",
             remedy=f"if one was left behind: rmqops chaos heal --inventory {inventory}",

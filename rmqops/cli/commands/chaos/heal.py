@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from rmqops.cli import hosts, output
+from rmqops.cli import host_access, output
 from rmqops.cli.options import AcceptNewHostKeys, AskBecomePass, Inventory, Json
 from rmqops.cli.runs import find_run
 from rmqops.errors import HealFailed
@@ -32,7 +32,7 @@ def command(
     from rmqops.operations import inventories
 
     topology = inventories.load(inventory).topology
-    hosts.prepare(topology, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
+    host_access.prepare(topology, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
     mended = heal.heal(topology, find_run(run) if run else None)
     if json:
         output.result_json(

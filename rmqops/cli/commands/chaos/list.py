@@ -13,12 +13,12 @@ def command(json: Json = False) -> None:
     """
     from rmqops.chaos import drill, faults
 
-    found = [drill.find(name) for name in drill.names()]
+    drills = [drill.find(name) for name in drill.names()]
     kinds = {kind: faults.find(kind) for kind in faults.kinds()}
     if json:
         output.result_json(
             {
-                "drills": [each.document() for each in found],
+                "drills": [each.document() for each in drills],
                 "faults": {
                     kind: {
                         "summary": fault.SUMMARY,
@@ -29,7 +29,7 @@ def command(json: Json = False) -> None:
             }
         )
         return
-    output.table("drills", ["drill", "what it does"], [(each.name, each.description) for each in found])
+    output.table("drills", ["drill", "what it does"], [(each.name, each.description) for each in drills])
     rows = [
         (kind, fault.SUMMARY, "\n".join(f"{name}={option.default}" for name, option in fault.OPTIONS.items()))
         for kind, fault in kinds.items()

@@ -30,14 +30,14 @@ def command(
     """
     from rmqops.chaos import drill
     from rmqops.chaos.report.result import read_result
-    from rmqops.chaos.run import runner
+    from rmqops.chaos.run.context import DRILL
     from rmqops.operations import inventories
 
     directory = find_run(run)
     recorded = read_result(directory)
     return drilling.run(
         inventories.load(inventory or recorded.inventory).topology,
-        drill.find(str(directory / runner.DRILL)),
+        drill.find(str(directory / DRILL)),
         runs,
         seed=recorded.seed,
         confirm=confirm,

@@ -70,15 +70,21 @@ def command(
     from rmqops.cli import drilling
     from rmqops.operations import inventories
 
-    loaded = inventories.load(inventory)
-    topology = loaded.topology
+    topology = inventories.load(inventory).topology
     chosen = _adjusted(
         find(drill), driver=driver, where=where, rate=rate, producers=producers, consumers=consumers, size=size,
         duration=duration, target=target, deadline=deadline, max_rto=max_rto,
     )  # fmt: skip
     if dry_run:
-        drilling.prepare(topology, chosen, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
-        return drilling.rehearse(topology, chosen, json=json)
+        return drilling.rehearse(
+            topology,
+            chosen,
+            runs,
+            confirm=confirm,
+            accept_new_host_keys=accept_new_host_keys,
+            ask_become_pass=ask_become_pass,
+            json=json,
+        )
     return drilling.run(
         topology,
         chosen,

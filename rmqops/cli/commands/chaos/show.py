@@ -18,14 +18,14 @@ def command(
     """Show a drill: its YAML, from which a drill of your own may begin, or its schedule."""
     from rmqops.chaos import drill as drills
 
-    found = drills.find(drill)
-    steps = () if seed is None else drills.scheduled(found, seed)
+    chosen = drills.find(drill)
+    steps = () if seed is None else drills.scheduled(chosen, seed)
     if json:
         schedule = [
             {"phase": step.number, "pause": step.pause, "strikes": [one.words for one in step.phase.strikes]}
             for step in steps
         ]
-        output.result_json({"drill": found.document(), "schedule": None if seed is None else schedule})
+        output.result_json({"drill": chosen.document(), "schedule": None if seed is None else schedule})
     elif seed is None:
         output.result(drills.text(drill)[0].rstrip())
     else:
@@ -38,4 +38,4 @@ def command(
             )
             for step in steps
         ]
-        output.table(f"{found.name}, seed {seed}", ["phase", "pause before", "strikes", "expects"], rows)
+        output.table(f"{chosen.name}, seed {seed}", ["phase", "pause before", "strikes", "expects"], rows)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from rmqops.cli import hosts, output
+from rmqops.cli import host_access, output
 from rmqops.cli.options import AcceptNewHostKeys, AskBecomePass, ConfirmDrill, Json
 from rmqops.cli.runs import RUNS
 
@@ -36,28 +36,28 @@ def command(
     What is possible on no cluster is told before anything starts, and left out. The exit code is that of the
     worst verdict; 4 when nothing was possible.
     """
-    from rmqops.chaos.run import runner
+    from rmqops.chaos.run.context import Request
     from rmqops.chaos.suite import model as suites
     from rmqops.chaos.suite import perform
     from rmqops.cli import drilling
     from rmqops.operations.inventories import load
 
-    found = suites.find(suite).only(rows)
+    chosen = suites.find(suite).only(rows)
     topologies = [load(name).topology for name in dict.fromkeys(inventories)]
-    chosen = drilling.chosen_seed() if seed is None else seed
+    drawn = drilling.chosen_seed() if seed is None else seed
     clusters = []
     for number, topology in enumerate(topologies):
         named = confirm if len(topologies) == 1 or confirm == topology.cluster else None
         typed = drilling.confirmed(topology, named)
         asks = ask_become_pass and not number
-        hosts.prepare(topology, topology.clients, accept_new=accept_new_host_keys, ask_become_pass=asks)
-        clusters.append(partial(runner.Request, topology, runs=runs, seed=chosen, typed=typed))
-    outcomes = list(perform.perform(found, clusters, drilling.clocked()))
+        host_access.prepare(topology, topology.clients, accept_new=accept_new_host_keys, ask_become_pass=asks)
+        clusters.append(partial(Request, topology, runs=runs, seed=drawn, typed=typed))
+    outcomes = list(perform.perform(chosen, clusters, drilling.clocked()))
     if json:
-        output.result_json({"suite": found.name, "rows": [outcome.document() for outcome in outcomes]})
+        output.result_json({"suite": chosen.name, "rows": [outcome.document() for outcome in outcomes]})
     else:
         output.table(
-            found.name,
+            chosen.name,
             ["row", "claim", "drill", "on", "verdict", "what was seen", "run"],
             [
                 (

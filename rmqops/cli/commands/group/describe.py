@@ -6,49 +6,41 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rmqops.cli import output
+from rmqops.cli import output, question
 from rmqops.cli.options import Inventory, Json
 
 if TYPE_CHECKING:
-    from rmqops.operations.topics.group_survey import ConsumerGroupStatus
-    from rmqops.system import event_loop
+    from rmqops.operations.topics.consumer_group_status import ConsumerGroupStatus
 
 
 def command(
     group: Annotated[str, typer.Argument(help="The consumer group.")], inventory: Inventory, json: Json = False
 ) -> None:
     """Show a consumer group: its members, how far it is behind in each queue, and which member has which queue."""
-    from rmqops.operations import inventories
-    from rmqops.operations.topics import group_survey
-    from rmqops.remoting.client import Client
+    from rmqops.operations.topics import consumer_group_status
 
-    topology = inventories.load(inventory).topology
-
-    async def describe() -> group_survey.ConsumerGroupStatus:
-        async with Client() as client:
-            return await group_survey.describe(topology, client, group)
-
-    found = event_loop.run(describe())
-    if json:
-        output.result_json(found.json())
-    else:
-        _show(found)
+    question.answer(
+        inventory,
+        lambda topology, client: consumer_group_status.describe(topology, client, group),
+        lambda _, status: _show(status),
+        json=json,
+    )
 
 
-def _show(found: ConsumerGroupStatus) -> None:
-    subscribed = ", ".join(f"{topic} ({expression})" for topic, expression in sorted(found.subscriptions.items()))
+def _show(status: ConsumerGroupStatus) -> None:
+    subscribed = ", ".join(f"{topic} ({expression})" for topic, expression in sorted(status.subscriptions.items()))
     output.table(
-        f"{found.name}: {found.kind or 'nobody connected'} {found.model}",
+        f"{status.name}: {status.kind or 'nobody connected'} {status.model}",
         ["member", "address", "language", "queues"],
         [
-            [member.client_id, member.address, member.language, str(found.queues_of(member.client_id))]
-            for member in found.members
+            [member.client_id, member.address, member.language, str(status.queues_of(member.client_id))]
+            for member in status.members
         ],
     )
     if subscribed:
         output.result(f"subscribed to {subscribed}")
     output.table(
-        f"{found.lag:,} messages left",
+        f"{status.lag:,} messages left",
         ["topic", "group", "queue", "end", "consumed", "lag", "member"],
         [
             [
@@ -58,10 +50,10 @@ def _show(found: ConsumerGroupStatus) -> None:
                 f"{each.end:,}",
                 f"{each.consumed:,}",
                 f"{each.lag:,}",
-                ", ".join(found.holders.get(each.queue, ())),
+                ", ".join(status.holders.get(each.queue, ())),
             ]
-            for each in found.progress
+            for each in status.progress
         ],
     )
-    for problem in found.problems:
+    for problem in status.problems:
         output.note(f"problem: {problem}")

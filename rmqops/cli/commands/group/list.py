@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rmqops.cli import output
+from rmqops.cli import output, question
 from rmqops.cli.options import Inventory, Json
+
+if TYPE_CHECKING:
+    from rmqops.model.topology import Topology
+    from rmqops.operations.topics.consumer_group_status import ConsumerGroupList
 
 
 def command(
@@ -16,29 +20,19 @@ def command(
     json: Json = False,
 ) -> None:
     """List the consumer groups that brokers know: members connected, topics consumed, messages left."""
-    from rmqops.operations import inventories
-    from rmqops.operations.topics import group_survey
-    from rmqops.remoting.client import Client
-    from rmqops.system import event_loop
+    from rmqops.operations.topics import consumer_group_status
 
-    topology = inventories.load(inventory).topology
+    def show(topology: Topology, listed: ConsumerGroupList) -> None:
+        output.table(
+            f"consumer groups of {topology.cluster}",
+            ["group", "members", "lag", "topics"],
+            [
+                [group.name, str(group.members), f"{group.lag:,}", ", ".join(group.topics)]
+                for group in listed.groups
+                if everything or not group.system
+            ],
+        )
+        for problem in listed.problems:
+            output.note(f"problem: {problem}")
 
-    async def survey() -> group_survey.ConsumerGroups:
-        async with Client() as client:
-            return await group_survey.survey(topology, client)
-
-    found = event_loop.run(survey())
-    if json:
-        output.result_json(found.json())
-        return
-    output.table(
-        f"consumer groups of {topology.cluster}",
-        ["group", "members", "lag", "topics"],
-        [
-            [group.name, str(group.members), f"{group.lag:,}", ", ".join(group.topics)]
-            for group in found.groups
-            if everything or not group.system
-        ],
-    )
-    for problem in found.problems:
-        output.note(f"problem: {problem}")
+    question.answer(inventory, consumer_group_status.list_groups, show, json=json)

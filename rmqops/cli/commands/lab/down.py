@@ -19,7 +19,7 @@ def command(
     json: Json = False,
 ) -> None:
     """Remove a lab: hosts, network, keys and the inventory, unless that was edited. Works after a crash, too."""
-    from rmqops.cli.steps import steps
+    from rmqops.cli.step_display import steps
     from rmqops.lab.down import down
 
     with steps() as shown:

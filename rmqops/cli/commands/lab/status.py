@@ -20,8 +20,8 @@ def command(name: LabName = "lab", json: Json = False) -> int:
                 "name": seen.name,
                 "good": seen.good,
                 "subnet": seen.subnet,
-                "version": seen.wanted.version if seen.wanted else None,
-                "mode": seen.wanted.mode if seen.wanted else None,
+                "version": seen.request.version if seen.request else None,
+                "mode": seen.request.mode if seen.request else None,
                 "inventory": seen.inventory,
                 "hosts": [
                     {
@@ -50,7 +50,7 @@ def command(name: LabName = "lab", json: Json = False) -> int:
             for host in seen.hosts
         ]
         output.table(f"lab {name} on {seen.subnet}", ["host", "address", "systemd", "sshd", "instances"], rows)
-        missing = set(seen.wanted.names) - {host.name for host in seen.hosts} if seen.wanted else set()
+        missing = set(seen.request.names) - {host.name for host in seen.hosts} if seen.request else set()
         if missing:
             output.result(f"missing: {', '.join(sorted(missing))}; rmqops lab up makes them")
     return 0 if seen.good else 1

@@ -13,7 +13,7 @@ from rmqops.cli.options import Json, LabName
 from rmqops.model.releases import DEFAULT_VERSION
 
 if TYPE_CHECKING:
-    from rmqops.lab.up import Up
+    from rmqops.lab.up import UpResult
 
 
 def command(
@@ -49,14 +49,14 @@ def command(
     Three hosts carry a NameServer and a broker each. From six on, three are NameServers and the others broker
     groups of three (of two in mode master-slave); hosts left over are in the group clients.
     """
-    from rmqops.cli.steps import steps
+    from rmqops.cli.step_display import steps
     from rmqops.lab.layout import LabRequest
     from rmqops.lab.up import up
     from rmqops.model.releases import RELEASES
 
     if mode is None:
-        mode = "dledger" if version not in RELEASES or RELEASES[version].dledger else "master-slave"
-    wanted = LabRequest(
+        mode = "master-slave" if version in RELEASES and "dledger" not in RELEASES[version].modes else "dledger"
+    request = LabRequest(
         name=name,
         hosts=hosts,
         mode=mode,
@@ -68,7 +68,7 @@ def command(
     )
     started = time.monotonic()
     with steps() as shown:
-        done = up(wanted, Path.cwd(), shown.say)
+        done = up(request, Path.cwd(), shown.say)
     seconds = round(time.monotonic() - started, 1)
     if json:
         output.result_json(_fields(done, seconds))
@@ -76,9 +76,9 @@ def command(
         output.result(_text(done, seconds))
 
 
-def _fields(done: Up, seconds: float) -> dict[str, object]:
+def _fields(done: UpResult, seconds: float) -> dict[str, object]:
     return {
-        "name": done.wanted.name,
+        "name": done.request.name,
         "subnet": done.subnet,
         "hosts": done.access.addresses,
         "created": list(done.created),
@@ -90,15 +90,15 @@ def _fields(done: Up, seconds: float) -> dict[str, object]:
     }
 
 
-def _text(done: Up, seconds: float) -> str:
-    name = done.wanted.name
+def _text(done: UpResult, seconds: float) -> str:
+    name = done.request.name
     parts = []
     if done.created:
         parts.append(f"{len(done.created)} made")
     if done.started:
         parts.append(f"{len(done.started)} started")
     what = f"{', '.join(parts)} in {seconds} s" if parts else "nothing to do"
-    lines = [f"lab {name} is up: {len(done.wanted.names)} hosts on {done.subnet}; {what}"]
+    lines = [f"lab {name} is up: {len(done.request.names)} hosts on {done.subnet}; {what}"]
     if done.inventory_state == "kept":
         lines.append(f"{done.inventory} was edited and is kept as it is; move it away to have it written again")
     else:

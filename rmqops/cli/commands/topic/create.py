@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rmqops.cli import output
+from rmqops.cli import question
 from rmqops.cli.options import Inventory, Json, Topic
+
+if TYPE_CHECKING:
+    from rmqops.model.topology import Topology
+    from rmqops.operations.topics.topic_status import TopicStatus
+    from rmqops.remoting.client import Client
 
 
 def command(
@@ -27,38 +32,29 @@ def command(
     json: Json = False,
 ) -> None:
     """Create a topic on each group, or change it, and wait until every member and every NameServer knows it."""
-    from rmqops.cli.topics import show
+    from rmqops.cli import topic_table
     from rmqops.errors import UsageError
-    from rmqops.operations import inventories
-    from rmqops.operations.topics import survey, topics
-    from rmqops.remoting.client import Client
+    from rmqops.operations.topics import topic_status, topics
     from rmqops.remoting.codes import Permission
-    from rmqops.system import event_loop
 
-    known = {
+    permissions = {
         "rw": Permission.READ | Permission.WRITE,
         "r": Permission.READ,
         "w": Permission.WRITE,
     }
-    if permission not in known:
-        raise UsageError(f"--permission is {permission}", remedy=f"take one of {', '.join(known)}")
-    topology = inventories.load(inventory).topology
+    if permission not in permissions:
+        raise UsageError(f"--permission is {permission}", remedy=f"take one of {', '.join(permissions)}")
 
-    async def create() -> survey.TopicStatus:
-        async with Client() as client:
-            await topics.create(
-                topology,
-                client,
-                topic,
-                queues,
-                groups=group or (),
-                read_queues=read_queues,
-                permission=known[permission],
-            )
-            return await survey.describe(topology, client, topic)
+    async def create(topology: Topology, client: Client) -> TopicStatus:
+        await topics.create(
+            topology,
+            client,
+            topic,
+            queues,
+            groups=group or (),
+            read_queues=read_queues,
+            permission=permissions[permission],
+        )
+        return await topic_status.describe(topology, client, topic)
 
-    made = event_loop.run(create())
-    if json:
-        output.result_json(made.json())
-    else:
-        show(made)
+    question.answer(inventory, create, lambda _, status: topic_table.show(status), json=json)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rmqops.cli import output
+from rmqops.cli import question
 from rmqops.cli.options import Inventory, Json, Topic
 
 
@@ -11,20 +11,12 @@ def command(topic: Topic, inventory: Inventory, json: Json = False) -> None:
 
     A share is a group's part of the messages that its master holds now.
     """
-    from rmqops.cli.topics import show
-    from rmqops.operations import inventories
-    from rmqops.operations.topics import survey
-    from rmqops.remoting.client import Client
-    from rmqops.system import event_loop
+    from rmqops.cli import topic_table
+    from rmqops.operations.topics import topic_status
 
-    topology = inventories.load(inventory).topology
-
-    async def describe() -> survey.TopicStatus:
-        async with Client() as client:
-            return await survey.describe(topology, client, topic)
-
-    found = event_loop.run(describe())
-    if json:
-        output.result_json(found.json())
-    else:
-        show(found)
+    question.answer(
+        inventory,
+        lambda topology, client: topic_status.describe(topology, client, topic),
+        lambda _, status: topic_table.show(status),
+        json=json,
+    )

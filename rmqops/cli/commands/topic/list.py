@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rmqops.cli import output
+from rmqops.cli import output, question
 from rmqops.cli.options import Inventory, Json
+
+if TYPE_CHECKING:
+    from rmqops.model.topology import Topology
+    from rmqops.operations.topics.topic_status import TopicList
 
 
 def command(
@@ -18,22 +22,12 @@ def command(
     json: Json = False,
 ) -> None:
     """List the topics that the NameServers know, and where they differ; every one of them is asked."""
-    from rmqops.operations import inventories
-    from rmqops.operations.topics import survey as topic_survey
-    from rmqops.remoting.client import Client
-    from rmqops.system import event_loop
+    from rmqops.operations.topics import topic_status
 
-    topology = inventories.load(inventory).topology
+    def show(_topology: Topology, topics: TopicList) -> None:
+        for name in topics.names + (topics.system if everything else ()):
+            output.result(name)
+        for difference in topics.differences:
+            output.note(f"difference: {difference}")
 
-    async def survey() -> topic_survey.Topics:
-        async with Client() as client:
-            return await topic_survey.survey(topology, client)
-
-    found = event_loop.run(survey())
-    if json:
-        output.result_json(found.json())
-        return
-    for name in found.names + (found.system if everything else ()):
-        output.result(name)
-    for difference in found.differences:
-        output.note(f"difference: {difference}")
+    question.answer(inventory, topic_status.list_topics, show, json=json)

@@ -19,7 +19,7 @@ from rmqops.operations.hosts.facts import Facts
 from rmqops.operations.hosts.machines import Machine
 from rmqops.operations.hosts.sections import Answer
 
-Severity = Literal["ok", "warning", "failed", "unknown"]
+FindingSeverity = Literal["ok", "warning", "failed", "unknown"]
 """A warning is advice; what failed would keep the service from working."""
 
 
@@ -27,7 +27,7 @@ Severity = Literal["ok", "warning", "failed", "unknown"]
 class Finding:
     """What a probe found on a machine."""
 
-    severity: Severity
+    severity: FindingSeverity
     found: str
     wanted: str
     remedy: str = ""
@@ -93,7 +93,7 @@ class Probe(Protocol):
 
 def discover() -> dict[str, Probe]:
     """Return every probe by its name, in order of names."""
-    names = sorted(found.name for found in pkgutil.iter_modules(__path__))
+    names = sorted(module.name for module in pkgutil.iter_modules(__path__))
     return {name.replace("_", "-"): cast("Probe", importlib.import_module(f"{__name__}.{name}")) for name in names}
 
 

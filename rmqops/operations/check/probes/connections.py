@@ -86,8 +86,8 @@ _DIAL: Final = """
 import _socket, errno, os, select, sys, time
 end = time.monotonic() + float(sys.argv[2])
 poll, connecting, greeting = select.poll(), {}, {}
-def told(number, peer, text, said):
-    print(text, said)
+def report(number, peer, text, outcome):
+    print(text, outcome)
     poll.unregister(number)
     peer.close()
 for text in sys.argv[3:]:
@@ -109,12 +109,12 @@ while (connecting or greeting) and time.monotonic() < end:
             peer, text, greets = connecting.pop(number)
             code = peer.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR)
             if code:
-                told(number, peer, text, "error " + os.strerror(code))
+                report(number, peer, text, "error " + os.strerror(code))
             elif greets:
                 greeting[number] = peer, text
                 poll.modify(number, select.POLLIN)
             else:
-                told(number, peer, text, "connected")
+                report(number, peer, text, "connected")
         else:
             peer, text = greeting.pop(number)
             try:
@@ -123,7 +123,7 @@ while (connecting or greeting) and time.monotonic() < end:
                 peer.setsockopt(_socket.SOL_SOCKET, _socket.SO_LINGER, reset)
             except OSError as error:
                 word = os.strerror(error.errno)
-            told(number, peer, text, "word " + word)
+            report(number, peer, text, "word " + word)
 for _, text, _ in connecting.values(): print(text, "error no answer within %s s" % sys.argv[2])
 for _, text in greeting.values(): print(text, "silent")
 """
@@ -194,10 +194,10 @@ def judge(machine: Machine, answers: tuple[Answer, ...], survey: Survey) -> Iter
             "not tried", f"{len(wanted)} connections", "See the other rows of this machine, and try again"
         )
         return
-    said = {text.rpartition(":")[0]: rest for text, rest in dialled.values.items()}
+    answer_by_place = {text.rpartition(":")[0]: rest for text, rest in dialled.values.items()}
     good = 0
     for need, owner in wanted:
-        finding = _judged(need, owner, said.get(need.place, "error not tried"), machine, survey)
+        finding = _finding(need, owner, answer_by_place.get(need.place, "error not tried"), machine, survey)
         if finding is None:
             good += 1
         else:
@@ -208,13 +208,13 @@ def judge(machine: Machine, answers: tuple[Answer, ...], survey: Survey) -> Iter
 
 def needs(machine: Machine, survey: Survey) -> Iterator[tuple[_Need, Machine]]:
     """Yield every connection that a machine must be able to make, with the machine at its other end, each once."""
-    seen = set()
+    places = set()
     controller = machine not in survey.machines
     for owner in survey.machines:
         for target in owner.instances:
             for need in _needs(machine, owner, target, controller=controller):
-                if need.place not in seen:
-                    seen.add(need.place)
+                if need.place not in places:
+                    places.add(need.place)
                     yield need, owner
 
 
@@ -227,8 +227,8 @@ def _needs(machine: Machine, owner: Machine, target: Instance, *, controller: bo
         if machine.brokers:
             yield _Need(target.ip, target.port, target, "brokers register there")
         return
-    mine = [item for item in machine.brokers if item.group == target.group and item.name != target.name]
-    if not mine:
+    peers = [item for item in machine.brokers if item.group == target.group and item.name != target.name]
+    if not peers:
         return
     yield _Need(target.ip, target.port - 2, target, "slaves fetch topics and offsets there")
     if target.variables["rocketmq_mode"] == "dledger":
@@ -245,8 +245,8 @@ def _expected(need: _Need, owner: Machine, survey: Survey) -> bool:
     return need.port in _standing(owner, survey) or (facts is not None and need.port in facts.listening)
 
 
-def _judged(need: _Need, owner: Machine, said: str, machine: Machine, survey: Survey) -> Finding | None:
-    kind, _, text = said.partition(" ")
+def _finding(need: _Need, owner: Machine, outcome: str, machine: Machine, survey: Survey) -> Finding | None:
+    kind, _, text = outcome.partition(" ")
     if kind == "connected" or (kind == "word" and text == _word(owner, survey)):
         return None
     wanted, subject = need.why, f"to {need.target.name}"

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from rmqops.model.commands import Command
-from rmqops.model.rules.memory import shown
+from rmqops.model.releases import RELEASES
+from rmqops.model.rules.memory import size_text
 from rmqops.model.topology import Instance
 from rmqops.operations.check.probes import Finding, Survey, failed, ok, unknown, warning
 from rmqops.operations.hosts.machines import Machine
@@ -27,7 +28,7 @@ EXPIRE, FORCE = 70, 85
 OTHER: Final = 256 << 20
 """Bytes for a release, and for logs."""
 COMMIT_LOG: Final = 1 << 30
-"""``mappedFileSizeCommitLog`` of RocketMQ."""
+"""Bytes of one file of the commit log, by default (``MessageStoreConfig``, every release)."""
 UNFIT: Final = {
     "tmpfs": "is memory: messages are gone after a reboot",
     "ramfs": "is memory: messages are gone after a reboot",
@@ -114,16 +115,16 @@ def _data(instance: Instance) -> str:
 
 
 def _commit_log(instance: Instance) -> int:
-    """Return the size of one file of the commit log; 4.5.2 corrected the spelling of the key."""
+    """Return the size of one file of the commit log in bytes."""
     config = instance.variables["rocketmq_config"]
-    keys = ("mappedFileSizeCommitLog", "mapedFileSizeCommitLog")
-    named = [config[key] for key in keys if key in config] if isinstance(config, dict) else []
-    return int(str(named[0])) if named and str(named[0]).isdecimal() else COMMIT_LOG
+    key = RELEASES[instance.text("rocketmq_version")].commit_log_size_key
+    size = str(config.get(key, "")) if isinstance(config, dict) else ""
+    return int(size) if size.isdecimal() else COMMIT_LOG
 
 
 def _room(mount: str, place: _Place, need: int, data: bool) -> Iterator[Finding]:
-    found = f"{place.sort}, {shown(place.free)} free of {shown(place.size)}, {place.percent} % used"
-    wanted = f"{shown(need)} free" + (f", below {EXPIRE} % used" if data else "")
+    found = f"{place.sort}, {size_text(place.free)} free of {size_text(place.size)}, {place.percent} % used"
+    wanted = f"{size_text(need)} free" + (f", below {EXPIRE} % used" if data else "")
     if place.free < need:
         yield failed(found, wanted, "Make room, or choose another file system", subject=mount)
     elif data and place.percent >= FORCE:

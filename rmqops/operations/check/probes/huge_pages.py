@@ -65,8 +65,8 @@ def mend(_machine: Machine, answers: tuple[Answer, ...], _survey: Survey) -> Men
 
 
 def _mode(answers: tuple[Answer, ...]) -> str:
-    found = re.search(r"\[(\w+)\]", answers[0].values.get("enabled", ""))
-    return found[1] if found else "not in this kernel"
+    match = re.search(r"\[(\w+)\]", answers[0].values.get("enabled", ""))
+    return match[1] if match else "not in this kernel"
 
 
 def _mendable(answers: tuple[Answer, ...]) -> bool:

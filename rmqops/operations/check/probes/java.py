@@ -10,17 +10,16 @@ from collections.abc import Iterator
 from typing import Final
 
 from rmqops.model.commands import Command
+from rmqops.model.releases import OLDEST_JAVA, RELEASES
 from rmqops.model.topology import Instance
 from rmqops.operations.check.probes import Finding, Survey, failed, ok, unknown
 from rmqops.operations.hosts.machines import Machine
 from rmqops.operations.hosts.sections import Answer
 
 SUMMARY = (
-    "The host's Java starts and is 8 or later and of 64 bits; a bundled one fits the machine's "
+    f"The host's Java starts and is {OLDEST_JAVA} or later and of 64 bits; a bundled one fits the machine's "
     "architecture and C library."
 )
-LEAST = 8
-
 # Names in $java the Java that `bin/run.sh` starts; $java is rocketmq_java_home, or nothing.
 FIND: Final = """
 java=${java:-${JAVA_HOME:-}}
@@ -50,9 +49,10 @@ def ask(machine: Machine, _survey: Survey) -> Iterator[Command]:
 
 def judge(machine: Machine, answers: tuple[Answer, ...], survey: Survey) -> Iterator[Finding]:
     """Hold version, architecture and C library against what is needed."""
-    asked = [item for item in _kinds(machine) if item[0] in {"system", "bundled"}]
-    for (kind, home), answer in zip(asked, answers, strict=True):
-        yield _system(home, answer) if kind == "system" else _bundled(answer, survey)
+    kinds = [item for item in _kinds(machine) if item[0] in {"system", "bundled"}]
+    least = max((RELEASES[item.text("rocketmq_version")].oldest_java for item in machine.instances), default=0)
+    for (kind, home), answer in zip(kinds, answers, strict=True):
+        yield _system(home, least, answer) if kind == "system" else _bundled(answer, survey)
 
 
 def _kinds(machine: Machine) -> list[tuple[str, str]]:
@@ -63,19 +63,19 @@ def _kinds(machine: Machine) -> list[tuple[str, str]]:
     return sorted({kind(item) for item in machine.instances})
 
 
-def _system(home: str, answer: Answer) -> Finding:
-    wanted = f"Java {LEAST} or later, 64 bit"
+def _system(home: str, least: int, answer: Answer) -> Finding:
+    wanted = f"Java {least} or later, 64 bit"
     remedy = "Install a JRE, set rocketmq_java_home, or set rocketmq_java: bundled"
     if answer.output.startswith("absent "):
         return failed(f"there is none: {answer.values['absent']}", wanted, remedy, subject=home)
     path = answer.values.get("path", "java")
     version = re.search(r' version "([^"]+)"', answer.output)
     if version is None:
-        said = next(iter(answer.lines[1:]), f"it ended with {answer.code}")
-        return failed(f"{path} does not run: {said[:120]}", wanted, remedy, subject=home)
+        output = next(iter(answer.lines[1:]), f"it ended with {answer.code}")
+        return failed(f"{path} does not run: {output[:120]}", wanted, remedy, subject=home)
     major = int(version[1].removeprefix("1.").partition(".")[0].partition("-")[0].partition("+")[0])
     found = f"{path}, version {version[1]}"
-    if major < LEAST:
+    if major < least:
         return failed(found, wanted, remedy, subject=home)
     if "64-Bit" not in answer.output:
         return failed(f"{found}, not of 64 bits", wanted, remedy, subject=home)

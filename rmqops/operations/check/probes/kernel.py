@@ -104,10 +104,10 @@ def judge(machine: Machine, answers: tuple[Answer, ...], _survey: Survey) -> Ite
             yield ok(text, wanted, subject=key)
         else:
             yield warning(text, wanted, _remedy(key, values), subject=key)
-    taken = _unreserved(machine, values)
-    if taken:
+    ports_at_risk = _unreserved(machine, values)
+    if ports_at_risk:
         bounds = " to ".join(values[RANGE].split()[1:])
-        found = f"{_listed(taken)} may be given to an outgoing connection (range {bounds})"
+        found = f"{_listed(ports_at_risk)} may be given to an outgoing connection (range {bounds})"
         yield warning(found, "the ports of the instances, reserved", _remedy(RESERVED, values), subject=RESERVED)
 
 
@@ -119,10 +119,10 @@ def mend(machine: Machine, answers: tuple[Answer, ...], _survey: Survey) -> Mend
         for key, setting in SETTINGS.items()
         if key in values and not _fits(setting, values[key].partition(" ")[2]) and _ours(key, values)
     }
-    taken = _unreserved(machine, values)
-    if taken and _ours(RESERVED, values):
+    ports_at_risk = _unreserved(machine, values)
+    if ports_at_risk and _ours(RESERVED, values):
         before = values[RESERVED].partition(" ")[2]
-        pairs[RESERVED] = ",".join(filter(None, [before, *map(str, taken)]))
+        pairs[RESERVED] = ",".join(filter(None, [before, *map(str, ports_at_risk)]))
     if not pairs:
         return None
     arguments = [f"{key}={value}" for key, value in pairs.items()]
@@ -167,8 +167,8 @@ def _unreserved(machine: Machine, values: dict[str, str]) -> list[int]:
         if first:
             reserved |= set(range(int(first), int(last or first) + 1))
     low, high = map(int, bounds)
-    mine = {port for item in machine.instances for _, port in ports(item)}
-    return sorted(port for port in mine if low <= port <= high and port not in reserved)
+    own = {port for item in machine.instances for _, port in ports(item)}
+    return sorted(port for port in own if low <= port <= high and port not in reserved)
 
 
 def _listed(numbers: list[int]) -> str:

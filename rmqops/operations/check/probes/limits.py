@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from rmqops.model.commands import Command
-from rmqops.model.rules.memory import shown
+from rmqops.model.rules.memory import size_text
 from rmqops.model.topology import Instance
 from rmqops.operations.check.probes import Finding, Survey, failed, ok, unknown, warning
 from rmqops.operations.hosts.machines import Machine
@@ -81,7 +81,7 @@ def _locked(locked: int, supervisor: str) -> Finding:
     if locked >= _UNLIMITED:
         return ok("unlimited", wanted, subject=subject)
     remedy = "Raise `memlock` in /etc/security/limits.conf, and in a container the limit it was started with"
-    return warning(shown(locked), wanted, remedy, subject=subject)
+    return warning(size_text(locked), wanted, remedy, subject=subject)
 
 
 def _systemd(values: dict[str, str]) -> tuple[int, int]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from rmqops.model.commands import Command
-from rmqops.model.rules.memory import shown, size
+from rmqops.model.rules.memory import size, size_text
 from rmqops.model.topology import Instance
 from rmqops.operations.check.probes import Finding, Survey, failed, ok, unknown, warning
 from rmqops.operations.hosts.machines import Machine
@@ -41,9 +41,8 @@ def ask(_machine: Machine, _survey: Survey) -> Iterator[Command]:
 def judge(machine: Machine, answers: tuple[Answer, ...], survey: Survey) -> Iterator[Finding]:
     """Hold it against the sum of all instances."""
     need = sum(_need(item, "rocketmq_heap", "rocketmq_direct_memory") for item in machine.instances)
-    wanted = (
-        f"{shown(need)} for heap and direct memory of {_names(machine.instances)}, and a quarter for page cache"
-    )
+    instances = _names(machine.instances)
+    wanted = f"{size_text(need)} for heap and direct memory of {instances}, and a quarter for page cache"
     values = {key: int(text) for key, text in answers[0].values.items() if text.isdecimal()}
     if "total" not in values:
         yield unknown("/proc/meminfo says nothing", wanted, "Look with `free`")
@@ -51,21 +50,23 @@ def judge(machine: Machine, answers: tuple[Answer, ...], survey: Survey) -> Iter
     total = min(values["total"], values.get("limit", values["total"]))
     if need > total:
         remedy = "Lower rocketmq_heap and rocketmq_direct_memory, or use a larger machine"
-        yield failed(shown(total), wanted, remedy)
+        yield failed(size_text(total), wanted, remedy)
     elif machine.brokers and need > total * (1 - CACHE):
         yield warning(
-            shown(total), wanted, "Leave a quarter for page cache: lower rocketmq_heap, or use a larger machine"
+            size_text(total),
+            wanted,
+            "Leave a quarter for page cache: lower rocketmq_heap, or use a larger machine",
         )
     else:
-        yield ok(shown(total), wanted)
+        yield ok(size_text(total), wanted)
     waiting = [
         item for item in machine.instances if item.name in survey.facts and not survey.facts[item.name].alive
     ]
     heaps = sum(_need(item, "rocketmq_heap") for item in waiting)
     free = values.get("available", total)
     if waiting and need <= total and heaps > free:
-        text = f"{shown(free)} of it free"
-        least = f"{shown(heaps)} for the heaps of {_names(waiting)}, not started yet"
+        text = f"{size_text(free)} of it free"
+        least = f"{size_text(heaps)} for the heaps of {_names(waiting)}, not started yet"
         yield warning(text, least, "End what else runs there, or lower rocketmq_heap", subject="free")
 
 

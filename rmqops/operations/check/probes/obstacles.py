@@ -51,17 +51,17 @@ def judge(machine: Machine, answers: tuple[Answer, ...], survey: Survey) -> Iter
         yield unknown("not found out", WANTED, "Look at the instances' directories by hand")
         return
     for item, block in zip(machine.instances, blocks, strict=True):
-        found = list(_found(item, block, survey))
-        yield from found or [ok("nothing", WANTED, subject=item.name)]
+        findings = list(_obstacles(item, block, survey))
+        yield from findings or [ok("nothing", WANTED, subject=item.name)]
 
 
-def _found(item: Instance, block: str, survey: Survey) -> Iterator[Finding]:
+def _obstacles(item: Instance, block: str, survey: Survey) -> Iterator[Finding]:
     mark = survey.facts[item.name].mark if item.name in survey.facts else None
-    mine = f"{item.text('rocketmq_cluster')}/{item.name}"
+    own_mark = f"{item.text('rocketmq_cluster')}/{item.name}"
     lines = [line.partition(" ")[::2] for line in block.splitlines()[1:]]
     foreign = [text for kind, text in lines if kind == "foreign"]
     elsewhere = f"Choose another rocketmq_instance_dir for {item.name}"
-    if mark not in {None, mine}:
+    if mark not in {None, own_mark}:
         remedy = f"{elsewhere}, or destroy that cluster first"
         yield failed(f"{item.home} belongs to {mark}", WANTED, remedy, subject=item.name)
     if foreign:

@@ -40,8 +40,8 @@ def judge(machine: Machine, answers: tuple[Answer, ...], survey: Survey) -> Iter
     for item in machine.instances:
         numbers = ", ".join(str(port) for _, port in ports(item))
         wanted = "free, or held by the instance"
-        told = all(answer.ok for answer in answers) and (answers or not _held(item, survey))
-        if item.name not in survey.facts or not told:
+        complete = all(answer.ok for answer in answers) and (answers or not _held(item, survey))
+        if item.name not in survey.facts or not complete:
             yield unknown("not found out", wanted, "Look with `ss -ltnp`", subject=item.name)
             continue
         pid = survey.facts[item.name].pid

@@ -56,18 +56,18 @@ def ask(machine: Machine, survey: Survey) -> Iterator[Command]:
 
 def judge(machine: Machine, answers: tuple[Answer, ...], survey: Survey) -> Iterator[Finding]:
     """Hold version and library against what Ansible needs."""
-    found = re.fullmatch(r"(\S+) (\d+)\.(\d+)\.(\d+) (\S+)\n", answers[0].output)
-    if found is None:
+    match = re.fullmatch(r"(\S+) (\d+)\.(\d+)\.(\d+) (\S+)\n", answers[0].output)
+    if match is None:
         tried = interpreters(machine, survey)
         text = answers[0].output.strip() or f"none of {', '.join(tried)}" if len(tried) > 1 else f"no {tried[0]}"
         broken = "Set ansible_python_interpreter to one that starts"
         yield failed(text, WANTED, broken if answers[0].output else REMEDY)
         return
-    path, version = found[1], f"{found[2]}.{found[3]}.{found[4]}"
-    if (int(found[2]), int(found[3])) < (3, 8):
+    path, version = match[1], f"{match[2]}.{match[3]}.{match[4]}"
+    if (int(match[2]), int(match[3])) < (3, 8):
         remedy = "Install a later one and name it in ansible_python_interpreter"
         yield failed(f"{path}, Python {version}", WANTED, remedy)
-    elif found[5] != "-":
-        yield failed(f"{path}, Python {version}, without {found[5].replace(',', ', ')}", WANTED, REMEDY)
+    elif match[5] != "-":
+        yield failed(f"{path}, Python {version}, without {match[5].replace(',', ', ')}", WANTED, REMEDY)
     else:
         yield ok(f"{path}, Python {version}", WANTED)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rmqops.model.commands import Command
-from rmqops.model.rules.memory import shown
+from rmqops.model.rules.memory import size_text
 from rmqops.operations.check.probes import Finding, Survey, ok, unknown, warning
 from rmqops.operations.hosts.machines import Machine
 from rmqops.operations.hosts.sections import Answer
@@ -31,4 +31,4 @@ def judge(_machine: Machine, answers: tuple[Answer, ...], _survey: Survey) -> It
     total = sum(int(row[-3]) for row in rows) << 10
     used = sum(int(row[-2]) for row in rows) << 10
     remedy = "`swapoff -a` and take it out of /etc/fstab while nothing runs; at the least set vm.swappiness to 1"
-    yield warning(f"{shown(total)}, {shown(used)} of it used", WANTED, remedy)
+    yield warning(f"{size_text(total)}, {size_text(used)} of it used", WANTED, remedy)

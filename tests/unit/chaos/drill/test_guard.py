@@ -9,6 +9,8 @@ import pytest
 from rmqops.chaos import drill as drills
 from rmqops.chaos.drill import Drill, guard
 from rmqops.chaos.run import preflight, runner
+from rmqops.chaos.run.context import Request
+from rmqops.chaos.run.environment import Environment
 from rmqops.chaos.verdicts.bounds import Bounds
 from rmqops.errors import PreflightFailed, Unsafe, UsageError
 from rmqops.model.topology import Mode, Topology
@@ -93,11 +95,11 @@ def test_a_refused_drill_sends_no_command(
     tmp_path: Path, target: str, cluster: Topology, error: type[Exception]
 ) -> None:
     transport = FakeTransport(lambda _: (0, ""))
-    request = runner.Request(
+    request = Request(
         cluster, drill(phases=[{"strikes": [{"fault": "kill", "target": target}]}]), tmp_path / "runs", seed=1
     )
     with pytest.raises(error):
-        runner.run(request, print, lambda _: transport)
+        runner.run(request, print, Environment(transports=lambda _: transport))
     assert transport.commands == []
     assert not (tmp_path / "runs").exists()
 
@@ -105,10 +107,11 @@ def test_a_refused_drill_sends_no_command(
 def test_a_drill_about_shares_needs_two_groups() -> None:
     one = drills.find("even-shares")
     with pytest.raises(PreflightFailed, match="needs two groups"):
-        preflight.possible(topology(), one, lambda _: FakeTransport(lambda _: (0, "")), ())
+        preflight.fits(topology(), one)
+    preflight.fits(topology(groups=2), one)
     assert preflight.possible(topology(groups=2), one, lambda _: FakeTransport(lambda _: (0, "")), ()) == ()
 
 
 def test_the_limits_of_a_drill_are_what_its_checks_go_by(tmp_path: Path) -> None:
-    wanted = runner.Request(topology(), drill(limits={"rto": 12.5, "uneven": 2}), tmp_path, seed=1)
-    assert wanted.settings == Bounds(rto_limit=12.5, uneven_limit=2)
+    wanted = Request(topology(), drill(limits={"rto": 12.5, "uneven": 2}), tmp_path, seed=1)
+    assert wanted.bounds == Bounds(rto_limit=12.5, uneven_limit=2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -16,8 +17,9 @@ from rmqops.chaos.mechanisms.plan import Aim
 from rmqops.errors import UsageError
 from rmqops.model.commands import Command
 from rmqops.model.topology import Instance
-from tests.support.here import alive, must, run, until
+from tests.support.here import alive, in_a_moment, marked, must, run
 from tests.support.instances import instance, make_scripts, topology
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -34,16 +36,14 @@ def victim(tmp_path: Path) -> Iterator[Instance]:
 
 def sleepers(made: Instance) -> list[int]:
     """Return the processes that stand for armed heals of an instance."""
-    mark = f"-Drmqops.heal={made.home}/".encode()
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = path.read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if any(word.startswith(mark) for word in words):
-            found.append(int(path.parent.name))
-    return found
+    return marked(f"-Drmqops.heal={made.home}/")
+
+
+def the_sleeper(made: Instance) -> int:
+    """Return the one process that stands for an armed heal; a child of its looks like it until it is ``sleep``."""
+    until(lambda: len(sleepers(made)) == 1, "one sleeper")
+    (sleeper,) = sleepers(made)
+    return sleeper
 
 
 def living(session: int) -> list[str]:
@@ -74,6 +74,19 @@ def test_every_file_is_a_fault() -> None:
         assert faults.find(kind).SUMMARY
     with pytest.raises(UsageError, match="kill"):
         faults.find("no-such")
+
+
+def test_every_fault_and_its_options_are_in_the_docs() -> None:
+    """Each has a row in the tables of docs/drills.md with its options, their defaults, and no others."""
+    page = (Path(__file__).parents[4] / "docs" / "drills.md").read_text("utf-8")
+    section = page[page.index("\n## Faults\n") : page.index("\n## The file of a drill\n")]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in section.splitlines() if line[:3] == "| `"]
+    assert sorted(row[0].strip("`") for row in rows) == list(faults.kinds())
+    for kind, _, told, _ in rows:
+        options = faults.find(kind.strip("`")).OPTIONS
+        assert re.findall(r"`(\w+)`", told) == list(options), kind
+        for name, option in options.items():
+            assert f"`{name}` {option.default}" in told, (kind, name)
 
 
 @pytest.mark.parametrize(("kind", "given"), [("kill", {}), ("kill", {"stay": 1}), ("terminate", {})])
@@ -122,11 +135,6 @@ def state(pid: int | None) -> str:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
 
 
-def in_a_moment(command: Command) -> Command:
-    """Return a command that waits, with a shorter wait."""
-    return Command(tuple("20" if part == "500" else part for part in command.argv))
-
-
 def test_a_kill_that_did_not_happen_is_not_verified(victim: Instance) -> None:
     done = run(in_a_moment(kill(victim).verify))
     assert not done.ok
@@ -134,7 +142,7 @@ def test_a_kill_that_did_not_happen_is_not_verified(victim: Instance) -> None:
 
 
 def test_a_process_that_is_no_longer_the_instance_is_not_killed(victim: Instance) -> None:
-    plan = kill(victim)
+    before, plan = alive(victim), kill(victim)
     stranger = subprocess.Popen(["sleep", "60"], start_new_session=True)
     try:
         Path(victim.home, "run", "pid").write_text(str(stranger.pid))
@@ -144,8 +152,7 @@ def test_a_process_that_is_no_longer_the_instance_is_not_killed(victim: Instance
     finally:
         stranger.kill()
         stranger.wait()
-        pid = plan.verify.argv[5]
-        Path(victim.home, "run", "pid").write_text(pid)
+        Path(victim.home, "run", "pid").write_text(str(before))
 
 
 def test_a_dead_instance_cannot_be_killed(victim: Instance) -> None:
@@ -171,7 +178,7 @@ def test_an_armed_heal_fires_at_its_deadline_and_leaves_nothing(victim: Instance
 def test_a_disarmed_heal_never_fires(victim: Instance) -> None:
     plan = kill(victim)
     must(deadman.arm(victim, "f-1", plan.cure, 30))
-    (sleeper,) = sleepers(victim)
+    sleeper = the_sleeper(victim)
     assert os.getsid(sleeper) == sleeper, "its own session, so that it outlives ours"
     assert must(deadman.disarm(victim, "f-1")) == "armed"
     until(lambda: not sleepers(victim), "no sleeper")
@@ -183,8 +190,9 @@ def test_a_disarmed_heal_never_fires(victim: Instance) -> None:
 def test_two_heals_of_one_name_are_refused_and_the_first_stays(victim: Instance) -> None:
     plan = kill(victim)
     must(deadman.arm(victim, "f-1", plan.cure, 60))
+    first = the_sleeper(victim)
     assert not run(deadman.arm(victim, "f-1", plan.cure, 60)).ok
-    assert len(sleepers(victim)) == 1
+    assert the_sleeper(victim) == first
 
 
 def test_disarming_one_heal_leaves_the_other(victim: Instance) -> None:
@@ -193,7 +201,7 @@ def test_disarming_one_heal_leaves_the_other(victim: Instance) -> None:
     must(deadman.arm(victim, "f-11", plan.cure, 60))
     must(deadman.disarm(victim, "f-1"))
     assert must(deadman.armed(victim)) == "f-11"
-    assert len(sleepers(victim)) == 1
+    assert the_sleeper(victim)
     must(deadman.disarm(victim, "f-11"))
 
 

@@ -18,11 +18,11 @@ from rmqops.chaos.mechanisms.plan import Aim, FaultPlan
 from rmqops.errors import UsageError
 from rmqops.model.commands import Command, Result
 from rmqops.model.topology import Instance
-from tests.support import here
-from tests.support.here import must, run
+from tests.support import waiting
+from tests.support.here import in_a_moment, marked, must, run
 from tests.support.instances import instance, make_scripts, topology
 
-until = partial(here.until, seconds=20)
+until = partial(waiting.until, seconds=20)
 FAULT = "f-1"
 
 
@@ -52,23 +52,15 @@ def probe(kind: str, made: Instance, **given: float | str) -> Result:
     return run(faults.find(kind).requires(aim(kind, made, **given)))
 
 
-def in_a_moment(command: Command) -> Command:
-    """Return a command that waits for an effect, with one try."""
-    return replace(command, argv=(*command.argv[:-1], "1"))
+def helpers(made: Instance) -> list[int]:
+    """Return the processes that have the fault's mark."""
+    return marked(f"-Drmqops.fault={made.home}/{FAULT}")
 
 
-def helpers(made: Instance) -> list[str]:
-    """Return the command lines of what has the fault's mark."""
-    mark = f"-Drmqops.fault={made.home}/{FAULT}".encode()
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            line = path.read_bytes()
-        except OSError:
-            continue
-        if mark in line.split(b"\0"):
-            found.append(line.decode())
-    return found
+def script(command: Command) -> str:
+    """Return the text of the script that a command runs."""
+    assert command.script is not None
+    return command.script.text
 
 
 @pytest.mark.parametrize(("kind", "given"), [("cpu", {"processes": 2}), ("memory", {"mib": 64})])
@@ -130,8 +122,8 @@ def test_memory_that_the_machine_needs_is_not_taken(victim: Instance) -> None:
 
 
 def test_what_a_cgroup_may_not_have_is_not_taken(victim: Instance) -> None:
-    script = faults.find("memory").requires(aim("memory", victim, mib=200)).argv[2]
-    look = script[script.index("look()") : script.index("climb()")]
+    text = script(faults.find("memory").requires(aim("memory", victim, mib=200)))
+    look = text[text.index("look()") : text.index("climb()")]
     group = Path(victim.home, "cgroup")
     group.mkdir()
     (group / "memory.max").write_text(f"{512 << 20}\n")
@@ -306,14 +298,14 @@ def test_the_clock_of_a_container_is_not_set(victim: Instance) -> None:
 def test_who_may_not_set_the_clock_is_told(capabilities: str, told: str, victim: Instance, tmp_path: Path) -> None:
     status = tmp_path / "status"
     status.write_text(f"Name:\tsh\nCapEff:\t{capabilities}\n")
-    script = faults.find("clock").requires(aim("clock", victim)).argv[2].replace("/proc/self/status", "$2")
-    script = "\n".join(line for line in script.splitlines() if "container" not in line)
-    script = script.replace("/proc/[0-9]*/comm", f"{tmp_path}/comm")
+    text = script(faults.find("clock").requires(aim("clock", victim))).replace("/proc/self/status", "$2")
+    text = "\n".join(line for line in text.splitlines() if "container" not in line)
+    text = text.replace("/proc/[0-9]*/comm", f"{tmp_path}/comm")
     (tmp_path / "comm").write_text("sh\n")
-    done = run(Command.shell(script, f"{tmp_path}/none", str(status)))
+    done = run(Command.shell(text, f"{tmp_path}/none", str(status)))
     assert (done.ok, told in done.stderr) == (not told, True)
     (tmp_path / "comm").write_text("chronyd\n")
-    assert not run(Command.shell(script, f"{tmp_path}/none", str(status))).ok
+    assert not run(Command.shell(text, f"{tmp_path}/none", str(status))).ok
 
 
 def test_a_step_that_nobody_could_see_is_refused(victim: Instance) -> None:

@@ -18,11 +18,11 @@ from rmqops.chaos.mechanisms.plan import Aim, FaultPlan, Option
 from rmqops.errors import UsageError
 from rmqops.model.commands import Command
 from rmqops.model.topology import Group, Instance, Topology
-from tests.support import here
-from tests.support.here import alive, must, run
+from tests.support import waiting
+from tests.support.here import alive, marked, must, run
 from tests.support.instances import instance, make_scripts, topology
 
-until = partial(here.until, seconds=20)
+until = partial(waiting.until, seconds=20)
 LOG = b"an entry of the log\n" * 1000
 SIZE = 1 << 20
 MARK = "f-1"
@@ -74,16 +74,7 @@ def home(tmp_path: Path) -> Iterator[Path]:
 
 def loops(home: Path) -> list[int]:
     """Return the processes of crash loops against an instance."""
-    mark = f"-Drmqops.loop={home}/".encode()
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = path.read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if any(word.startswith(mark) for word in words):
-            found.append(int(path.parent.name))
-    return found
+    return marked(f"-Drmqops.loop={home}/")
 
 
 def cluster(made: Instance) -> Topology:
@@ -284,7 +275,7 @@ def test_the_heal_of_one_loop_leaves_another_and_what_only_looks_like_it(home: P
     ) as stranger:
         try:
             must(plan.inject)
-            assert len(loops(home)) == 2
+            until(lambda: len(loops(home)) == 2, "both")
             must(plan.cure)
             assert (loops(home), stranger.poll()) == ([stranger.pid], None)
         finally:

@@ -21,6 +21,8 @@ FIRST = "blkio" in Path("/proc/self/cgroup").read_text()
 SECOND = Path("/sys/fs/cgroup/cgroup.controllers")
 LIMITS = os.geteuid() == 0 and (FIRST or (SECOND.exists() and "io" in SECOND.read_text().split()))
 """Whether this machine has what the fault needs, in version 1 or 2 of cgroups."""
+FAULT = f"f-{os.getpid()}"
+"""The fault's id names its cgroup, in a tree that this whole machine has in common."""
 WHY = "no cgroup may limit disks here, or we are not root"
 START = """
 exec 9> "$1/data/lock"
@@ -46,11 +48,17 @@ def probe(made: Instance) -> Result:
 
 
 def aim(made: Instance) -> Aim:
-    return Aim(made, topology(), faults.options("slow-disk", {}), fault="f-1")
+    return Aim(made, topology(), faults.options("slow-disk", {}), fault=FAULT)
 
 
 def plan(made: Instance, found: str = "1 /") -> FaultPlan:
     return faults.find("slow-disk").plan(aim(made), found)
+
+
+def mounts(made: Instance) -> list[str]:
+    """Return what is mounted of ours: by the fault, and in the instance's directory."""
+    lines = Path("/proc/mounts").read_text().splitlines()
+    return [line for line in lines if line.startswith("rmqops ") or str(Path(made.home).parent) in line]
 
 
 def groups(pid: int | None) -> str:
@@ -67,17 +75,18 @@ def test_it_is_refused_where_it_cannot_bite(victim: Instance) -> None:
 @pytest.mark.skipif(not LIMITS, reason=WHY)
 def test_it_bites_and_is_healed_twice(victim: Instance) -> None:
     pid, files = alive(victim), sorted(Path(victim.home, "data").iterdir())
-    before = groups(pid), Path("/proc/mounts").read_text()
+    before = groups(pid)
+    assert mounts(victim) == []
     made = plan(victim, must(faults.find("slow-disk").requires(aim(victim))))
     assert not run(made.verify).ok
     must(made.inject)
     must(made.verify)
-    assert groups(pid) != before[0]
+    assert groups(pid) != before
     assert not run(made.healed).ok
     must(made.heal)
     must(made.healed)
     must(made.cure)
-    assert (groups(pid), Path("/proc/mounts").read_text()) == before
+    assert (groups(pid), mounts(victim)) == (before, [])
     assert sorted(Path(victim.home, "data").iterdir()) == files
 
 

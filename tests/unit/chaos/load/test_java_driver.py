@@ -9,9 +9,10 @@ import pytest
 
 from rmqops.chaos.load.clients import java
 from rmqops.chaos.load.clients.settings import ProducerSettings, read_client
+from rmqops.chaos.load.roster import client_words
 from rmqops.chaos.load.settings import JavaClient, Load
 from rmqops.chaos.report import words
-from rmqops.chaos.run import preflight
+from rmqops.chaos.run import placement
 from rmqops.errors import PreflightFailed, ToolMissing
 from tests.support.instances import topology
 
@@ -24,19 +25,19 @@ def test_without_a_jdk_there_is_no_java_driver(monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(
         PreflightFailed, match=r"no JDK; nothing was touched \(install one; or use --driver native\)"
     ):
-        preflight.driver(topology(), Load(driver="java"))
+        placement.driver(topology(), Load(driver="java"))
 
 
 def test_without_the_release_there_is_no_java_driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RMQOPS_CACHE", str(tmp_path))
     monkeypatch.setattr(java, "find_jdk", lambda *_: None)
     with pytest.raises(PreflightFailed, match=r"not built on this machine.*rmqops build --version"):
-        preflight.driver(topology(), Load(driver="java"))
+        placement.driver(topology(), Load(driver="java"))
 
 
 def test_a_group_has_no_more_members_than_queues() -> None:
     with pytest.raises(PreflightFailed, match="9 consumers of one group share the 8 queues"):
-        preflight.driver(topology(groups=2), Load(driver="java", consumers=9))
+        placement.refuse(topology(groups=2), Load(driver="java", consumers=9))
 
 
 def test_a_process_is_told_what_a_native_one_is_and_how_its_client_is_to_be(tmp_path: Path) -> None:
@@ -54,5 +55,5 @@ def test_a_process_is_told_what_a_native_one_is_and_how_its_client_is_to_be(tmp_
 
 def test_a_result_says_whose_view_it_is() -> None:
     line = b'{"client":{"driver":"java","version":"4.5.2","pollNameServerInterval":"30000"}}'
-    assert words.client(read_client(line)) == "official Java client 4.5.2: pollNameServerInterval 30000"
-    assert words.client({}) == words.UNKNOWN
+    assert client_words(read_client(line)) == "official Java client 4.5.2: pollNameServerInterval 30000"
+    assert client_words({}) == words.UNKNOWN

@@ -29,7 +29,7 @@ from rmqops.chaos.load.hosts.files.native import Modules
 from rmqops.chaos.load.hosts.remote import ClientHost
 from rmqops.chaos.load.settings import Load as LoadWanted
 from rmqops.chaos.load.workers import Worker, Workers
-from rmqops.chaos.run import preflight
+from rmqops.chaos.run import placement
 from rmqops.errors import Inconclusive, OperationFailed, PreflightFailed
 from rmqops.model.commands import Command
 from rmqops.model.topology import Client
@@ -280,15 +280,15 @@ async def test_a_native_process_that_hears_nothing_ends_itself() -> None:
 def test_without_hosts_for_it_a_load_is_refused() -> None:
     wanted = LoadWanted(driver="java", where="clients")
     with pytest.raises(PreflightFailed, match=r"trial.yml has none; nothing was touched \(list hosts"):
-        preflight.place(topology(), wanted)
-    preflight.place(replace(topology(), clients=(client(),)), wanted)
-    preflight.place(topology(), LoadWanted())
+        placement.refuse(topology(), wanted)
+    placement.refuse(replace(topology(), clients=(client(),)), wanted)
+    placement.refuse(topology(), LoadWanted())
 
 
 def test_the_load_comes_from_its_hosts_addresses() -> None:
     wanted, cluster = LoadWanted(driver="java", where="clients"), replace(topology(), clients=(client(),))
     there = FakeTransport(lambda _: (0, "10.0.9.1\n10.0.8.1\n"))
-    assert preflight.addresses(cluster, wanted, lambda _: there) == ("10.0.9.1", "10.0.8.1")
+    assert placement.addresses(cluster, wanted, lambda _: there) == ("10.0.9.1", "10.0.8.1")
     with pytest.raises(PreflightFailed, match="c1 has no way to the instances"):
-        preflight.addresses(cluster, wanted, lambda _: FakeTransport(lambda _: (0, "")))
+        placement.addresses(cluster, wanted, lambda _: FakeTransport(lambda _: (0, "")))
     assert remote.SILENCE > 2 * remote.PULSE

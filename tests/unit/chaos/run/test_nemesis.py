@@ -12,7 +12,8 @@ from rmqops.chaos import faults
 from rmqops.chaos.mechanisms.plan import Aim
 from rmqops.chaos.run import journal
 from rmqops.chaos.run.journal import Journal, JournalEntry
-from rmqops.chaos.run.nemesis import Nemesis, PlannedStrike
+from rmqops.chaos.run.nemesis import Nemesis
+from rmqops.chaos.run.strikes import PlannedStrike
 from rmqops.errors import HostUnreachable, LoginRefused, OperationFailed, PreflightFailed, RmqopsError
 from rmqops.model.commands import Command
 from rmqops.model.history import Event
@@ -203,7 +204,7 @@ def test_nothing_is_struck_without_an_armed_heal(trial: Trial) -> None:
 
 
 @pytest.mark.parametrize("step", ["inject", "verify"])
-def test_a_fault_that_does_not_bite_is_told_and_healed_all_the_same(trial: Trial, step: str) -> None:
+def test_a_fault_that_is_not_verified_is_told_and_healed_all_the_same(trial: Trial, step: str) -> None:
     trial.failing = {step}
     assert not strike(trial)
     assert trial.told() == ["fault invoke", "fault fail"]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from rmqops.chaos.drill import Abort
@@ -38,13 +36,11 @@ class Scene:
         self.load.workers = [Worker(PRODUCER, None, self.count, where=ThisMachine(Native()))]  # type: ignore[arg-type]
         self.sampler = RouteSampler(CLUSTER, lambda _: None, lambda: self.now)
         self.sampler.masters = {server.name: dict(MASTERS) for server in CLUSTER.nameservers}
-        sampling = asyncio.get_running_loop().create_future()
         self.watch = Watch(
             abort,
+            [group.name for group in CLUSTER.groups],
             self.load,
             self.sampler,
-            sampling,  # type: ignore[arg-type]
-            [group.name for group in CLUSTER.groups],
             lambda: self.now,
             agreement=2.0,
         )

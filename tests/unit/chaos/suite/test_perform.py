@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -9,18 +11,22 @@ from pathlib import Path
 import pytest
 
 from rmqops.chaos import drill
+from rmqops.chaos.drill import Drill
 from rmqops.chaos.report import words
-from rmqops.chaos.run import preflight, runner
+from rmqops.chaos.report.result import read_result
+from rmqops.chaos.run.context import Request
 from rmqops.chaos.suite import model, perform
 from rmqops.chaos.suite.model import Claim, ClaimOutcome
 from rmqops.chaos.verdicts import checks
 from rmqops.chaos.verdicts.verdict import Verdict
 from rmqops.errors import Unsafe, UsageError
-from rmqops.model.topology import Topology
+from rmqops.model.topology import Instance, Topology
 from rmqops.operations.observe import health
-from rmqops.transport.fake import FakeTransport
+from rmqops.remoting.codec import Frame
 from tests.support.drill import result
 from tests.support.instances import topology
+from tests.support.scripted_cluster import ScriptedCluster, environment
+from tests.support.scripted_drills import short
 
 ROW = Claim(row="S1", claim="it goes on", drill="kill-namesrvs")
 
@@ -59,84 +65,138 @@ def test_a_suite_that_was_ended_says_so_unless_a_fault_may_be_in_force(word: Ver
     assert model.exit_code([ClaimOutcome(ROW, word, "", interrupted=True)]) == code
 
 
-def test_ctrl_c_between_two_drills_keeps_what_came_before(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    passed = runner.Finished(tmp_path, result(Verdict.PASS), None)
-    waits = iter([None, KeyboardInterrupt()])
+class Trial:
+    """A suite against scripted clusters, its drills short."""
 
-    def wait(_topology: object) -> None:
-        if wrong := next(waits):
-            raise wrong
+    def __init__(self, runs: Path, *topologies: Topology) -> None:
+        self.clusters = [ScriptedCluster(topology) for topology in topologies]
+        self.said: list[str] = []
+        self._runs = runs
 
-    monkeypatch.setattr(preflight, "permit", lambda *_: None)
-    monkeypatch.setattr(preflight, "possible", lambda *_: None)
-    monkeypatch.setattr(preflight, "addresses", lambda *_: ())
-    monkeypatch.setattr(health, "wait", wait)
-    monkeypatch.setattr(runner, "run", lambda *_: passed)
-    outcomes = list(
-        perform.perform(
-            model.find("notes"), [lambda one: runner.Request(topology(), one, tmp_path, 1)], lambda _: None
-        )
-    )
+    def perform(self, rows: Sequence[Claim]) -> list[ClaimOutcome]:
+        """Perform a suite of some rows."""
+        suite = model.Suite(name="mine", description="mine", rows=tuple(rows))
+        requests = [partial(self._request, cluster.topology) for cluster in self.clusters]
+        return list(perform.perform(suite, requests, self.said.append, environment(*self.clusters)))
+
+    def _request(self, topology: Topology, found: Drill) -> Request:
+        return Request(topology, short(found), self._runs, seed=1)
+
+    @property
+    def ran(self) -> list[tuple[str, str | None]]:
+        """Which drill ran on which release, in the order of the runs."""
+        results = [read_result(run) for run in self._runs.iterdir()]
+        return [(result.drill, result.version) for result in sorted(results, key=lambda result: result.started)]
+
+
+@pytest.fixture(autouse=True)
+def _state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
+def test_ctrl_c_between_two_drills_keeps_what_came_before(tmp_path: Path) -> None:
+    trial = Trial(tmp_path / "runs", topology(nameservers=1))
+    (cluster,) = trial.clusters
+
+    def press(_instance: Instance, _request: Frame) -> None:
+        if trial.said[-1] == "S1: about kill-master":
+            signal.raise_signal(signal.SIGINT)
+
+    cluster.asked = press
+    outcomes = trial.perform([_row("kill-slave"), _row("kill-master"), _row("kill-all-namesrvs")])
     tried = [outcome for outcome in outcomes if outcome.run or outcome.interrupted]
     assert [outcome.verdict for outcome in tried] == [Verdict.PASS, None]
+    assert len(outcomes) == 2
+    assert trial.ran == [("kill-slave", "4.5.2")]
     assert model.exit_code(outcomes) == 130
 
 
-def _shown(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, rows: list[Claim], clusters: list[Topology]
-) -> tuple[list[ClaimOutcome], list[tuple[str, str]]]:
-    """Perform a suite without striking anybody; return what came of it, and which drill ran on which version."""
-    ran = []
-
-    def run(wanted: runner.Request, *_: object) -> runner.Finished:
-        ran.append((wanted.drill.name, wanted.topology.version))
-        return runner.Finished(tmp_path, result(Verdict.PASS), None)
-
-    monkeypatch.setattr(health, "wait", lambda _: None)
-    monkeypatch.setattr(runner, "run", run)
-    wanted = [partial(runner.Request, one, runs=tmp_path, seed=1) for one in clusters]
-    found = model.Suite(name="mine", description="mine", rows=tuple(rows))
-    nobody = FakeTransport(lambda _: (0, ""))
-    return list(perform.perform(found, wanted, lambda _: None, lambda _: nobody)), ran
+def test_ctrl_c_in_a_drill_ends_the_suite_with_it(tmp_path: Path) -> None:
+    trial = Trial(tmp_path / "runs", topology(nameservers=1))
+    trial.clusters[0].journalled = lambda entry: (
+        signal.raise_signal(signal.SIGINT) if (entry.step, entry.state) == ("verify", "done") else None
+    )
+    outcomes = trial.perform([_row("kill-slave"), _row("kill-master")])
+    assert [(outcome.row.drill, outcome.interrupted) for outcome in outcomes] == [("kill-slave", True)]
+    assert model.exit_code(outcomes) == 130
+    assert trial.clusters[0].untouched
 
 
 def _row(drill_name: str, release: str | None = None) -> Claim:
     return Claim(row="S1", claim=f"about {drill_name}", drill=drill_name, release=release)
 
 
-def test_each_claim_is_shown_on_the_first_cluster_that_can_show_it(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    one, two = topology(), replace(topology(groups=2), version="4.5.1", inventory="two.yml")
+def _two(**changes: object) -> Topology:
+    """Return another cluster than ``topology()``."""
+    return replace(topology(groups=2, nameservers=1, ports=1000), inventory="two.yml", **changes)  # type: ignore[arg-type]
+
+
+def test_each_claim_is_shown_on_the_first_cluster_that_can_show_it(tmp_path: Path) -> None:
+    one, two = topology(nameservers=1), _two(version="4.5.1")
+    trial = Trial(tmp_path / "runs", one, two)
     rows = [_row("kill-master"), _row("even-shares"), _row("kill-slave", "4.5.1"), _row("kill-slave", "4.4.0")]
-    outcomes, ran = _shown(monkeypatch, tmp_path, rows, [one, two])
-    assert ran == [("kill-master", "4.5.2"), ("even-shares", "4.5.1"), ("kill-slave", "4.5.1")]
+    outcomes = trial.perform(rows)
+    assert trial.ran == [("kill-master", "4.5.2"), ("even-shares", "4.5.1"), ("kill-slave", "4.5.1")]
     assert [outcome.verdict for outcome in outcomes] == [Verdict.PASS] * 3 + [None]
     assert outcomes[-1].measured.count("the claim is about 4.4.0") == 2
     assert outcomes[0].document()["cluster"] == one.cluster
 
 
-def test_a_drill_that_shows_two_claims_is_run_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    outcomes, ran = _shown(monkeypatch, tmp_path, [_row("kill-slave"), ROW, _row("kill-slave")], [topology()])
-    assert [name for name, _ in ran] == ["kill-slave", "kill-namesrvs"]
+def test_a_drill_that_shows_two_claims_is_run_once(tmp_path: Path) -> None:
+    trial = Trial(tmp_path / "runs", topology())
+    outcomes = trial.perform([_row("kill-slave"), ROW, _row("kill-slave")])
+    assert [name for name, _ in trial.ran] == ["kill-slave", "kill-namesrvs"]
     assert [(outcome.row.claim, outcome.verdict) for outcome in outcomes] == [
         ("about kill-slave", Verdict.PASS), ("it goes on", Verdict.PASS), ("about kill-slave", Verdict.PASS),
     ]  # fmt: skip
 
 
+def test_a_cluster_on_which_a_run_would_refuse_is_not_chosen(tmp_path: Path) -> None:
+    crowd = tmp_path / "crowd.yml"
+    many = drill.find("kill-slave").changed(load={"driver": "java", "consumers": 5})
+    crowd.write_text(many.yaml())
+    trial = Trial(tmp_path / "runs", topology(nameservers=1))
+    (outcome,) = trial.perform([_row(str(crowd))])
+    assert outcome.verdict is None
+    assert "5 consumers of one group share the 4 queues" in outcome.measured
+    assert trial.clusters[0].commands == []
+    assert model.exit_code([outcome]) == 4
+
+
+def test_a_cluster_where_a_fault_is_not_possible_is_passed_over(tmp_path: Path) -> None:
+    trial = Trial(tmp_path / "runs", topology(nameservers=1), _two(version="4.5.1"))
+    trial.clusters[0].failing = {"requires"}
+    (outcome,) = trial.perform([_row("kill-slave")])
+    assert outcome.verdict is Verdict.PASS
+    assert trial.ran == [("kill-slave", "4.5.1")]
+
+
+def test_a_cluster_that_stays_ill_is_waited_for_and_proves_nothing(tmp_path: Path) -> None:
+    trial = Trial(tmp_path / "runs", topology(nameservers=1))
+    trial.clusters[0].dead.add("broker-a-2")
+    began = trial.clusters[0].clock()
+    (outcome,) = trial.perform([_row("kill-slave")])
+    assert outcome.verdict is Verdict.INCONCLUSIVE
+    assert "is not healthy" in outcome.measured
+    assert trial.clusters[0].clock() > began + health.DEADLINE
+
+
 def test_a_claim_is_told_by_its_check_where_the_drill_passed() -> None:
     shown = Claim(row="S1", claim="it goes on", drill="kill-namesrvs", check="availability")
-    assert perform._seen(shown, result(Verdict.PASS, text="so it is")) == "So it is 0."
+    assert perform._finding(shown, result(Verdict.PASS, text="so it is")) == "So it is 0."
     failed = result(Verdict.FAIL)
-    assert perform._seen(shown, failed) == perform._seen(ROW, failed) == words.reason(failed)
+    assert perform._finding(shown, failed) == perform._finding(ROW, failed) == words.reason(failed)
 
 
-def test_what_the_guard_refuses_everywhere_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    safe, unsafe = topology(), replace(topology(), drillable=False)
+def test_what_the_guard_refuses_everywhere_is_refused(tmp_path: Path) -> None:
+    unsafe = replace(topology(nameservers=1), drillable=False)
+    trial = Trial(tmp_path / "runs", unsafe)
     with pytest.raises(Unsafe):
-        _shown(monkeypatch, tmp_path, [_row("kill-slave")], [unsafe])
-    _, ran = _shown(monkeypatch, tmp_path, [_row("kill-slave")], [unsafe, safe])
-    assert len(ran) == 1
+        trial.perform([_row("kill-slave")])
+    trial = Trial(tmp_path / "runs", unsafe, _two())
+    trial.perform([_row("kill-slave")])
+    assert len(trial.ran) == 1
+    assert trial.clusters[0].commands == []
 
 
 def test_a_claim_that_was_not_tried_has_no_verdict() -> None:

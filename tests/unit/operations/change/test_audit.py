@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from pathlib import Path
 
@@ -33,6 +34,7 @@ def test_it_is_on_disk_before_anything_is_done() -> None:
     [
         (OperationFailed("broker-a-0 did not start"), "failed", "broker-a-0 did not start"),
         (KeyboardInterrupt(), "interrupted", "KeyboardInterrupt"),
+        (asyncio.CancelledError(), "interrupted", "CancelledError"),
         (RuntimeError("a secret that nobody foresaw"), "failed", "RuntimeError"),
     ],
 )

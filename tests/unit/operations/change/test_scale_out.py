@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
 
 import pytest
 
 from rmqops.errors import PreflightFailed, UsageError
-from rmqops.operations.change import scale_out
+from rmqops.model.topology import Group
+from rmqops.operations.change import audit, recipe, scale_out
+from rmqops.operations.change.recipe import Completed, Consent
+from rmqops.operations.change.scale_out import ScaleOut, ScaleOutPlan, TopicSpread
 from rmqops.remoting.client import Client
 from rmqops.remoting.codes import Permission
-from rmqops.remoting.routes import BrokerGroup, ClusterInfo, TopicConfig
+from rmqops.remoting.routes import TopicConfig
 from tests.support.instances import topology
+from tests.support.scripted_fleet import ScriptedFleet, artifact, single_inventory
 
 CLUSTER = topology(groups=3, members=1)
 RW = Permission.READ | Permission.WRITE
@@ -45,49 +49,103 @@ def test_what_nobody_made_cannot_be_named(topic: str) -> None:
         scale_out.choose(CLUSTER, HELD, [topic])
 
 
-class Asked:
-    """Brokers that are asked, and no more than asked."""
-
-    def __init__(self, masters: Mapping[str, str]) -> None:
-        self.masters = masters
-
-    async def cluster_info(self, _nameserver: str) -> ClusterInfo:
-        return ClusterInfo({name: BrokerGroup(name, "C", {0: there}) for name, there in self.masters.items()}, {})
-
-    async def topic_configs(self, address: str) -> dict[str, TopicConfig]:
-        name = next(name for name, there in self.masters.items() if there == address)
-        return HELD.get(name, configs(mine=1))
-
-    async def subscription_groups(self, address: str) -> dict[str, dict[str, object]]:
-        known: dict[str, dict[str, object]] = {"TOOLS_CONSUMER": {}, "billing": {"retryMaxTimes": 3}}
-        return known if address != self.masters.get("broker-c") else {}
+def running(new_fleet: Callable[..., ScriptedFleet], *names: str) -> ScriptedFleet:
+    """Return a fleet of which some groups run, with what they have."""
+    scripted = new_fleet(single_inventory, "4.5.2")
+    scripted.deploy(["namesrv-1", "namesrv-2", "namesrv-3", *(f"{name}-0" for name in names)])
+    for name in names:
+        broker = scripted.instances[f"{name}-0"]
+        broker.topics = {
+            topic: {"perm": 6, "readQueueNums": config.read_queues, "writeQueueNums": config.write_queues}
+            for topic, config in HELD.get(name, configs(mine=1)).items()
+        }
+        broker.groups = {} if name == "broker-c" else {"TOOLS_CONSUMER": {}, "billing": {"retryMaxTimes": 3}}
+    return scripted
 
 
-def asking(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
-    masters = {group.name: group.members[0].address for group in CLUSTER.groups if group.name in names}
-    monkeypatch.setattr(scale_out, "GroupAdmin", lambda _client: Asked(masters))
+async def missing(scripted: ScriptedFleet, groups: Sequence[Group], names: Sequence[str] = ()) -> TopicSpread:
+    async with Client() as client:
+        return await scale_out.prepare(scripted.topology, client, groups, names)
 
 
-async def test_a_group_that_does_not_run_yet_lacks_everything(monkeypatch: pytest.MonkeyPatch) -> None:
-    asking(monkeypatch, "broker-a", "broker-b")
-    spread = await scale_out.prepare(CLUSTER, Client(), CLUSTER.groups[2:])
+async def test_a_group_that_does_not_run_yet_lacks_everything(new_fleet: Callable[..., ScriptedFleet]) -> None:
+    scripted = running(new_fleet, "broker-a", "broker-b")
+    spread = await missing(scripted, scripted.topology.groups[2:])
     assert spread.names == ("everywhere",)
     assert spread.consumers == {"broker-c": {"billing": {"retryMaxTimes": 3}}}
 
 
-async def test_what_it_has_already_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    asking(monkeypatch, "broker-a", "broker-b", "broker-c")
-    spread = await scale_out.prepare(CLUSTER, Client(), CLUSTER.groups[2:], ["mine", "everywhere"])
+async def test_what_it_has_already_stays_as_it_is(new_fleet: Callable[..., ScriptedFleet]) -> None:
+    scripted = running(new_fleet, "broker-a", "broker-b", "broker-c")
+    spread = await missing(scripted, scripted.topology.groups[2:], ["mine", "everywhere"])
     assert spread.names == ("everywhere",)
 
 
-async def test_without_a_master_nobody_knows_the_topics(monkeypatch: pytest.MonkeyPatch) -> None:
-    asking(monkeypatch, "broker-a")
+async def test_without_a_master_nobody_knows_the_topics(new_fleet: Callable[..., ScriptedFleet]) -> None:
+    scripted = running(new_fleet, "broker-a")
     with pytest.raises(PreflightFailed, match="group broker-b has no master"):
-        await scale_out.prepare(CLUSTER, Client(), CLUSTER.groups[2:])
+        await missing(scripted, scripted.topology.groups[2:])
 
 
-async def test_a_cluster_that_is_all_new_has_nothing_to_spread(monkeypatch: pytest.MonkeyPatch) -> None:
-    asking(monkeypatch, "broker-a")
+async def test_a_cluster_that_is_all_new_has_nothing_to_spread(new_fleet: Callable[..., ScriptedFleet]) -> None:
+    scripted = running(new_fleet, "broker-a")
     with pytest.raises(UsageError, match="no other group"):
-        await scale_out.prepare(CLUSTER, Client(), CLUSTER.groups)
+        await missing(scripted, scripted.topology.groups)
+
+
+def spread(scripted: ScriptedFleet, *topics: str) -> Completed[ScaleOutPlan, None]:
+    verb = ScaleOut(scripted.fleet, scripted.topology.groups[2:], topics, artifact("4.5.2"))
+    return recipe.perform(verb, Consent(lambda plan: None), listener=lambda event: None, say=scripted.say)
+
+
+def grown(new_fleet: Callable[..., ScriptedFleet]) -> ScriptedFleet:
+    """Two groups that run, with a topic and a consumer group each and one on both; a third is in the inventory."""
+    scripted = new_fleet(single_inventory, "4.5.2")
+    scripted.artifact = artifact("4.5.2")
+    scripted.deploy([name for name in scripted.instances if name != "broker-c-0"])
+    for name in ("a", "b"):
+        broker = scripted.instances[f"broker-{name}-0"]
+        broker.topics = {each: {"perm": 6, "readQueueNums": 4, "writeQueueNums": 4} for each in ("orders", name)}
+        broker.groups = {"billing": {"groupName": "billing", "retryMaxTimes": 3}}
+    return scripted
+
+
+def test_a_new_group_is_deployed_and_then_filled(new_fleet: Callable[..., ScriptedFleet]) -> None:
+    scripted = grown(new_fleet)
+    done = spread(scripted)
+    new = scripted.instances["broker-c-0"]
+    assert set(new.topics) == {"orders", "rmqops-canary"}
+    assert new.groups["billing"]["retryMaxTimes"] == 3
+    assert done.plan.spread.left == {"a": ("broker-a",), "b": ("broker-b",)}
+    assert scripted.moments == [
+        "lock",
+        "ask hosts",
+        "site broker-c-0",
+        "say waiting for health",
+        "say spreading topics and consumer groups",
+    ]
+    assert audit.entries()[0].plan == [
+        "broker-c-0: create; brings rocketmq-4.5.2-0123456789abcdef",
+        "broker-c gets topic orders (4 queues), consumer group billing",
+    ]
+    assert spread(scripted).plan.steps == ()
+
+
+def test_one_that_is_interrupted_at_any_moment_is_finished_by_the_same_command(
+    new_fleet: Callable[..., ScriptedFleet],
+) -> None:
+    for number in range(20):
+        scripted = grown(new_fleet)
+        scripted.interrupt_at = number
+        try:
+            spread(scripted)
+        except KeyboardInterrupt:
+            assert not scripted.lock_held()
+        else:
+            assert number == len(scripted.moments)
+            return
+        scripted.interrupt_at = None
+        spread(scripted)
+        assert "orders" in scripted.instances["broker-c-0"].topics
+        assert "billing" in scripted.instances["broker-c-0"].groups
+    pytest.fail("it never came to its end")

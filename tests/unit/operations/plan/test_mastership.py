@@ -9,10 +9,11 @@ import pytest
 import yaml
 
 from rmqops.errors import Unsafe, UsageError
-from rmqops.model.topology import Topology
+from rmqops.model.topology import Instance, Topology
 from rmqops.operations import inventories
 from rmqops.operations.change import promote
 from rmqops.operations.hosts import facts
+from rmqops.operations.hosts.facts import Facts
 from rmqops.operations.plan import drift, mastership
 from rmqops.operations.plan.mastership import Role
 from rmqops.transport.fake import FakeTransport
@@ -41,6 +42,11 @@ def hosts(topology: Topology, deployed: Mapping[str, Role], alive: tuple[str, ..
     return FakeTransport(lambda _command: (0, "\n".join(blocks) + "\n"))
 
 
+def on_hosts(topology: Topology, chosen: list[Instance], fake: FakeTransport) -> Mapping[str, Facts]:
+    """Ask the hosts that a refusal is about."""
+    return facts.survey(mastership.concerned(topology, chosen), lambda _: fake).facts
+
+
 def test_the_files_are_rendered_with_another_role(topology: Topology) -> None:
     from rmqops.operations.plan import trees
 
@@ -61,13 +67,13 @@ def test_the_files_are_rendered_with_another_role(topology: Topology) -> None:
     ],
 )
 def test_a_deploy_swaps_no_roles(topology: Topology, deployed: dict[str, Role], refused: bool) -> None:
-    fake = hosts(topology, deployed)
     one = [topology.instance("broker-a-0")]
+    found = on_hosts(topology, one, hosts(topology, deployed))
     if refused:
         with pytest.raises(Unsafe, match="does not change roles"):
-            mastership.refuse_swap(topology, one, lambda _: fake)
+            mastership.refuse_swap(topology, one, found)
     else:
-        mastership.refuse_swap(topology, one, lambda _: fake)
+        mastership.refuse_swap(topology, one, found)
 
 
 @pytest.mark.parametrize(
@@ -83,19 +89,19 @@ def test_a_deploy_swaps_no_roles(topology: Topology, deployed: dict[str, Role], 
 def test_no_second_master_is_started(
     topology: Topology, deployed: dict[str, Role], alive: tuple[str, ...], master: str | None, refused: bool
 ) -> None:
-    fake = hosts(topology, deployed, alive)
     one = [topology.instance("broker-a-0")]
+    found = on_hosts(topology, one, hosts(topology, deployed, alive))
     if refused:
         with pytest.raises(Unsafe, match="two masters"):
-            mastership.refuse_second_master(topology, one, lambda _: fake, lambda _: {"broker-a": master})
+            mastership.refuse_second_master(topology, one, found, lambda _: {"broker-a": master})
     else:
-        mastership.refuse_second_master(topology, one, lambda _: fake, lambda _: {"broker-a": master})
+        mastership.refuse_second_master(topology, one, found, lambda _: {"broker-a": master})
 
 
 def test_a_role_that_is_not_the_inventorys_is_drift(topology: Topology) -> None:
     fake = hosts(topology, {"broker-a-0": SLAVE, "broker-a-1": SLAVE})
     found = facts.gather(topology.groups[0].members, lambda _: fake)
-    told = [text for one in topology.groups[0].members for text in drift.role(one, found[one.name])]
+    told = [text for one in topology.groups[0].members for text in drift.of_role(one, found[one.name])]
     assert told == [
         "is deployed as SLAVE, broker id 1, and the inventory says ASYNC_MASTER, broker id 0",
     ]
@@ -105,33 +111,33 @@ def test_a_role_that_is_not_the_inventorys_is_drift(topology: Topology) -> None:
     ("changes", "done", "resumed"),
     [
         ({}, False, False),
-        ({"up": (MASTER, MASTER), "down": (SLAVE, SLAVE)}, True, False),
-        ({"up": (MASTER, MASTER), "down": (SLAVE, SLAVE), "running": False}, False, False),
-        ({"up": (MASTER, MASTER), "down": (SLAVE, SLAVE), "began": 7}, False, False),
-        ({"up": (MASTER, MASTER), "down": (None, SLAVE), "gone": True, "began": 7}, True, False),
+        ({"new_master": (MASTER, MASTER), "old_master": (SLAVE, SLAVE)}, True, False),
+        ({"new_master": (MASTER, MASTER), "old_master": (SLAVE, SLAVE), "running": False}, False, False),
+        ({"new_master": (MASTER, MASTER), "old_master": (SLAVE, SLAVE), "log_end": 7}, False, False),
+        ({"new_master": (MASTER, MASTER), "old_master": (None, SLAVE), "gone": True, "log_end": 7}, True, False),
         ({"running": False}, False, False),
-        ({"running": False, "began": 7}, False, True),
+        ({"running": False, "log_end": 7}, False, True),
     ],
 )
 def test_what_an_earlier_run_has_left_to_do(
     topology: Topology, changes: dict[str, object], done: bool, resumed: bool
 ) -> None:
-    roles_of = {"up": (SLAVE, MASTER), "down": (MASTER, SLAVE), **changes}
-    up, down = (
+    roles_of = {"new_master": (SLAVE, MASTER), "old_master": (MASTER, SLAVE), **changes}
+    new_master, old_master = (
         promote.RoleChange(topology.instance(name), *roles_of.pop(key))  # type: ignore[misc]
-        for name, key in (("broker-a-1", "up"), ("broker-a-0", "down"))
+        for name, key in (("broker-a-1", "new_master"), ("broker-a-0", "old_master"))
     )
     rest = {"gone": False, **roles_of}
-    todo = promote.PromotionPlan(topology, topology.groups[0], up, down, **rest)  # type: ignore[arg-type]
-    assert (todo.done, todo.resumed) == (done, resumed)
+    plan = promote.PromotionPlan(topology.groups[0], new_master, old_master, **rest)  # type: ignore[arg-type]
+    assert (plan.done, plan.resumed) == (done, resumed)
 
 
 def test_who_elects_or_is_alone_is_not_promoted(topology: Topology) -> None:
     local = inventories.load(str(Path(__file__).parents[4] / "inventory" / "local")).topology
     with pytest.raises(Unsafe, match="elects its master by itself"):
-        promote.find(local, "broker-a-1")
+        promote.find_slave(local, "broker-a-1")
     alone = inventories.load(str(Path(__file__).parents[4] / "inventory" / "quickstart")).topology
     with pytest.raises(Unsafe, match="there is no slave"):
-        promote.find(alone, alone.brokers[0].name)
+        promote.find_slave(alone, alone.brokers[0].name)
     with pytest.raises(UsageError, match="has no broker nobody"):
-        promote.find(topology, "nobody")
+        promote.find_slave(topology, "nobody")

@@ -12,6 +12,7 @@ from rmqops.errors import PreflightFailed
 from rmqops.model.commands import Command
 from rmqops.model.topology import Topology
 from rmqops.operations import inventories
+from rmqops.operations.hosts import facts
 from rmqops.operations.plan import plan, trees
 from rmqops.render import files
 from rmqops.transport.fake import FakeTransport
@@ -64,17 +65,18 @@ def planned(topology: Topology, describe: Callable[[str], str], listening: str =
         return 0, "\n".join([f"listening {listening}", *blocks]) + "\n"
 
     fake = FakeTransport(answer)
-    return plan.plan(topology, topology.instances, RELEASE, transports=lambda instance: fake)
+    survey = facts.survey(topology.instances, lambda _: fake)
+    return plan.plan(topology, topology.instances, survey, RELEASE, transports=lambda _: fake)
 
 
 def test_nothing_to_do(topology: Topology) -> None:
-    assert planned(topology, lambda name: block(topology, name)).needed == ()
+    assert planned(topology, lambda name: block(topology, name)).pending == ()
 
 
 def test_nothing_is_there(topology: Topology) -> None:
     found = planned(topology, lambda name: f"instance {topology.instance(name).home}\nrelease ")
     assert {change.action for change in found.changes} == {"create"}
-    assert {change.carried for change in found.changes} == {(RELEASE,)}
+    assert {change.missing_archives for change in found.changes} == {(RELEASE,)}
 
 
 @pytest.mark.parametrize(
@@ -94,7 +96,7 @@ def test_one_instance_differs(
         topology,
         lambda name: block(topology, name, **(difference if name == "broker-a-1" else {})),  # type: ignore[arg-type]
     )
-    (change,) = found.needed
+    (change,) = found.pending
     assert (change.instance.name, change.action, change.files) == ("broker-a-1", action, differing)
 
 
@@ -142,7 +144,7 @@ def test_a_foreign_directory_is_an_obstacle(topology: Topology) -> None:
 @pytest.mark.parametrize("port", [10921, 10919, 40912])
 def test_a_taken_port_is_an_obstacle_for_a_dead_instance_only(topology: Topology, port: int) -> None:
     listening = f"0100007F:{port:04X} "
-    assert planned(topology, lambda name: block(topology, name), listening).needed == ()
+    assert planned(topology, lambda name: block(topology, name), listening).pending == ()
     with pytest.raises(PreflightFailed) as raised:
         planned(topology, lambda name: block(topology, name, pid=None), listening)
     assert "broker-a-1: " in str(raised.value.detail)

@@ -13,8 +13,9 @@ from rmqops.chaos.load.clients.java import CompiledClient, Java
 from rmqops.chaos.load.hosts import files
 from rmqops.chaos.load.hosts.files import Archive, ClientProgram, SurveyedHost
 from rmqops.errors import PreflightFailed
+from rmqops.model.releases import OLDEST_JAVA
 from rmqops.model.topology import Client
-from rmqops.operations.check.probes.java import FIND, LEAST
+from rmqops.operations.check.probes.java import FIND
 from rmqops.transport.base import Transport
 
 # $own: home of a Java of the host's, or nothing
@@ -66,10 +67,11 @@ class Jars:
             java, version = files.client_directory(client) / runtime.name / "bin" / "java", runtime.java
         number = re.match(r"(?:1\.)?(\d+)", version)
         major = int(number[1]) if number else 0
-        if major < LEAST:
+        if major < OLDEST_JAVA:
             has = f"Java {version}" if version else "no Java that runs"
             raise PreflightFailed(
-                f"{client.name} has {has}, and the official client needs {LEAST} or later; nothing was touched",
+                f"{client.name} has {has}, and the official client needs {OLDEST_JAVA} or later; "
+                "nothing was touched",
                 remedy="install one there, set rocketmq_java_home, or set rocketmq_java: bundled for it",
             )
         load = files.client_directory(client) / made.classes.name

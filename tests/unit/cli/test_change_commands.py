@@ -1,0 +1,80 @@
+"""The commands that change a cluster, on this machine, where nothing is deployed: wiring, exit codes, output."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from pathlib import Path
+
+import pytest
+import yaml
+
+from rmqops.cli import app
+from rmqops.operations.change import audit
+from tests.support.clusters import dledger_inventory, free_port_base
+
+PROD = str(Path(__file__).parents[3] / "inventory" / "prod")
+
+
+@pytest.fixture
+def inventory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cluster of a name of its own, so that its lock is nobody else's."""
+    monkeypatch.setenv("RMQOPS_STATE", str(tmp_path / "state"))
+    described = dledger_inventory(tmp_path / "srv", free_port_base())
+    described["all"]["vars"]["rocketmq_cluster"] = f"unit-{uuid.uuid4().hex[:8]}"
+    path = tmp_path / "inventory.yml"
+    path.write_text(yaml.safe_dump(described, sort_keys=False))
+    return path
+
+
+@pytest.mark.parametrize("verb", ["start", "stop", "restart"])
+def test_what_is_not_deployed_is_not_touched(
+    verb: str, inventory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert app.run([verb, "namesrv-1", "--inventory", str(inventory)]) == 1
+    shown = capsys.readouterr()
+    assert (shown.out, "namesrv-1 is not deployed" in shown.err) == ("", True)
+    assert app.run([verb, "nobody", "--inventory", str(inventory)]) == 2
+    (entry,) = audit.entries()
+    assert (entry.verb, entry.outcome) == (verb, "failed")
+
+
+def test_destroy_takes_the_clusters_name_alone(inventory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cluster = yaml.safe_load(inventory.read_text())["all"]["vars"]["rocketmq_cluster"]
+    assert app.run(["destroy", "--confirm", "another", "--inventory", str(inventory)]) == 5
+    assert audit.entries() == []
+    assert app.run(["destroy", "--confirm", cluster, "--inventory", str(inventory)]) == 0
+    assert capsys.readouterr().out == "there was nothing to remove\n"
+    assert [entry.outcome for entry in audit.entries()] == ["done"]
+
+
+def test_a_plan_of_what_is_not_there_creates_all_of_it(
+    inventory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert app.run(["plan", "--json", "--inventory", str(inventory)]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert {change["action"] for change in document["changes"]} == {"create"}
+    assert len(document["changes"]) == 6
+    assert all(len(change["carried"]) == 1 and change["drift"] == [] for change in document["changes"])
+    assert app.run(["plan", "--exit-code", "--limit", "namesrv-2", "--inventory", str(inventory)]) == 1
+    assert "1 of 1 instances would change" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("verb", ["plan", "deploy"])
+def test_a_sample_is_refused_by_both(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert app.run([verb, "--inventory", PROD]) == 5
+    assert "is a sample" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["promote", "broker-a-1"], 5, "elects its master by itself"),
+        (["promote", "nobody"], 2, "has no broker nobody"),
+    ],
+)
+def test_who_cannot_be_promoted(
+    arguments: list[str], code: int, says: str, inventory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert app.run([*arguments, "--inventory", str(inventory)]) == code
+    assert says in capsys.readouterr().err

@@ -1,0 +1,68 @@
+"""What destroy removes, and what it leaves alone, against a scripted fleet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from rmqops.errors import Unsafe
+from rmqops.operations.change import audit, recipe
+from rmqops.operations.change.destroy import Destroy, Removal, refuse_other_name
+from rmqops.operations.change.recipe import Completed, Consent
+from tests.support.scripted_fleet import ScriptedFleet
+
+
+def perform(scripted: ScriptedFleet, *, data: bool = False) -> Completed[Removal, None]:
+    verb = Destroy(scripted.fleet, data)
+    return recipe.perform(verb, Consent(lambda plan: None), listener=lambda event: None, say=scripted.say)
+
+
+def test_everything_that_is_there_is_removed(new_fleet: Callable[..., ScriptedFleet]) -> None:
+    scripted = new_fleet()
+    scripted.deploy(["namesrv-1", "broker-a-0"])
+    assert perform(scripted, data=True).plan.instances == ("namesrv-1", "broker-a-0")
+    assert scripted.alive() == set()
+    assert not any(each.mark for each in scripted.instances.values())
+    assert audit.entries()[0].plan == ["remove namesrv-1 and its messages", "remove broker-a-0 and its messages"]
+
+
+def test_where_nothing_is_no_playbook_is_run(new_fleet: Callable[..., ScriptedFleet]) -> None:
+    scripted = new_fleet()
+    assert perform(scripted).plan.steps == ()
+    assert scripted.moments == ["lock", "ask hosts"]
+
+
+def test_a_directory_of_another_cluster_keeps_all_of_it(new_fleet: Callable[..., ScriptedFleet]) -> None:
+    scripted = new_fleet()
+    scripted.deploy()
+    scripted.instances["broker-b-1"].mark = "other/broker-b-1"
+    with pytest.raises(Unsafe, match="belong to another cluster; nothing was removed") as raised:
+        perform(scripted)
+    assert "broker-b-1: other/broker-b-1" in str(raised.value.detail)
+    assert scripted.alive() == set(scripted.instances)
+
+
+def test_another_name_is_refused(new_fleet: Callable[..., ScriptedFleet]) -> None:
+    topology = new_fleet().topology
+    refuse_other_name(topology, topology.cluster)
+    with pytest.raises(Unsafe, match="the name given was 'another'"):
+        refuse_other_name(topology, "another")
+
+
+def test_one_that_is_interrupted_is_finished_by_the_same_command(new_fleet: Callable[..., ScriptedFleet]) -> None:
+    for number in range(20):
+        scripted = new_fleet()
+        scripted.deploy()
+        scripted.interrupt_at = number
+        try:
+            perform(scripted)
+        except KeyboardInterrupt:
+            assert not scripted.lock_held()
+        else:
+            assert number == len(scripted.moments)
+            return
+        scripted.interrupt_at = None
+        perform(scripted)
+        assert not any(each.mark for each in scripted.instances.values())
+    pytest.fail("it never came to its end")
