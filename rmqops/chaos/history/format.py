@@ -120,9 +120,9 @@ OTHER, INVOKED, ACKNOWLEDGED, REFUSED, INDETERMINATE, CONSUMED, DRAINED, MALFORM
 ``info``, a message that a consumer or a read-back has read, something rare, or no event."""
 
 LOAD_LINE: Final = re.compile(
-    rf'\{{"t":([\d.e+-]+),"process":"[^"]*","op":"(send|receive)","type":"({"|".join(TYPES)})"'.encode()
+    rf'\{{"t":([\d.e+-]+),"process":"([^"]*)","op":"(send|receive)","type":"({"|".join(TYPES)})"'.encode()
 )
-"""The begin of a line that a process of the load writes: when, ``op`` and ``type``."""
+"""The begin of a line that a process of the load writes: when, who, ``op`` and ``type``."""
 
 NEMESIS: Final = "nemesis"
 """The process whose acts are faults and heals."""

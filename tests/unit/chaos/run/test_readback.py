@@ -49,9 +49,8 @@ class Trial:
             return await self._reader(client).read(masters, levelling)
 
     async def _read_each(self, members: list[Instance]) -> ReadBack:
-        group = self.cluster.topology.groups[0]
         async with self.cluster.environment().clients() as client:
-            return await self._reader(client).read_each(group, members)
+            return await self._reader(client).read_each(members)
 
     def _reader(self, client: object) -> Reader:
         return Reader(

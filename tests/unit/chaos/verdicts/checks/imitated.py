@@ -106,8 +106,11 @@ class Imitated:
 
     def _nemesis(self) -> Iterator[Event]:
         steps: tuple[tuple[float, Op, Type], ...] = (
-            (FAULT, "fault", "invoke"), (VERIFIED, "fault", "ok"), (HEAL, "heal", "invoke"), (HEALED, "heal", "ok"),
-        )  # fmt: skip
+            (FAULT, "fault", "invoke"),
+            (VERIFIED, "fault", "ok"),
+            (HEAL, "heal", "invoke"),
+            (HEALED, "heal", "ok"),
+        )
         for t, op, kind in steps:
             for group, member in self.victims:
                 value = {
