@@ -15,6 +15,7 @@ _WORDS: Final = {
     "fetch": "fetching ",
     "verify": "verifying ",
     "unpack": "unpacking ",
+    "patch": "patching: ",
     "compile": "compiling ",
     "pack": "packing ",
     "runtime": "making ",

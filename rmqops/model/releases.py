@@ -22,12 +22,13 @@ _NETTY_AND_FASTJSON: Final = (
     "java.naming",
     "java.sql",
     "java.xml",
+    "jdk.crypto.ec",
     "jdk.management",
     "jdk.sctp",
     "jdk.unsupported",
 )
 """Netty asks for ``jdk.sctp`` and ``jdk.unsupported`` (``sun.misc.Unsafe``), fastjson for ``java.desktop`` and
-``java.sql``."""
+``java.sql``, Java's own TLS for the curves of ``jdk.crypto.ec``."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 """Of a record, and of how its artifact was built; what a record of another format tells of is built again."""
 
 
@@ -36,7 +36,9 @@ class Artifact:
 
     version: str
     name: str
-    """``rocketmq-<version>-<first 16 digits of the digest>``: the name of its directory on a host."""
+    """The name of its directory on a host: ``rocketmq-<version>[-<patches>]-<first 16 digits of the digest>``.
+
+    Of the patches it tells a word (``PatchSet.label``); without one it is the release as it was published."""
     path: Path
     """The ``.tar.gz``; its one top directory is ``rocketmq-<version>``."""
     digest: str
@@ -55,6 +57,15 @@ class Artifact:
     """What Maven said."""
     runtime: RuntimeArtifact | None = None
     """The Java runtime that goes with it, if one was asked for."""
+    patches: tuple[str, ...] = ()
+    """The patches that are in it, by name."""
+    patch_set: str = ""
+    """What tells these patches from any others, to the byte (``PatchSet.identity``)."""
+
+    @property
+    def bill(self) -> Path:
+        """Its bill of materials, CycloneDX JSON, beside the archive."""
+        return self.path.with_name(f"{self.name}.cdx.json")
 
 
 def runtime_to_json(runtime: RuntimeArtifact) -> str:
@@ -95,6 +106,8 @@ def artifact_from_json(text: str, artifacts: Path, logs: Path) -> Artifact | Non
             oldest_java=int(fields["oldest_java"]),
             built=str(fields["built"]),
             log=logs / str(fields["log"]),
+            patches=tuple(str(name) for name in fields["patches"]),
+            patch_set=str(fields["patch_set"]),
             runtime=_runtime(fields["runtime"], artifacts) if fields["runtime"] else None,
         )
     except (ValueError, KeyError, TypeError, AttributeError):

@@ -15,7 +15,7 @@ from typing import Final
 
 from rmqops.errors import PreflightFailed, SourceError, UsageError
 from rmqops.model.releases import DEFAULT_VERSION, Release, assumed
-from rmqops.source import bundle
+from rmqops.source import bill, bundle, patching
 from rmqops.source.artifacts import Artifact, RuntimeArtifact
 from rmqops.source.cache import Cache, default_cache, intact
 from rmqops.source.digest import check_sha512, expected_sha512, file_digest
@@ -26,6 +26,7 @@ from rmqops.source.maven import Maven, find_distribution, find_maven, module_beg
 from rmqops.source.progress import Progress, ProgressListener, silent
 from rmqops.source.runtime import make_runtime, require_jlink, runtime_identity
 from rmqops.source.signature import check_signature
+from rmqops.system.files import write_whole
 
 BUILD_ROOM: Final = 120_000_000
 """Bytes that a build takes in the cache at its peak (measured: 59 MB of files, and the archive)."""
@@ -54,6 +55,8 @@ class BuildOptions:
     """Make a Java runtime, too."""
     offline: bool = False
     """Use no network."""
+    patches: patching.PatchSet | None = None
+    """What is put into the source; None takes the default of the release."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,8 @@ def build(
     _check(options)
     if options.source is not None:
         check_sha512(options.source, sha512, str(options.source))
-    job = _Job(version, sha512, options, progress, cache, environ)
+    patches = options.patches or patching.chosen(version)
+    job = _Job(version, sha512, options, progress, cache, environ, patches)
     try:
         artifact = None if options.keyring else job.cached()
         if artifact:
@@ -135,6 +139,7 @@ class _Job:
     report: ProgressListener
     cache: Cache
     environ: Mapping[str, str]
+    patches: patching.PatchSet
     work: Path = Path()
     lock: int = -1
     archive: str = field(default=APACHE_ARCHIVE)
@@ -166,7 +171,7 @@ class _Job:
         return artifact if artifact.runtime and artifact.runtime == self.linked() else None
 
     def compiled(self) -> Artifact | None:
-        artifact = self.cache.artifact(self.version, self.sha512)
+        artifact = self.cache.artifact(self.version, self.sha512, self.patches.identity)
         if artifact is None or not intact(artifact):
             return None
         # A JDK that was named is meant; one that was found is not.
@@ -229,14 +234,17 @@ class _Job:
         source = self.source()
         self.report(Progress("unpack", self.fetcher.zip_name))
         project = bundle.unpack_source(source, self.work / "source")
+        if self.patches.patches:
+            self.report(Progress("patch", ", ".join(self.patches.names)))
+            patching.apply(self.patches, project)
         java8 = self.jdk.major > NEEDS_NO_HELP and extract_java8(self.jdk, self.work / "java8")
         javac_options = compiler_options(self.work / "java8") if java8 else None
         maven.run(package_arguments(self.release), project, self.follow, javac_options)
         distribution = find_distribution(project, self.version)
         self.report(Progress("pack", f"RocketMQ {self.version}"))
-        top = f"rocketmq-{self.version}"
-        name, path, digest = self.pack(distribution, top, top)
-        return Artifact(
+        prefix = "-".join(filter(None, ("rocketmq", self.version, self.patches.label)))
+        name, path, digest = self.pack(distribution, f"rocketmq-{self.version}", prefix)
+        artifact = Artifact(
             version=self.version,
             name=name,
             path=path,
@@ -247,7 +255,11 @@ class _Job:
             oldest_java=oldest_target(self.jdk, java8),
             built=datetime.now(UTC).isoformat(timespec="seconds"),
             log=maven.log,
+            patches=self.patches.names,
+            patch_set=self.patches.identity,
         )
+        write_whole(artifact.bill, bill.written(artifact, distribution, self.patches))
+        return artifact
 
     def link(self) -> RuntimeArtifact:
         """Make a Java runtime, and bring its archive into its place."""

@@ -5,7 +5,7 @@
     <cache>/                     RMQOPS_CACHE, else the user's own, such as ~/.cache/rmqops
       *.lock                     held while somebody writes
       sources/                   verified source zips, named by version and digest
-      artifacts/                 archives, named by their content
+      artifacts/                 archives, named by their content; beside each of a release its bill of materials
       records/                   what was built from which source; leads to an artifact
       unpacked/                  artifacts unpacked, named as they are
       classes/                   our own Java, compiled; named by the sources and what they were compiled against
@@ -28,7 +28,7 @@ from typing import Final, Literal
 
 from rmqops.errors import SourceError
 from rmqops.model.releases import RELEASES
-from rmqops.source import bundle
+from rmqops.source import bundle, patching
 from rmqops.source.artifacts import (
     Artifact,
     RuntimeArtifact,
@@ -101,11 +101,18 @@ class Cache:
 
     def save(self, artifact: Artifact) -> None:
         """Record an artifact whose archive is in place."""
-        write_whole(self._record(artifact.version, artifact.source_sha512), artifact_to_json(artifact))
+        record = self._record(artifact.version, artifact.source_sha512, artifact.patch_set)
+        write_whole(record, artifact_to_json(artifact))
 
-    def artifact(self, version: str, source_sha512: str) -> Artifact | None:
-        """Return the artifact built from a source, if its archive is there and of the recorded size."""
-        return self._read(self._record(version, source_sha512))
+    def artifact(self, version: str, source_sha512: str, patch_set: str = "") -> Artifact | None:
+        """Return the artifact built from a source, if its archive is there and of the recorded size.
+
+        Args:
+            version: the release.
+            source_sha512: of its source as published.
+            patch_set: what was put into that (``PatchSet.identity``); nothing unless given.
+        """
+        return self._read(self._record(version, source_sha512, patch_set))
 
     def newest(self, version: str) -> Artifact | None:
         """Return the artifact of a release that was built last, from whatever source."""
@@ -126,8 +133,9 @@ class Cache:
         runtime = runtime_from_json(text, self.artifacts)
         return runtime if runtime and _is_there(runtime) else None
 
-    def _record(self, version: str, source_sha512: str) -> Path:
-        return self.root / "records" / f"rocketmq-{version}-{source_sha512[:16]}.json"
+    def _record(self, version: str, source_sha512: str, patch_set: str) -> Path:
+        name = "-".join(filter(None, ("rocketmq", version, source_sha512[:16], patch_set)))
+        return self.root / "records" / f"{name}.json"
 
     def _read(self, record: Path) -> Artifact | None:
         try:
@@ -154,11 +162,14 @@ def default_cache(environ: Mapping[str, str] = os.environ) -> Cache:
 def find_artifact(version: str, cache: Cache | None = None) -> Artifact | None:
     """Return the built artifact of a release, or None; builds nothing and reads no archive.
 
-    Of a known release only what was built from its pinned source counts, of another the newest.
+    Of a known release only what was built from its pinned source counts, with the patches that a build takes
+    unless told otherwise; of another the newest.
     """
     cache = cache or default_cache()
     release = RELEASES.get(version)
-    return cache.artifact(version, release.sha512) if release else cache.newest(version)
+    if release is None:
+        return cache.newest(version)
+    return cache.artifact(version, release.sha512, patching.chosen(version).identity)
 
 
 def intact(artifact: Artifact | RuntimeArtifact) -> bool:

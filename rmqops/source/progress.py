@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-Stage = Literal["wait", "fetch", "verify", "unpack", "compile", "pack", "runtime"]
+Stage = Literal["wait", "fetch", "verify", "unpack", "patch", "compile", "pack", "runtime"]
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from rmqops.model.releases import DEFAULT_VERSION
 if TYPE_CHECKING:
     from rmqops.source.artifacts import Artifact, RuntimeArtifact
     from rmqops.source.build import BuildOutcome
+    from rmqops.source.patching import Patch
 
 MEGABYTE = 1_000_000
 
@@ -41,10 +42,28 @@ def command(
         bool, typer.Option("--runtime", help="Make a Java runtime, too: hosts then need no Java.")
     ] = False,
     offline: Annotated[bool, typer.Option("--offline", help="Use no network, only the caches.")] = False,
+    without: Annotated[
+        list[str] | None, typer.Option("--without", metavar="NAME", help="Leave out a patch; may be given again.")
+    ] = None,
+    extra: Annotated[
+        list[str] | None,
+        typer.Option("--with", metavar="NAME", help="Take a patch that is not taken by default; likewise."),
+    ] = None,
+    plain: Annotated[bool, typer.Option("--plain", help="Take no patch: the release as published.")] = False,
+    patches: Annotated[
+        bool, typer.Option("--patches", help="List the patches and what each mends; build nothing.")
+    ] = False,
     json: Json = False,
 ) -> None:
-    """Build RocketMQ from source into one artifact in the cache; at once when it is there already."""
+    """Build RocketMQ from source into one artifact in the cache; at once when it is there already.
+
+    Known holes are closed by patches (docs/security.md), unless told otherwise.
+    """
+    if patches:
+        _list(json)
+        return
     from rmqops.cli.build_display import shown
+    from rmqops.source import patching
     from rmqops.source.build import BuildOptions, build
     from rmqops.source.fetch import SourceOrigin
 
@@ -56,6 +75,7 @@ def command(
         jdk=jdk,
         runtime=runtime,
         offline=offline,
+        patches=patching.chosen(version, without=without or (), extra=extra or (), plain=plain),
     )
     started = time.monotonic()
     with shown() as report:
@@ -67,6 +87,43 @@ def command(
         output.result(_text(outcome, seconds))
 
 
+def _list(json: bool) -> None:
+    from rmqops.source import patching
+
+    known = patching.catalogue()
+    if json:
+        output.result_json([_patch_fields(patch) for patch in known])
+        return
+    output.table(
+        "Patches",
+        ["name", "mends", "CVE", "releases", "taken", "costs"],
+        [
+            [
+                patch.name,
+                patch.mends,
+                " ".join(patch.cves) or "none",
+                " ".join(patch.releases),
+                "by default" if patch.default else f"--with {patch.name}",
+                patch.costs,
+            ]
+            for patch in known
+        ],
+    )
+
+
+def _patch_fields(patch: Patch) -> dict[str, object]:
+    return {
+        "name": patch.name,
+        "mends": patch.mends,
+        "kind": patch.kind,
+        "cves": list(patch.cves),
+        "releases": list(patch.releases),
+        "default": patch.default,
+        "costs": patch.costs,
+        "sha256": patch.sha256,
+    }
+
+
 def _fields(outcome: BuildOutcome, seconds: float) -> dict[str, object]:
     artifact = outcome.artifact
     return {
@@ -75,6 +132,8 @@ def _fields(outcome: BuildOutcome, seconds: float) -> dict[str, object]:
         **_archive(artifact),
         "source_sha512": artifact.source_sha512,
         "signed_by": outcome.signed_by,
+        "patches": list(artifact.patches),
+        "sbom": str(artifact.bill),
         "jdk": artifact.jdk,
         "oldest_java": artifact.oldest_java,
         "built": artifact.built,
@@ -104,6 +163,8 @@ def _text(outcome: BuildOutcome, seconds: float) -> str:
         f"  size    {artifact.size / MEGABYTE:.1f} MB",
         f"  runs on Java {artifact.oldest_java} and later, compiled by JDK {artifact.jdk}",
     ]
+    lines.append(f"  patches {', '.join(artifact.patches) or 'none'}")
+    lines.append(f"  sbom    {artifact.bill}")
     if outcome.signed_by:
         lines.append(f"  signed  by {outcome.signed_by}")
     if artifact.runtime:

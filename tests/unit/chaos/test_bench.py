@@ -51,7 +51,7 @@ def test_nothing_acknowledged_is_no_figure() -> None:
 def test_a_bench_loads_a_cluster_for_a_time_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setenv("RMQOPS_STATE", str(tmp_path))
     cluster = ScriptedCluster(topology(groups=2, nameservers=1))
     said: list[str] = []
     request = bench.BenchRequest(cluster.topology, WANTED.model_copy(update={"rate": 50}), seconds=2)
@@ -66,7 +66,7 @@ def test_a_bench_loads_a_cluster_for_a_time_and_leaves_nothing(
 def test_a_bench_whose_load_does_not_flow_is_inconclusive_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setenv("RMQOPS_STATE", str(tmp_path))
     cluster = ScriptedCluster(topology(nameservers=1))
     cluster.deaf.add("producer-2")
     request = bench.BenchRequest(cluster.topology, WANTED.model_copy(update={"rate": 10}), seconds=2)

@@ -21,6 +21,7 @@ from rmqops.source.artifacts import (
 )
 from rmqops.source.cache import LOGS_KEPT, Cache, default_cache, find_artifact, intact, unpacked
 from rmqops.source.digest import file_digest
+from rmqops.source.patching import chosen
 
 
 @pytest.fixture
@@ -89,6 +90,16 @@ def test_what_was_saved_is_found(cache: Cache) -> None:
     assert cache.artifact("9.9.9", "ab" * 64) == made
     assert cache.artifact("9.9.9", "cd" * 64) is None
     assert cache.artifact("9.9.8", "ab" * 64) is None
+    assert cache.artifact("9.9.9", "ab" * 64, "a-set") is None
+
+
+def test_artifacts_with_and_without_patches_lie_side_by_side(cache: Cache) -> None:
+    plain = artifact(cache)
+    patched = replace(plain, name="rocketmq-9.9.9-patched", patches=("a", "b"), patch_set="a-set")
+    cache.save(plain)
+    cache.save(patched)
+    assert cache.artifact("9.9.9", "ab" * 64) == plain
+    assert cache.artifact("9.9.9", "ab" * 64, "a-set") == patched
 
 
 def test_an_artifact_that_is_gone_or_cut_short_is_not_found(cache: Cache) -> None:
@@ -118,12 +129,15 @@ def test_a_changed_byte_is_seen_by_the_digest_only(cache: Cache) -> None:
     assert not intact(made)
 
 
-def test_of_a_known_release_only_the_pinned_source_counts(cache: Cache) -> None:
+def test_of_a_known_release_only_the_pinned_source_with_the_default_patches_counts(cache: Cache) -> None:
     cache.save(artifact(cache, "4.5.2", "ab" * 64))
     assert find_artifact("4.5.2", cache) is None
     pinned = artifact(cache, "4.5.2", RELEASES["4.5.2"].sha512)
     cache.save(pinned)
-    assert find_artifact("4.5.2", cache) == pinned
+    assert find_artifact("4.5.2", cache) is None
+    hardened = replace(pinned, patch_set=chosen("4.5.2").identity)
+    cache.save(hardened)
+    assert find_artifact("4.5.2", cache) == hardened
 
 
 def test_of_another_release_the_newest_counts(cache: Cache) -> None:

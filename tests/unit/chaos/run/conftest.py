@@ -14,7 +14,7 @@ from tests.support.scripted_drills import Trial
 @pytest.fixture(autouse=True)
 def _state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep locks of these tests apart from the user's."""
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("RMQOPS_STATE", str(tmp_path / "state"))
 
 
 @pytest.fixture

@@ -91,7 +91,7 @@ class Trial:
 
 @pytest.fixture(autouse=True)
 def _state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("RMQOPS_STATE", str(tmp_path / "state"))
 
 
 def test_ctrl_c_between_two_drills_keeps_what_came_before(tmp_path: Path) -> None:
