@@ -19,7 +19,7 @@ import argparse
 import heapq
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rmqops.chaos.history.batches import BATCH, pack
@@ -209,8 +209,10 @@ class Imitation:
             (RECOVERED_AFTER, "heal", "ok", RECOVERED),
         ]
         for after, op, outcome, kind in steps:
-            struck = value if kind == "kill" else None
-            self._push(Event(self.kill_at + after, NEMESIS, op, outcome, key=kind, value=struck))
+            event = Event(self.kill_at + after, NEMESIS, op, outcome, key=kind)
+            if kind == "kill":
+                event = replace(event, broker=self.groups[0], value=value)
+            self._push(event)
 
     def _route(self, server: str, t: float, group: str, leader: int | None) -> None:
         others = [member for member in range(3) if member != leader and not (leader is None and member == 0)]

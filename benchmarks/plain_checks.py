@@ -6,7 +6,8 @@ them but the event.
 
 from __future__ import annotations
 
-from collections import defaultdict
+import math
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -22,6 +23,7 @@ class Findings:
     acknowledged: frozenset[str]
     lost: frozenset[str]
     vanished: frozenset[str]
+    vanished_places: frozenset[str]
     undecided: frozenset[str]
     recovered: frozenset[str]
     excused: frozenset[str]
@@ -61,6 +63,9 @@ class Sorted:
         self.stored: dict[str, set[tuple[str, Place]]] = defaultdict(set)
         for read in self.drained:
             self.stored[str(read.key)].add((read.process, _place(read)))
+        self.read_at: dict[str, set[Place]] = defaultdict(set)
+        for read in self.consumed:
+            self.read_at[str(read.key)].add(_place(read))
 
     def _receive(self, event: Event) -> None:
         if event.type == "invoke":
@@ -96,11 +101,22 @@ class Sorted:
         return "refused"
 
     def excused(self, key: str) -> bool:
-        """Tell whether a message may be stored twice."""
+        """Tell whether a message may be there as often as it is: a refused attempt is certainly not stored."""
         group = self.sends.get(key, [])
-        attempts = sum(event.type == "invoke" for event in group)
+        count = Counter(event.type for event in group)
+        outcomes = len(group) - count["invoke"]
+        storable = count["ok"] + count["info"] + max(0, count["invoke"] - outcomes)
         inside = any(event.value and int(event.value.get("attempts", "1")) > 1 for event in group)
-        return not group or attempts > 1 or inside or self.outcome(key) == "indeterminate"
+        return (
+            not group
+            or inside
+            or self.outcome(key) == "indeterminate"
+            or max(self.copies(key), self.reads(key)) <= storable
+        )
+
+    def reads(self, key: str) -> int:
+        """Count the places at which consumers read a message."""
+        return len(self.read_at[key])
 
     def copies(self, key: str) -> int:
         """Count the places of a message, those of one group's members once."""
@@ -129,7 +145,8 @@ def find(events: Iterable[Event]) -> Findings:
     gone = {str(event.key): event for event in history.consumed if str(event.key) in elsewhere}
     vanished = {key for key, event in gone.items() if decided(_queue(event))}
     read = history.stored.keys() | {str(event.key) for event in history.consumed}
-    twice = {key for key in history.stored if history.copies(key) > 1}
+    keys = history.stored.keys() | history.read_at.keys()
+    twice = {key for key in keys if max(history.copies(key), history.reads(key)) > 1}
     holders: dict[Place, set[str]] = defaultdict(set)
     for event in (*history.oks, *history.drained, *history.consumed):
         holders[_place(event)].add(str(event.key))
@@ -138,6 +155,14 @@ def find(events: Iterable[Event]) -> Findings:
         acknowledged=frozenset(acknowledged),
         lost=frozenset(lost),
         vanished=frozenset(vanished),
+        vanished_places=frozenset(
+            str(event.key)
+            for event in history.consumed
+            if str(event.key) in places
+            and str(event.key) in history.sends
+            and _place(event) not in places[str(event.key)]
+            and decided(_queue(event))
+        ),
         undecided=frozenset((absent - lost) | (gone.keys() - vanished)),
         recovered=frozenset(
             key for key in history.stored if key in history.sends and history.outcome(key) == "indeterminate"
@@ -161,26 +186,27 @@ def find(events: Iterable[Event]) -> Findings:
 
 
 def _overtaken(sends: dict[str, list[Event]], stored: dict[str, set[tuple[str, Place]]]) -> frozenset[str]:
-    """Find messages behind one that their producer sent after their acknowledgement."""
-    queues: dict[tuple[str, Place], list[tuple[int, float, float, str]]] = defaultdict(list)
+    """Find messages behind one that was sent, by whomever, after their acknowledgement."""
+    queues: dict[Place, list[tuple[int, float, float, str]]] = defaultdict(list)
     for key, group in sends.items():
         answers = [event for event in group if event.type == "ok"]
-        invoked = [event.t for event in group if event.type == "invoke"]
-        if len(answers) != 1 or key not in stored:
+        places = {place for _, place in stored.get(key, set())}
+        if len(answers) > 1 or not places:
             continue
-        ok = answers[0]
-        offsets = {int(place[3] or 0) for _, place in stored[key] if place[:3] == _place(ok)[:3]}
-        acknowledged = int(ok.offset or 0)
-        offset = acknowledged if acknowledged in offsets else min(offsets, default=acknowledged)
-        ended = max(event.t for event in group if event.type != "invoke")
-        queues[ok.process, _queue(ok)].append((offset, min(invoked, default=0.0), ended, key))
+        acknowledged = _place(answers[0]) if answers else None
+        if acknowledged not in places and len(places) > 1:
+            continue
+        at = acknowledged if acknowledged in places and acknowledged else next(iter(places))
+        invoked = min((event.t for event in group if event.type == "invoke"), default=0.0)
+        ended = max(event.t for event in group if event.type != "invoke") if answers else math.inf
+        queues[(*at[:3], None)].append((int(at[3] or 0), invoked, ended, key))
     keys = set()
     for queue in queues.values():
         latest = before = 0.0
-        at = -1
+        at_offset = -1
         for offset, sent, ended, key in sorted(queue):
-            if offset > at:
-                at, before = offset, latest
+            if offset > at_offset:
+                at_offset, before = offset, latest
             if before > ended:
                 keys.add(key)
             latest = max(latest, sent)

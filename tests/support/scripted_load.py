@@ -9,7 +9,7 @@ import asyncio
 import itertools
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,6 +40,7 @@ class ScriptedPlace:
     of: Callable[[str], ScriptedCluster]
     """Finds the cluster of an address."""
     name: str = ""
+    clock_error: float = 0.0
 
     @property
     def facts(self) -> Mapping[str, str]:
@@ -60,6 +61,7 @@ class ScriptedProcess:
 
     def __init__(self, cluster: ScriptedCluster, settings: Settings) -> None:
         self.settings = settings
+        self._lines = 0
         self.stdin = self
         self.stdout = asyncio.StreamReader()
         self.stderr = asyncio.StreamReader()
@@ -155,10 +157,11 @@ class ScriptedProcess:
 
     def _event(self, op: str, kind: str, **fields: object) -> None:
         t = self._cluster.clock() - self.settings.epoch
+        self._lines += 1
         self._say(Event(t, self.settings.name, op, kind, **fields).record().encode())  # type: ignore[arg-type]
 
     def _finish(self, summary: ProcessSummary) -> None:
-        self._say(summary.line())
+        self._say(replace(summary, lines=self._lines).line())
         self.end(0)
 
     def _say(self, line: bytes) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,7 +48,9 @@ def load(connection: DuckDBPyConnection, source: Path, place: Path, bits: int) -
     try:
         connection.execute(tables.RAW.format(**quoted))
         connection.execute(tables.LOAD.format(**quoted))
-    except (duckdb.InvalidInputException, duckdb.ConversionException) as error:
+    except (duckdb.OutOfMemoryException, duckdb.IOException, duckdb.InterruptException):
+        raise
+    except duckdb.Error as error:  # whatever a strange line makes of itself
         raise ValueError(str(error)) from error
     connection.execute(tables.VIEWS)
     rows = connection.execute(
@@ -67,8 +69,19 @@ def load(connection: DuckDBPyConnection, source: Path, place: Path, bits: int) -
 
 def _single(t: int, rest: str) -> Event:
     fields = json.loads(rest)
-    value = fields["value"]
-    return Event(t / 1e6, **{**fields, "value": json.loads(value) if value else None})
+    value = None if fields["value"] is None else checked_value(json.loads(fields["value"]))
+    return Event(t / 1e6, **{**fields, "value": value})
+
+
+def checked_value(value: object) -> Mapping[str, str]:
+    """Return the value of an event, a map of names to texts.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    if not isinstance(value, dict) or not all(isinstance(item, str) for item in value.values()):
+        raise ValueError("value is not a map of texts")
+    return value
 
 
 def _name(connection: DuckDBPyConnection, singles: Sequence[tuple[int, int, Event]]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from rmqops.chaos.history.format import ADDRESS, EXPECTS, INSTANCE, PHASE, RECOVERED, TARGET
@@ -26,6 +26,8 @@ class FaultRecord:
     """The phase of the drill in which it was in force, from 1 on."""
     expects: str = "service"
     """What that phase expects: ``service``, ``standstill``, ``reads`` or ``anything``."""
+    group: str | None = None
+    """The broker group of the instance; None for a NameServer, and for a process of the load."""
 
     @property
     def injected(self) -> bool:
@@ -63,8 +65,9 @@ def faults(events: Iterable[Event]) -> tuple[FaultRecord, ...]:
                     instance,
                     value.get(ADDRESS),
                     injected_at=event.t,
-                    phase=int(value.get(PHASE, "1")),
+                    phase=_phase(value),
                     expects=value.get(EXPECTS, "service"),
+                    group=event.broker,
                 )
             )
             continue
@@ -76,6 +79,11 @@ def faults(events: Iterable[Event]) -> tuple[FaultRecord, ...]:
             for number in numbers:
                 records[number] = _healed(records[number], event)
     return tuple(records)
+
+
+def _phase(value: Mapping[str, str]) -> int:
+    number = value.get(PHASE, "1")
+    return int(number) if number.isdecimal() else 1
 
 
 def _verified(fault: FaultRecord, event: Event) -> FaultRecord:

@@ -42,6 +42,11 @@ A drill has a topic of its own, made fresh for it, so that nothing older is in i
     That the member ``process`` of the group ``broker`` has been its leader in a term, as its own log says:
     ``ok`` with ``value``, ``{"term": "3"}``, once for each term, or ``fail`` with ``error`` when the log could
     not be read. Written after the drill, so ``t`` is not when it led.
+``run``
+    What the run says of itself (``history.run_record``), by the process ``rmqops``: ``invoke`` first of all, with
+    the bounds of the checks and the checks that are due in ``value``; last of all ``ok``, or ``fail`` with the
+    reason when it was cut short. By a process of the load, once it has ended in order: ``ok``, with ``value``,
+    ``{"lines": "1234"}``, the lines that it wrote.
 ``fault`` and ``heal``
     By the process ``nemesis``: ``invoke`` before the act, ``ok`` when its effect is verified, ``fail`` or ``info``
     when it is not. ``key`` is the kind of fault, ``value`` says
@@ -104,6 +109,9 @@ OBLIGATORY: Final = ("t", "process", "op", "type")
 LARGEST_OFFSET: Final = (1 << 32) - 1
 """An offset must fit into 32 bits: a queue of more messages is longer than a drill can make it."""
 
+LONGEST_RUN: Final = 1 << 40
+"""Seconds; ``t`` becomes microseconds in 64 bits."""
+
 LONGEST_LINE: Final = 1 << 20
 """In bytes; DuckDB's buffers are twice this for each thread."""
 
@@ -112,12 +120,15 @@ OTHER, INVOKED, ACKNOWLEDGED, REFUSED, INDETERMINATE, CONSUMED, DRAINED, MALFORM
 ``info``, a message that a consumer or a read-back has read, something rare, or no event."""
 
 LOAD_LINE: Final = re.compile(
-    rf'\{{"t":([\d.e+-]+),"process":"[^"]*","op":"(send|receive)","type":"({"|".join(TYPES)})"'.encode()
+    rf'\{{"t":([\d.e+-]+),"process":"([^"]*)","op":"(send|receive)","type":"({"|".join(TYPES)})"'.encode()
 )
-"""The begin of a line that a process of the load writes: when, ``op`` and ``type``."""
+"""The begin of a line that a process of the load writes: when, who, ``op`` and ``type``."""
 
 NEMESIS: Final = "nemesis"
 """The process whose acts are faults and heals."""
+
+RUN: Final = "rmqops"
+"""The process that is the run itself: it says what was asked, and that it has ended."""
 
 RECOVERED: Final = "recovered"
 """The key of the heal that is the cluster's own: it was healthy again."""

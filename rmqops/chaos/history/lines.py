@@ -9,12 +9,23 @@ from pathlib import Path
 from typing import Any, cast
 
 from rmqops.chaos.history.batches import Batch
-from rmqops.chaos.history.format import DRAIN, FIELDS, FILE, LARGEST_OFFSET, LONGEST_LINE, OBLIGATORY, OPS, TYPES
+from rmqops.chaos.history.format import (
+    DRAIN,
+    FIELDS,
+    FILE,
+    LARGEST_OFFSET,
+    LONGEST_LINE,
+    LONGEST_RUN,
+    OBLIGATORY,
+    OPS,
+    TYPES,
+)
 from rmqops.errors import Inconclusive, UsageError
 from rmqops.model.history import Event
 
 _OPTIONAL = {name: field.json for name, field in FIELDS.items() if name not in (*OBLIGATORY, "keys")}
 """The types of the fields that may be null."""
+_NAMES = {int: "a whole number", str: "a text", dict: "a map of texts"}
 
 
 class MalformedHistory(Inconclusive):
@@ -60,15 +71,19 @@ def parse_record(text: str) -> Event | Batch:
 
 
 def _object(text: str) -> dict[str, Any]:
-    fields = json.loads(text)
+    try:
+        fields = json.loads(text)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
     if not isinstance(fields, dict):
         raise ValueError("not a JSON object")
     return fields
 
 
 def _event(fields: Mapping[str, Any]) -> Event:
-    if isinstance(fields.get("t"), bool) or not isinstance(fields.get("t"), int | float):
-        raise ValueError("t is not a number")
+    t = fields.get("t")
+    if isinstance(t, bool) or not isinstance(t, int | float) or not 0 <= t <= LONGEST_RUN:
+        raise ValueError("t is not a number of seconds since the start")
     for name, allowed in (("op", OPS), ("type", TYPES)):
         if fields.get(name) not in allowed:
             raise ValueError(f"{name} is {fields.get(name)!r}, not one of {', '.join(allowed)}")
@@ -76,7 +91,14 @@ def _event(fields: Mapping[str, Any]) -> Event:
         raise ValueError("process is not a string")
     for name, kind in _OPTIONAL.items():
         if fields.get(name) is not None and type(fields[name]) is not kind:
-            raise ValueError(f"{name} is not {'a whole number' if kind is int else f'a {kind.__name__}'}")
+            raise ValueError(f"{name} is not {_NAMES[kind]}")
+        if kind is str and fields.get(name) is not None:
+            fields[name].encode()  # a lone surrogate is no text
+    fields["process"].encode()
+    if not all(isinstance(item, str) for item in (fields.get("value") or {}).values()):
+        raise ValueError("value is not a map of texts")
+    if not 0 <= (fields.get("queue") or 0) < 1 << 31 or abs(fields.get("offset") or 0) >= 1 << 63:
+        raise ValueError("queue or offset is beyond its range")
     _need(fields)
     known: dict[str, Any] = {name: fields.get(name) for name in Event.__dataclass_fields__}
     return Event(**known)

@@ -68,6 +68,7 @@ class History:
     others: tuple[Event, ...]
     """Routes, faults, heals, and what drains say beside messages, in order."""
     notes: tuple[str, ...] = ()
+    range_bits: int = tables.RANGE_BITS
 
     def query(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
         """Ask the tables."""
@@ -167,7 +168,7 @@ def open_history(path: Path, range_bits: int = tables.RANGE_BITS) -> Iterator[Hi
             except ValueError as error:
                 raise _find_malformed(path, str(error)) from error
             notes = (f"the last line was cut short and left out ({torn} bytes)",) if torn else ()
-            yield History(connection, others, notes)
+            yield History(connection, others, notes, range_bits)
         except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
             raise OperationFailed(
                 f"{path} could not be checked: {error}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -53,30 +53,120 @@ def spans(events: Iterable[Event]) -> list[Span]:
     return sorted([*done, *current.values()], key=lambda span: (span.start, span.server))
 
 
-def elections(answers: Iterable[Span], injected: Iterable[FaultRecord]) -> list[tuple[str, float, float]]:
-    """Return group, start and end of each election that a fault explains.
+@dataclass(frozen=True, slots=True)
+class Election:
+    """A time in which a group may be without a master that all agree on, because a fault took it."""
 
-    A fault explains the loss of a master when it struck that master, or a majority. The election runs from the
-    fault until the NameServer has named a master again. What is lost after the heal is lost to something else.
+    broker: str
+    start: float
+    end: float
+    """When the first NameServer named a master again; else when the cluster was said to have recovered."""
+
+
+def group_sizes(events: Iterable[Event]) -> dict[str, int]:
+    """Return how many members each group has: as many addresses as its route ever showed."""
+    addresses: dict[str, set[str]] = {}
+    for event in events:
+        if event.op == "route" and event.broker and event.value:
+            addresses.setdefault(event.broker, set()).update(event.value.values())
+    return {broker: len(known) for broker, known in addresses.items()}
+
+
+def takes_majority(fault: FaultRecord, injected: Iterable[FaultRecord], size: int) -> bool:
+    """Tell whether a fault, with those of its phase, took so many members of its group that none can be elected.
+
+    Whether the drill said so by a word or by names is the same.
+    """
+    members = {other.instance for other in injected if (other.phase, other.group) == (fault.phase, fault.group)}
+    return fault.target in MAJORITIES or (size > 1 and 2 * len(members) > size)
+
+
+def elections(
+    answers: Iterable[Span],
+    injected: Sequence[FaultRecord],
+    sizes: Mapping[str, int],
+    recovered: Sequence[float] = (),
+) -> list[Election]:
+    """Return the elections that a fault explains, each of the group that was struck and of no other.
+
+    A fault explains the loss of a master when it struck that master, as some NameServer named it, or a majority
+    of the group. What is lost after the heal is lost to something else. An election is over when *one* NameServer
+    names a master again: how long the others take is theirs to answer for.
+
+    Args:
+        answers: What the NameServers answered.
+        injected: The faults.
+        sizes: How many members each group has.
+        recovered: When the cluster was said to be healthy again, seconds.
     """
     spans_of: dict[tuple[str, str], list[Span]] = {}
     for span in answers:
         spans_of.setdefault((span.broker, span.server), []).append(span)
     windows = []
     for fault in injected:
-        if fault.injected_at is None:
+        if fault.injected_at is None or fault.group is None:
             continue
-        for (broker, _), server_spans in spans_of.items():
-            later = [span for span in server_spans if span.end > fault.injected_at]
-            if not later or not (later[0].master == fault.address or fault.target in MAJORITIES):
+        healed = fault.healed_at if fault.healed_at is not None else math.inf
+        majority = takes_majority(fault, injected, sizes.get(fault.group, 0))
+        lost, named = False, math.inf
+        for (broker, _), spans_there in spans_of.items():
+            later = [span for span in spans_there if span.end > fault.injected_at]
+            if broker != fault.group or len(later) < 2 or later[1].start >= healed:
                 continue
-            changed = later[1:]
-            healed = fault.healed_at if fault.healed_at is not None else math.inf
-            if not changed or changed[0].start >= healed:
-                continue
-            named = [span.start for span in changed if span.master is not None]
-            windows.append((broker, fault.injected_at, named[0] if named else math.inf))
+            lost = lost or majority or later[0].master == fault.address
+            named = min([named, *(span.start for span in later[1:] if span.master is not None)])
+        if lost:
+            well = min((t for t in recovered if t > healed), default=math.inf)
+            windows.append(Election(fault.group, fault.injected_at, min(named, well)))
     return windows
+
+
+def unexcused(broker: str, start: float, end: float, windows: Iterable[Election]) -> float:
+    """Return how long, at a stretch, a time of a group lies outside its elections, in seconds."""
+    longest, at = 0.0, start
+    for window in sorted((window for window in windows if window.broker == broker), key=lambda each: each.start):
+        longest = max(longest, min(window.start, end) - at)
+        at = max(at, window.end)
+    return max(longest, end - at)
+
+
+def unsampled(events: Iterable[Event], begin: float, end: float) -> dict[str, float]:
+    """Return for each NameServer the longest time from ``begin`` to ``end`` without a line about it, seconds."""
+    times: dict[str, list[float]] = {}
+    for event in events:
+        if event.op == "route":
+            times.setdefault(event.process, []).append(event.t)
+    return {
+        server: max(
+            (max(0.0, min(after, end) - max(before, begin)) for before, after in pairwise([begin, *known, end])),
+            default=0.0,
+        )
+        for server, known in times.items()
+    }
+
+
+def unanswered(events: Iterable[Event], injected: Iterable[FaultRecord], heartbeat: float) -> dict[str, float]:
+    """Return for each NameServer the longest time in which it did not answer and no fault of it explains that.
+
+    One that was struck may be away until its heal, and ``heartbeat`` seconds longer.
+    """
+    away = [
+        (fault.instance, fault.injected_at, math.inf if fault.healed_at is None else fault.healed_at + heartbeat)
+        for fault in injected
+        if fault.injected_at is not None
+    ]
+    silent: dict[str, float] = {}
+    longest: dict[str, float] = {}
+    for event in events:
+        if event.op != "route":
+            continue
+        explained = any(event.process == name and begin <= event.t <= end for name, begin, end in away)
+        if event.type == "ok" or explained:
+            silent.pop(event.process, None)
+            continue
+        since = silent.setdefault(event.process, event.t)
+        longest[event.process] = max(longest.get(event.process, 0.0), event.t - since)
+    return longest
 
 
 def ignorant(answers: Iterable[Span], injected: Iterable[FaultRecord], heartbeat: float) -> list[Span]:

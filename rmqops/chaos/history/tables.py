@@ -6,14 +6,17 @@ The work is arranged so that its cost is the reading of the JSON, because the re
    hashes: process and queue 32 bits, key 64. Two names or two queues with one hash raise a false alarm, never a
    false pass; that a lost message hides behind another key has a chance of n/2^64, 5e-13 for ten million messages.
    Lines that are rare (all but sends, their acknowledgements and messages read) keep their fields in ``rest``.
-2. ``message`` has one row for each key that was sent; ``p`` is who had it acknowledged, if anybody had.
+2. ``message`` has one row for each key that was sent; ``p`` is who had it acknowledged, if anybody had;
+   ``storable`` counts the attempts that may have been stored, so all but refused ones; ``mixed`` says that more
+   than one process has lines about it.
 3. Each queue is cut into ranges of 1,024 offsets. A range is *settled* when the acknowledgements, every
    member's read-back, and each consumer that was there hold each offset of the range exactly once, and the
    same key at each: compared as sums of hashes, at next to no cost. What is settled can be neither lost,
    doubled, unexpected nor displaced, so the checks look, exactly, at the rest only: ``doubtful``,
    ``claimed``, ``stored``, ``seen``.
 
-Times are microseconds, ``q`` is a queue (topic, group, number), ``p`` a process, ``o`` an offset, ``k`` a key.
+Times are microseconds, ``q`` is a queue (topic, group, number), ``p`` a process, ``o`` an offset, ``k`` a key,
+``a`` the address that acknowledged.
 """
 
 from __future__ import annotations
@@ -29,6 +32,7 @@ from rmqops.chaos.history.format import (
     INVOKED,
     LARGEST_OFFSET,
     LONGEST_LINE,
+    LONGEST_RUN,
     MALFORMED,
     OPS,
     OTHER,
@@ -63,12 +67,14 @@ create table store.line as
         (hash(topic, broker, queue) >> 32)::uinteger as q,
         try_cast("offset" as uinteger) as o,
         hash(key) as k,
+        case when code = {ACKNOWLEDGED} then (hash(address) >> 32)::uinteger end as a,
         case when code = {DRAINED} then list_transform(keys, lambda each: hash(each)) end as ks,
         case when code in ({INVOKED}, {ACKNOWLEDGED}, {CONSUMED}, {DRAINED}) and value is null then null
             else to_json({{{{{_REST}}}}})::varchar end as rest
     from (
         select *, (case
-            when t is null or t < 0 or process is null then {MALFORMED}
+            when t is null or t < 0 or not isfinite(t) or t > {LONGEST_RUN} or process is null then {MALFORMED}
+            when value is not null and json_type(value) <> 'OBJECT' then {MALFORMED}
             when keys is not null and not (
                 op = 'receive' and type = 'ok' and starts_with(process, '{DRAIN}') and key is null
                 and len(keys) > 0 and list_count(keys) = len(keys) and "offset" + len(keys) - 1 <= {LARGEST_OFFSET}
@@ -128,6 +134,10 @@ create table complete as
     select drain.p, drain.q,
         not failed and coalesce(upto, 0) >= drain.ended and coalesce(last.t <= drain.t, true) as complete
     from drain left join read_upto using (p, q) left join last using (q);
+create table owner as select q, any_value(broker) as broker from drain group by q;
+create table group_bin as  -- acknowledgements by the tenth of a second, of each group whose queues were read back
+    select broker, t // 100000 as tenth, min(t) / 1e6 as first_ok, max(t) / 1e6 as last_ok, count(*) as ok
+    from store.line join owner using (q) where code = {ACKNOWLEDGED} group by all;
 create table bin as  -- outcomes of sends by the tenth of a second
     select t // 100000 as tenth, min(t) filter (type = 'ok') / 1e6 as first_ok,
         max(t) filter (type = 'ok') / 1e6 as last_ok, min(t) filter (type <> 'ok') / 1e6 as first_bad,
@@ -140,10 +150,10 @@ RANGE_BITS = 10
 """A range has two to this many offsets."""
 
 _SENDS = f"code in ({INVOKED}, {ACKNOWLEDGED}, {REFUSED}, {INDETERMINATE})"
-_PLAIN = f"lines = 2 and first = {INVOKED} and last <> {INVOKED}"
+_PLAIN = f"lines = 2 and first = {INVOKED} and last <> {INVOKED} and not mixed"
 MESSAGES = f"""
 create table pair as
-    select k, min(case when code <> {INVOKED} then p end) as p,
+    select k, min(case when code <> {INVOKED} then p end) as p, min(p) <> max(p) as mixed,
         min(case when code = {INVOKED} then t end) as invoked,
         max(case when code <> {INVOKED} then t end) as ended, min(code) as first, max(code) as last,
         count(*) as lines, max(case when code = {ACKNOWLEDGED} then (q::ubigint << 32) | o end) as place
@@ -153,6 +163,7 @@ create table message as
         case last when {ACKNOWLEDGED} then 'acknowledged' when {REFUSED} then 'refused' else 'indeterminate'
             end::outcome as outcome,
         1 as attempts, (last = {ACKNOWLEDGED})::integer as acks, 1 as outcomes,
+        (last <> {REFUSED})::integer as storable, false as mixed,
         (place >> 32)::uinteger as q, (place & 4294967295)::uinteger as o
     from pair where {_PLAIN};
 insert into message
@@ -161,7 +172,7 @@ insert into message
             min(t) filter (code = {INVOKED}) as invoked,
             max(t) filter (code <> {INVOKED}) as ended, count(*) filter (code = {INVOKED}) as attempts,
             count(*) filter (code = {ACKNOWLEDGED}) as acks, count(*) filter (code = {INDETERMINATE}) as unknown,
-            count(*) filter (code <> {INVOKED}) as outcomes,
+            count(*) filter (code <> {INVOKED}) as outcomes, min(p) <> max(p) as mixed,
             arg_min(q, line) filter (code = {ACKNOWLEDGED}) as q,
             arg_min(o, line) filter (code = {ACKNOWLEDGED}) as o
         from event semi join (select k from pair where not ({_PLAIN})) using (k) where {_SENDS} group by k
@@ -169,9 +180,17 @@ insert into message
     select k, p, invoked, ended,
         case when acks > 0 then 'acknowledged' when unknown > 0 or attempts > outcomes then 'indeterminate'
             else 'refused' end,
-        attempts, acks, outcomes, q, o
+        attempts, acks, outcomes, acks + unknown + greatest(attempts - outcomes, 0) as storable, mixed, q, o
     from each;
 drop table pair;
+create table flight as  -- sends that begin and end, by the tenth of a second
+    select tenth, sum(begun)::bigint as begun, sum(done)::bigint as done from (
+        select invoked // 100000 as tenth, count(*) as begun, 0 as done from message
+            where invoked is not null group by all
+        union all
+        select ended // 100000 as tenth, 0 as begun, count(*) as done from message
+            where invoked is not null and outcomes >= attempts group by all
+    ) group by tenth;
 """  # noqa: S608 - constants of this module
 
 RANGES = f"""
@@ -202,6 +221,15 @@ create table stored as
 insert into stored select d.p, d.q, d.o, d.k from drained d
     semi join (select k from message where acks > 1) twice using (k)
     semi join settled s on d.q = s.q and d.o >> {{bits}} = s.r;
+create table gap as  -- places that a member did not give back, though it was read to its end
+    with kept as (select q, count(*) << {{bits}} as n from settled group by q),
+        given as (
+            select p, q, count(distinct o) as n from stored s
+            where not exists (select 1 from settled z where z.q = s.q and z.r = s.o >> {{bits}}) group by all
+        )
+    select drain.p, drain.q, drain.ended - coalesce(kept.n, 0) - coalesce(given.n, 0) as missing
+    from drain join complete using (p, q) left join kept using (q) left join given using (p, q)
+    where complete and drain.ended > coalesce(kept.n, 0) + coalesce(given.n, 0);
 create table seen as
     select c.line, c.t, c.p, c.q, c.o, c.k
     from consumed c anti join settled s on c.q = s.q and c.o >> {{bits}} = s.r;

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -75,6 +75,8 @@ class Worker:
     """The end of what it wrote to standard error."""
     client: Mapping[str, str] = field(default_factory=dict)
     """What it says of its client: the driver, the version, the settings."""
+    lines: Counter[str] = field(default_factory=Counter)
+    """How many lines came of it, by the name that they bear."""
     summary: ProcessSummary | None = None
     reading: asyncio.Task[None] | None = None
     struck: bool = False
@@ -234,6 +236,19 @@ class Workers:
                     f"{worker.name} ended with {worker.process.returncode}",
                     detail="\n".join(worker.complaints) or None,
                 )
+            if worker.summary.lines != worker.lines.total():
+                raise Inconclusive(
+                    f"{worker.name} wrote {worker.summary.lines} lines, and {worker.lines.total()} of them came"
+                )
+
+    @property
+    def lines(self) -> Mapping[str, int]:
+        """How many lines came, by the name that they bear, of the processes that ended in order."""
+        total: Counter[str] = Counter()
+        for worker in self.workers:
+            if worker.summary is not None:
+                total += worker.lines
+        return total
 
     async def close(self) -> None:
         """End every process that is left, and read what it still said.
@@ -276,7 +291,8 @@ class Workers:
         head = LOAD_LINE.match(line)
         if head is not None:
             t = float(head[1])
-            worker.count.take(t, head[2], head[3])
+            worker.lines[head[2].decode()] += 1
+            worker.count.take(t, head[3], head[4])
             self._recorder.line(t, line)
         elif line.startswith(CLIENT):
             worker.client = read_client(line)

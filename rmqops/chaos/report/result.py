@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rmqops.chaos.history.fault_records import FaultRecord
+from rmqops.chaos.verdicts.evaluate import CUT_SHORT, cut_short
 from rmqops.chaos.verdicts.verdict import CheckResult, Counts, Evidence, Verdict, Verdicts
 from rmqops.errors import OperationFailed, UsageError
 from rmqops.system.files import write_whole
@@ -161,21 +162,40 @@ def _parse_evidence(item: dict[str, Any]) -> Evidence:
 
 
 def disagreements(recorded: Verdicts, computed: Verdicts) -> tuple[str, ...]:
-    """Say where a recorded result and what the history yields now are not the same; figures included."""
-    differences = []
-    pairs: list[tuple[str, object, object]] = [
-        ("verdict", recorded.overall.value, computed.overall.value),
-        ("heal_failed", recorded.heal_failed, computed.heal_failed),
-    ]
-    before, now = asdict(recorded.counts), asdict(computed.counts)
-    pairs += [(name, before[name], now[name]) for name in before]
-    old = {result.name: result.verdict.value for result in recorded.results}
-    new = {result.name: result.verdict.value for result in computed.results}
-    pairs += [(f"check {name}", old.get(name), new.get(name)) for name in sorted(old.keys() | new.keys())]
-    for name, was, is_now in pairs:
-        if was != is_now:
-            differences.append(f"{name}: recorded {_word(was)}, the history says {_word(is_now)}")
-    return tuple(differences)
+    """Say where a recorded result and what the history yields now differ: words, figures, faults, evidence.
+
+    What was cut short after all had been read back may stand in the result alone, where the history was made
+    before it said so itself. A figure that a later rmqops has added is no disagreement.
+    """
+    why = next((note.removeprefix(CUT_SHORT) for note in recorded.notes if note.startswith(CUT_SHORT)), None)
+    if why is not None and not any(note.startswith(CUT_SHORT) for note in computed.notes):
+        computed = cut_short(computed, why)
+    before, now = _flat(recorded), _flat(computed)
+    names = [name for name in before if name in now or not name.startswith(ADDED)]
+    names += [name for name in now if name not in before and not name.startswith(ADDED)]
+    return tuple(
+        f"{name}: recorded {_word(before.get(name))}, the history says {_word(now.get(name))}"
+        for name in names
+        if before.get(name) != now.get(name)
+    )
+
+
+ADDED = ("figure ", "fault ")
+"""What is compared only where both have it."""
+
+
+def _flat(verdicts: Verdicts) -> dict[str, object]:
+    """Return all that is compared, by its name for a person."""
+    flat: dict[str, object] = {"verdict": verdicts.overall.value, "heal_failed": verdicts.heal_failed}
+    flat |= asdict(verdicts.counts)
+    for result in verdicts.results:
+        flat[f"check {result.name}"] = result.verdict.value
+        flat |= {f"figure {result.name}.{name}": value for name, value in result.numbers.items()}
+        flat[f"figure {result.name}.evidence"] = [_evidence_document(item) for item in result.evidence]
+    flat["faults"] = len(verdicts.faults)
+    for number, fault in enumerate(verdicts.faults, 1):
+        flat |= {f"fault {number}.{name}": value for name, value in asdict(fault).items() if name != "group"}
+    return flat
 
 
 def _word(value: object) -> str:

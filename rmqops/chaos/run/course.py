@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping
 
 from rmqops.chaos.drill import scheduled, targets
+from rmqops.chaos.history import run_record
 from rmqops.chaos.load.roster import client_words, pace, process_settings
 from rmqops.chaos.load.workers import FLOWS_WITHIN, Workers
 from rmqops.chaos.run import leader_terms
@@ -160,6 +161,8 @@ class Course:
 
         await waiting.until("a master on which all NameServers agree", leaderless, FLOWS_WITHIN)
         await self._load.stop(self._load.consumers, FINISH_WITHIN)
+        for process, lines in self._load.lines.items():
+            self._run.recorder.event(run_record.wrote(self._run.now(), process, lines))
         await self._sampler.close()
         self._pace = pace([worker.summary for worker in self._load.producers if worker.summary is not None])
         self._run.say(f"load ended: {', '.join(f'{name} {value}' for name, value in self._pace.items())}")

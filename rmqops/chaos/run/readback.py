@@ -11,7 +11,7 @@ from rmqops.chaos.history.format import DRAIN
 from rmqops.chaos.load.clients.settings import key_of
 from rmqops.errors import OperationFailed, RemotingError
 from rmqops.model.history import Event, Type
-from rmqops.model.topology import Group, Instance, Topology
+from rmqops.model.topology import Instance, Topology
 from rmqops.remoting.admin import Admin
 from rmqops.remoting.client import Client
 from rmqops.remoting.consumer import Consumer
@@ -108,46 +108,34 @@ class Reader:
     async def read(self, masters: Mapping[str, Instance], levelling: float) -> ReadBack:
         """Drain the masters; then, when the others are level or ``levelling`` seconds have passed, the others.
 
-        All members of a group are read up to the ends of its master, so that one that lacks messages cannot pass.
+        Each is read to its own end, so that neither one that lacks messages can pass nor one that has more.
         """
-        ends = {}
-        failures: list[str] = []
-        for group in self._topology.groups:
-            try:
-                ends[group.name] = await self.ends(masters[group.name])
-            except RemotingError as error:
-                failures.append(f"{group.name}: its master does not say where its queues end: {error}")
-        drains: list[_Drain] = []
-        for group in self._topology.groups:
-            drains += await self._members(group, [masters[group.name]], ends)
+        drains, failures = await self._each([masters[group.name] for group in self._topology.groups])
         try:
             await self.level(masters, levelling)
         except OperationFailed as error:
             failures.append(error.message)
-        for group in self._topology.groups:
-            others = [member for member in group.members if member != masters[group.name]]
-            drains += await self._members(group, others, ends)
-        return _read_back(drains, failures)
+        others = [member for member in self._topology.brokers if member not in masters.values()]
+        drains_of_others, failures_of_others = await self._each(others)
+        return _read_back([*drains, *drains_of_others], [*failures, *failures_of_others])
 
-    async def read_each(self, group: Group, members: Sequence[Instance]) -> ReadBack:
+    async def read_each(self, members: Sequence[Instance]) -> ReadBack:
         """Drain members as they are, each to its own end."""
-        drains: list[_Drain] = []
-        failures: list[str] = []
-        for member in members:
-            try:
-                ends = await self.ends(member)
-            except RemotingError as error:
-                failures.append(f"{member.name} does not say where its queues end: {error}")
-                continue
-            drains += await self._members(group, [member], {group.name: ends})
-        return _read_back(drains, failures)
+        return _read_back(*await self._each(members))
 
-    async def _members(
-        self, group: Group, members: list[Instance], ends: Mapping[str, Mapping[int, int]]
-    ) -> list[_Drain]:
-        if group.name not in ends:
-            return []
-        return list(await asyncio.gather(*(self._member(member, ends[group.name]) for member in members)))
+    async def _each(self, members: Sequence[Instance]) -> tuple[list[_Drain], list[str]]:
+        """Drain members side by side; return what they gave, and what the silent ones are held against."""
+        answers = await asyncio.gather(*(self._own(member) for member in members))
+        drains = [answer for answer in answers if not isinstance(answer, str)]
+        return drains, [answer for answer in answers if isinstance(answer, str)]
+
+    async def _own(self, member: Instance) -> _Drain | str:
+        """Drain one member to its own ends, or say why these are not known."""
+        try:
+            ends = await self.ends(member)
+        except RemotingError as error:
+            return f"{member.name} does not say where its queues end: {error}"
+        return await self._member(member, ends)
 
     async def _member(self, member: Instance, ends: Mapping[int, int]) -> _Drain:
         """Drain the queues of one member one by one; return how many messages and what went wrong."""

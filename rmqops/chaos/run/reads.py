@@ -49,7 +49,7 @@ async def _read(
         prefix=reader_prefix(phase),
         value={MASTER_ROLE: dead.text("rocketmq_broker_role")},
     )
-    answer = await reader.read_each(group, living)
+    answer = await reader.read_each(living)
     for failure in answer.failures:
         run.say(failure)
     names = ", ".join(member.name for member in living)

@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from rmqops.chaos.history import run_record
 from rmqops.chaos.history.format import FILE
 from rmqops.chaos.report import ReportPaths, write_reports
 from rmqops.chaos.report.result import Result, write_result
 from rmqops.chaos.run.context import Request, Run, prepared, under_way
 from rmqops.chaos.run.course import Course
+from rmqops.chaos.run.due_checks import due_checks
 from rmqops.chaos.run.environment import REAL, Environment, Say
 from rmqops.chaos.run.journal import JournalEntry, JournalState
-from rmqops.chaos.verdicts.evaluate import evaluate
-from rmqops.chaos.verdicts.verdict import Verdict, Verdicts
+from rmqops.chaos.verdicts.evaluate import CUT_SHORT, cut_short, evaluate
+from rmqops.chaos.verdicts.verdict import Verdict
 from rmqops.errors import EXIT_INTERRUPTED, HealFailed, RmqopsError
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -59,6 +61,11 @@ class _Ended:
     client: Mapping[str, str]
     """What the load said of its client."""
 
+    @property
+    def why(self) -> str | None:
+        """Why it ended before its time; None when it did not."""
+        return "interrupted" if self.interrupted else str(self.problem) if self.problem else None
+
 
 def run(request: Request, say: Say, environment: Environment = REAL) -> Finished:
     """Run a drill to its end, heal what it did, and judge it.
@@ -80,10 +87,12 @@ def run(request: Request, say: Say, environment: Environment = REAL) -> Finished
         under_way(request, ready, say, environment) as run,
     ):
         run.journal.write(JournalEntry("run", "intent", kind=run.drill.name, note=run.topology.cluster))
+        run.recorder.event(run_record.begin(run.now(), run.bounds.document(), due_checks(run.topology, run.drill)))
         # 6 topics, load, strikes, heals, read-back; 7 undo what is left, on every way out
         ended = environment.run(_perform(run))
         state: JournalState = "failed" if ended.problem or ended.interrupted else "done"
         run.journal.write(JournalEntry("run", state, note=str(ended.problem or "")))
+        run.recorder.event(run_record.end(run.now(), ended.why))
     # 8 judge the history, 9 report
     return _judge(run, ended)
 
@@ -144,23 +153,18 @@ async def _clean(course: Course, problem: RmqopsError | None) -> RmqopsError | N
 
 def _judge(run: Run, ended: _Ended) -> Finished:
     verdicts = evaluate(run.directory / FILE, run.bounds)
-    why = "interrupted" if ended.interrupted else str(ended.problem) if ended.problem else None
+    if ended.why and not any(note.startswith(CUT_SHORT) for note in verdicts.notes):
+        verdicts = cut_short(verdicts, ended.why)  # its history could not be written to its end
     result = Result(
         drill=run.drill.name,
         inventory=run.topology.inventory,
         seed=run.request.seed,
         started=run.started.isoformat(timespec="milliseconds"),
         ended=datetime.now(UTC).isoformat(timespec="milliseconds"),
-        verdicts=_cut_short(verdicts, why) if why else verdicts,
+        verdicts=verdicts,
         settings=run.bounds.document(),
         version=run.topology.version,
         client=ended.client,
     )
     write_result(run.directory, result)
     return Finished(run.directory, result, write_reports(run.directory), ended.problem, ended.interrupted)
-
-
-def _cut_short(verdicts: Verdicts, why: str) -> Verdicts:
-    """Return the verdicts of a drill that did not come to its end: never a pass, and the reason with them."""
-    word = Verdict.INCONCLUSIVE if verdicts.overall is Verdict.PASS else verdicts.overall
-    return replace(verdicts, overall=word, notes=(*verdicts.notes, f"the drill was cut short: {why}"))

@@ -32,6 +32,8 @@ class Bounds:
         keys: How many keys the messages have by turns, which say what queue each goes to; 0 means one of
             its own for each.
         from_slaves: How many consumers read from slaves.
+        clock_error: By how much the clocks of two hosts of the load may differ once their offset is taken off, as
+            it was measured; 0 where all of it ran on one machine.
     """
 
     sustained: float = field(default=5.0, metadata=_SECONDS)
@@ -42,6 +44,7 @@ class Bounds:
     uneven_limit: float = field(default=0.0, metadata=_PERCENT)
     keys: int = field(default=0, metadata=_COUNT)
     from_slaves: int = field(default=0, metadata=_COUNT)
+    clock_error: float = field(default=0.0, metadata=_SECONDS)
 
     def document(self) -> dict[str, float]:
         """Return the settings as ``result.json`` keeps them."""

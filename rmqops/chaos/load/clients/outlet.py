@@ -7,6 +7,7 @@ import contextlib
 import fcntl
 import json
 import os
+from dataclasses import replace
 
 from rmqops.chaos.load.clients.settings import CLIENT, STOP, ProcessSummary
 from rmqops.model.history import Event
@@ -25,6 +26,7 @@ class Outlet:
         self._epoch = epoch
         self._descriptor = descriptor
         self._lines: list[bytes] = []
+        self._count = 0
         self._loop = asyncio.get_running_loop()
         with contextlib.suppress(OSError):  # the limit for pipes without privileges may be lower
             fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, PIPE)
@@ -36,6 +38,7 @@ class Outlet:
     def event(self, event: Event) -> None:
         """Take one event."""
         self._lines.append(event.record().encode())
+        self._count += 1
         if len(self._lines) == 1:
             self._loop.call_later(FLUSH, self.flush)
 
@@ -50,9 +53,9 @@ class Outlet:
             self._write(b"\n".join(lines) + b"\n")
 
     def finish(self, summary: ProcessSummary) -> None:
-        """Write what was collected and the summary."""
+        """Write what was collected, and the summary with the number of all lines."""
         self.flush()
-        self._write(summary.line() + b"\n")
+        self._write(replace(summary, lines=self._count).line() + b"\n")
 
     def _write(self, data: bytes) -> None:
         view = memoryview(data)

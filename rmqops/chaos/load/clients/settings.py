@@ -86,6 +86,8 @@ class ProcessSummary:
     lateness_p99: float = 0.0
     lateness_max: float = 0.0
     """How late a send left, measured from the moment when it was due."""
+    lines: int = 0
+    """Of the history, that it wrote before this."""
 
     def line(self) -> bytes:
         """Return the last line of the output, newline excluded."""

@@ -59,6 +59,10 @@ class Place(Protocol):
     def facts(self) -> Mapping[str, str]:
         """What a result must say of it: how far its clock may be off, for example."""
 
+    @property
+    def clock_error(self) -> float:
+        """Seconds by which its times may be off from ours."""
+
     async def start(self, settings: Settings, run: Path) -> Process:
         """Start a process, whose settings count time by this machine's clock, for the run of that directory.
 
@@ -81,6 +85,7 @@ class ThisMachine:
     driver: Driver
     name: str = ""
     facts: Mapping[str, str] = field(default_factory=dict)
+    clock_error: float = 0.0
 
     async def start(self, settings: Settings, run: Path) -> Process:
         """Start a process as a child of ours."""

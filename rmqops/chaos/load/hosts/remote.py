@@ -163,6 +163,11 @@ class ClientHost:
         drift = "" if self._drift is None else f", {1000 * self._drift:+.3f} ms more at the end"
         return {f"clock of {self.name}": measured + drift}
 
+    @property
+    def clock_error(self) -> float:
+        """By how much its clock may be off once the offset is taken away."""
+        return self._offset.bound
+
     async def start(self, settings: Settings, run: Path) -> RemoteProcess:
         """Start a process, and return when it runs."""
         directory = self._host.directory / "runs" / run.name

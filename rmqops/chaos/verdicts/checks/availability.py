@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from rmqops.chaos.history.fault_records import FaultRecord, faults
 from rmqops.chaos.history.format import NEMESIS, RECOVERED
 from rmqops.chaos.history.reader import History
-from rmqops.chaos.history.routes import Span, spans
+from rmqops.chaos.history.routes import Span, group_sizes, spans
 from rmqops.chaos.history.service_windows import (
     GAP,
     Bin,
@@ -28,7 +28,10 @@ from rmqops.chaos.history.service_windows import (
     bins,
     breaks,
     first_sustained,
+    group_bins,
+    idle,
     next_ok,
+    usual_gap,
     windows,
 )
 from rmqops.chaos.verdicts.bounds import Bounds
@@ -68,14 +71,12 @@ def check(history: History, bounds: Bounds) -> CheckResult:
     if reason:
         return CheckResult("availability", Verdict.INCONCLUSIVE, reason, numbers)
     answers = spans(history.of("route"))
-    sustained = [
-        first_sustained(history, outcomes, fault.injected_at or 0, bounds.sustained) for fault in injected
-    ]
+    sustained = _sustained(history, outcomes, injected, bounds)
     rtos = [_after(fault, success.at) for fault, success in zip(injected, sustained, strict=True)]
     worst = _worst(injected, rtos)
     numbers |= _parts(history, injected[worst], sustained[worst], answers)
     numbers["rto_ms"] = rtos[worst]
-    errors = windows(breaks(outcomes))
+    errors = windows(breaks(outcomes, idle(history)))
     numbers["error_windows"] = len(errors)
     evidence = (
         *(
@@ -101,6 +102,32 @@ def check(history: History, bounds: Bounds) -> CheckResult:
     waited = any(event.key == RECOVERED and event.type != "invoke" for event in history.of("heal"))
     verdict, text = _judge(rtos[worst], sustained[worst], bounds, waited=waited)
     return CheckResult("availability", verdict, text, numbers, evidence)
+
+
+def _sustained(
+    history: History, outcomes: Sequence[Bin], injected: Sequence[FaultRecord], bounds: Bounds
+) -> list[Sustained]:
+    """Return for each fault the first sustained success: of the whole, or of the struck group where it is later.
+
+    Where there is one group, the two are one.
+    """
+    idle_times = idle(history)
+    several = len(group_sizes(history.of("route"))) > 1
+    first = min(fault.injected_at or 0 for fault in injected)
+    results = []
+    for fault in injected:
+        at = fault.injected_at or 0
+        whole = first_sustained(history, outcomes, at, bounds.sustained, idle_times=idle_times)
+        acknowledged = group_bins(history, fault.group) if several and fault.group else []
+        gap = usual_gap(acknowledged, first)
+        if gap is None or whole.at is None:
+            results.append(whole)
+            continue
+        group = first_sustained(
+            history, acknowledged, at, bounds.sustained, idle_times=idle_times, broker=fault.group, gap=gap
+        )
+        results.append(group if group.at is None or group.at > whole.at else whole)
+    return results
 
 
 def _worst(injected: Sequence[FaultRecord], rtos: Sequence[float | None]) -> int:

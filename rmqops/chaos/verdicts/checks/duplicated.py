@@ -1,8 +1,10 @@
 """Messages that are stored more than once.
 
-RocketMQ promises at-least-once, so a send that was tried again, or whose outcome nobody knew (a client inside may
-have tried again), may be stored twice: counted, and allowed. A message sent once and acknowledged once has no such
-excuse: that is a fail.
+RocketMQ promises at-least-once, so a send that was tried again after an attempt that may have been stored, or
+whose outcome nobody knew (a client inside may have tried again), may be stored twice: counted, and allowed. An
+attempt that was refused is certainly not stored, and excuses nothing; so a message acknowledged once, whose other
+attempts were refused, or that had none, has no excuse for a second copy: that is a fail. So has one that a
+consumer read at two places, whatever the members hold now.
 
 A copy is a place: group, queue and offset. Members of one group hold the same places, so copies are counted
 in each member, the greatest count stands for the group, and the groups are added.
@@ -29,9 +31,20 @@ COPIES = """
         group by place.k, place.p, owner.broker
     ),
     most as (select k, broker, max(n) as n from held group by all),
-    copies as (select k, sum(n) as n from most group by k having sum(n) > 1)
+    read as (  -- places at which consumers read a message; its own, where that is settled, is not in seen
+        select k, count(distinct (q, o)) as n from (
+            select k, q, o from seen
+            union all select k, q, o from message semi join seen using (k) anti join doubtful using (k)
+        ) group by k
+    ),
+    copies as (
+        select k, max(n) as n from (
+            select k, sum(n) as n from most group by k union all select k, n from read
+        ) group by k having max(n) > 1
+    )
     select c.k,
-        coalesce(m.attempts > 1 or m.outcome = 'indeterminate' or m.k in (select k from retried), true) as excused
+        coalesce(c.n <= m.storable or m.outcome = 'indeterminate' or m.k in (select k from retried), true)
+            as excused
     from copies c left join message m on c.k = m.k order by m.invoked, c.k
 """
 

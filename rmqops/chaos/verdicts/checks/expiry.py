@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from rmqops.chaos.history.fault_records import FaultRecord, faults
 from rmqops.chaos.history.format import MASTER
 from rmqops.chaos.history.reader import History
+from rmqops.chaos.history.routes import SILENCE
 from rmqops.chaos.verdicts.bounds import Bounds
 from rmqops.chaos.verdicts.evidence import count
 from rmqops.chaos.verdicts.verdict import EVIDENCE_LIMIT, CheckResult, Evidence, Verdict
@@ -26,31 +28,38 @@ EXPIRED = 120.0
 """Seconds without a heartbeat after which a scan drops a broker."""
 SCAN = 10.0
 """Seconds between two scans."""
+UNSEEN = -1.0
+"""In the place of the seconds until a drop that nobody saw."""
 
 
 def check(history: History, bounds: Bounds) -> CheckResult | None:
     """Measure when each NameServer dropped each broker that was paused for long enough."""
     soonest, latest = EXPIRED - bounds.heartbeat, EXPIRED + SCAN + bounds.agreement
-    routes = [event for event in history.of("route") if event.type == "ok"]
-    drops = [
+    routes = list(history.of("route"))
+    measured = [
         (fault, server, took)
         for fault in faults(history.of("fault", "heal"))
         if fault.kind == SILENT and fault.verified_at is not None and _held(fault) >= latest
         for server, took in _drops(routes, fault)
     ]
-    if not drops:
+    if not measured:
         return None
-    kept = [item for item in drops if item[2] is None or item[2] > latest]
-    early = [item for item in drops if item[2] is not None and item[2] < soonest]
-    known = [took for _, _, took in drops if took is not None]
+    unseen = [server for _, server, took in measured if took is UNSEEN]
+    told = [(fault, server, took) for fault, server, took in measured if took is not UNSEEN]
+    kept = [item for item in told if item[2] is None or item[2] > latest]
+    early = [item for item in told if item[2] is not None and item[2] < soonest]
+    known = [took for _, _, took in told if took is not None]
     numbers = {
-        "nameservers": len({server for _, server, _ in drops}),
+        "nameservers": len({server for _, server, _ in measured}),
         "dropped_first_ms": round(1000 * min(known), 3) if known else None,
         "dropped_last_ms": round(1000 * max(known), 3) if known else None,
     }
     if kept or early:
         text = f"{count(len(kept), 'NameServer')} kept a silent broker too long, {len(early)} dropped it too soon"
         return CheckResult("expiry", Verdict.FAIL, text, numbers, _evidence([*kept, *early]))
+    if unseen:
+        text = f"when {', '.join(sorted(set(unseen)))} dropped the silent broker nobody saw"
+        return CheckResult("expiry", Verdict.INCONCLUSIVE, text, numbers)
     span = f"{min(known):.1f} to {max(known):.1f} s"
     return CheckResult("expiry", Verdict.PASS, f"each NameServer dropped the silent broker after {span}", numbers)
 
@@ -60,17 +69,30 @@ def _held(fault: FaultRecord) -> float:
 
 
 def _drops(routes: Sequence[Event], fault: FaultRecord) -> Iterator[tuple[str, float | None]]:
-    """Yield each NameServer that named the broker as a slave, with the seconds until it named it no more."""
+    """Yield each NameServer that named the broker as a slave, with the seconds until it named it no more.
+
+    None where it named it to the end; :data:`UNSEEN` where it was not sampled, or did not answer, for longer than
+    a sample stands, before it was seen to name it no more.
+    """
     begin, end = fault.verified_at or 0.0, fault.heal_started_at
     for server in sorted({event.process for event in routes}):
-        answers = [event for event in routes if event.process == server]
-        before = [event for event in answers if event.t <= begin and _names(event, fault)]
+        lines = [event for event in routes if event.process == server]
+        before = [event for event in lines if event.t <= begin and event.type == "ok" and _names(event, fault)]
         if not before or (before[-1].value or {}).get(MASTER) == fault.address:
             continue
-        later = [event for event in answers if event.t > begin and (end is None or event.t < end)]
-        gone = (event.t for event in later if event.broker == before[-1].broker and not _names(event, fault))
-        at = next(gone, None)
-        yield server, None if at is None else at - begin
+        group = before[-1].broker
+        later = [
+            event
+            for event in lines
+            if event.type == "ok" and event.broker == group and event.t > begin and (end is None or event.t < end)
+        ]
+        gone = next((event for event in later if not _names(event, fault)), None)
+        until = gone.t if gone is not None else later[-1].t if end is None and later else end or begin
+        times = [begin, *(event.t for event in later if event.t <= until), until]
+        if max(after - earlier for earlier, after in pairwise(times)) > SILENCE:
+            yield server, UNSEEN
+        else:
+            yield server, None if gone is None else gone.t - begin
 
 
 def _names(event: Event, fault: FaultRecord) -> bool:

@@ -1,7 +1,8 @@
 """The members of a group hold the same messages at the same offsets: level by content, not by length.
 
-Every member known from the route must have been read back to its own end. Members that differ fail; a member
-that was not read back makes a pass impossible. Where no group has a second member, there is nothing to judge.
+Every queue must have been read back from every member that the route has shown, to that member's own end. Members
+that differ fail; a queue that was not read back from one makes a pass impossible. Where no group has a second
+member, there is nothing to judge.
 """
 
 from __future__ import annotations
@@ -53,7 +54,8 @@ def check(history: History, _bounds: Bounds) -> CheckResult | None:
         names = ", ".join(f"{drain.process} {drain.place}" for drain in incomplete[:8])
         return CheckResult("replicas", Verdict.INCONCLUSIVE, f"not read back to the end: {names}", numbers)
     if missing:
-        return CheckResult("replicas", Verdict.INCONCLUSIVE, "; ".join(missing), numbers)
+        more = f"; and {count(len(missing) - 8, 'queue')} more" if len(missing) > 8 else ""
+        return CheckResult("replicas", Verdict.INCONCLUSIVE, "; ".join(missing[:8]) + more, numbers)
     text = f"{count(numbers['members'], 'member')} level in {count(numbers['queues'], 'queue')}"
     return CheckResult("replicas", Verdict.PASS, text, numbers)
 
@@ -80,13 +82,13 @@ def _known(history: History) -> dict[str, set[str]]:
 
 
 def _missing_members(history: History, known: Mapping[str, set[str]]) -> list[str]:
-    """Name the groups of which fewer members were read back than the routes have shown, or than two if none."""
-    read: dict[str, set[str]] = {}
+    """Name the queues that fewer members were read back from than the routes have shown, or than two if none."""
+    read: dict[tuple[str, str, int], set[str]] = {}
     for drain in history.drains:
-        read.setdefault(drain.broker, set()).add(drain.process)
-    expected = {broker: len(known.get(broker, ())) or 2 for broker in read}
+        read.setdefault((drain.broker, drain.topic, drain.queue), set()).add(drain.process)
+    due = {broker: len(known.get(broker, ())) or 2 for broker, _, _ in read}
     return [
-        f"{broker}: {len(processes)} of {expected[broker]} members were read back"
-        for broker, processes in sorted(read.items())
-        if len(processes) < expected[broker]
+        f"{broker}/{queue}: {len(processes)} of {due[broker]} members were read back"
+        for (broker, _, queue), processes in sorted(read.items())
+        if len(processes) < due[broker]
     ]

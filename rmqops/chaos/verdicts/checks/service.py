@@ -1,11 +1,13 @@
 """What each phase expects of the service while its faults are in force: that it goes on, or that it stands still.
 
-A cluster that survives serves again *before* anybody mends it: the first sustained success must come between the
-fault and the heal. A phase that takes a group's majority expects the opposite: from ``bounds.standstill``
-seconds after the last fault until the first heal, no send to that group may be acknowledged, because nobody could
-have agreed to it. A phase that expects ``reads`` expects four things: the other groups serve again, no send to
-the struck group is acknowledged, its messages are read from a slave, and that slave refuses one offered to it. A
-phase that allows ``anything`` is not judged here.
+A cluster that survives serves again *before* anybody mends it: the first sustained success must come, and last,
+between the fault and the heal: for the whole, as its users see it, and for each group that was struck, because
+another one may take its sends. A phase that takes a group's majority expects the opposite: from
+``bounds.standstill`` seconds after the last fault until the first heal, nothing may be acknowledged by that
+group, whenever it was sent, because nobody could have agreed to it; where NameServers are struck, by no group. A
+phase that expects ``reads`` expects four things: the other groups serve again, no send to the struck group is
+acknowledged, its messages are read from a slave, and that slave refuses one offered to it. A phase that allows
+``anything`` is not judged here.
 
 A drill that was ended before it waited for recovery has not given service the time to come back.
 """
@@ -16,9 +18,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rmqops.chaos.history.fault_records import FaultRecord, faults
-from rmqops.chaos.history.format import INSTANCE, RECOVERED, reader_prefix, writer_prefix
+from rmqops.chaos.history.format import RECOVERED, reader_prefix, writer_prefix
 from rmqops.chaos.history.reader import History
-from rmqops.chaos.history.service_windows import bins, first_sustained
+from rmqops.chaos.history.routes import group_sizes
+from rmqops.chaos.history.service_windows import (
+    GAP,
+    Bin,
+    Idle,
+    bins,
+    first_sustained,
+    group_bins,
+    idle,
+    usual_gap,
+)
 from rmqops.chaos.verdicts.bounds import Bounds
 from rmqops.chaos.verdicts.evidence import count, message_evidence
 from rmqops.chaos.verdicts.verdict import EVIDENCE_LIMIT, CheckResult, Evidence, Number, Verdict
@@ -28,6 +40,11 @@ Faults = Sequence[FaultRecord]
 MOST = 3
 """So many phases are told in the summary."""
 
+LAST_SENT = "select max(greatest(invoked, ended)) / 1e6 from message"
+UNDER_WAY = """
+    select count(*) from message
+    where invoked < $2::double * 1e6 and greatest(invoked, ended) >= $1::double * 1e6
+"""
 SENT = "select count(*) from message where invoked >= $1::double * 1e6 and invoked < $2::double * 1e6"
 READ = """
     select count(*) from raw
@@ -35,8 +52,8 @@ READ = """
 """
 SERVED = """
     select k from message
-    where acks > 0 and invoked >= $1::double * 1e6 and ended < $2::double * 1e6
-        and q not in (select q from drain where not list_contains($3::varchar[], broker))
+    where acks > 0 and ended >= $1::double * 1e6 and ended < $2::double * 1e6
+        and (len($3::varchar[]) = 0 or q not in (select q from drain where not list_contains($3, broker)))
     order by invoked, k
 """
 
@@ -96,11 +113,18 @@ def _judge(history: History, bounds: Bounds, struck: Faults) -> _Phase:
         return _Phase(Verdict.PASS, "either was allowed")
     if struck[0].expects == "reads":
         return _is_read(history, bounds, struck, begin, end)
-    return _goes_on(history, bounds, struck, begin, end)
+    return _goes_on(history, bounds, struck, begin, end, _groups(history, struck))
+
+
+def _groups(history: History, struck: Faults) -> list[str]:
+    """Return the groups that were struck, where there is more than one that a load could go to."""
+    if len(group_sizes(history.of("route"))) < 2:
+        return []
+    return sorted({fault.group for fault in struck if fault.group})
 
 
 def _is_read(history: History, bounds: Bounds, struck: Faults, begin: float, end: float) -> _Phase:
-    goes_on = _goes_on(history, bounds, struck, begin, end)
+    goes_on = _goes_on(history, bounds, struck, begin, end, ())
     stands_still = _stands_still(history, bounds, struck, begin, end)
     read = history.number(READ, [reader_prefix(struck[0].phase)])
     text = f"{count(read, 'message')} read from a slave while the master was dead"
@@ -134,32 +158,86 @@ def _refuses(history: History, phase: int) -> Iterator[_Phase]:
         yield _Phase(Verdict.PASS, f"slaves refused {count(len(offered), 'message')}")
 
 
-def _goes_on(history: History, bounds: Bounds, struck: Faults, begin: float, end: float) -> _Phase:
+def _goes_on(
+    history: History,
+    bounds: Bounds,
+    struck: Faults,
+    begin: float,
+    end: float,
+    groups: Sequence[str],
+) -> _Phase:
+    """Judge that sends worked again: for the whole as its users see it, and for each group that was struck."""
+    first = min(fault.injected_at or 0 for fault in faults(history.of("fault")))
+    idle_times = idle(history)
+    parts = [_works_again(history, bounds, struck, (begin, end), bins(history), idle_times, None, GAP)]
+    for group in groups:
+        acknowledged = group_bins(history, group)
+        gap = usual_gap(acknowledged, first)
+        if gap is None:
+            text = f"nothing was acknowledged by {group} before the fault, so what it lost is not known"
+            parts.append(_Phase(Verdict.INCONCLUSIVE, text))
+        else:
+            parts.append(_works_again(history, bounds, struck, (begin, end), acknowledged, idle_times, group, gap))
+    verdict, deciding = _worst(parts)
+    again = [part.again_ms for part in parts if part.again_ms is not None]
+    slowest = max(again) if len(again) == len(parts) else None
+    if verdict is Verdict.PASS:
+        return _Phase(verdict, f"served again {slowest or 0:,.0f} ms after the fault, unmended", slowest)
+    text = "; ".join(part.text for part in deciding)
+    return _Phase(verdict, text, slowest, evidence=tuple(item for part in deciding for item in part.evidence))
+
+
+def _works_again(
+    history: History,
+    bounds: Bounds,
+    struck: Faults,
+    in_force: tuple[float, float],
+    outcomes: Sequence[Bin],
+    idle_times: Sequence[Idle],
+    group: str | None,
+    gap: float,
+) -> _Phase:
+    begin, end = in_force
+    who = f"{group} " if group else ""
     injected = max(fault.injected_at or 0 for fault in struck)
-    at = first_sustained(history, bins(history), injected, bounds.sustained).at
-    took = None if at is None else round((at - injected) * 1000, 3)
-    if at is not None and at < end:
-        return _Phase(Verdict.PASS, f"served again {took:,.0f} ms after the fault, unmended", took)
+    served = first_sustained(
+        history, outcomes, injected, bounds.sustained, idle_times=idle_times, broker=group, gap=gap
+    )
+    took = None if served.at is None else round((served.at - injected) * 1000, 3)
+    if served.until is not None and served.until <= end:
+        return _Phase(Verdict.PASS, f"{who}served again", took)
     waited = any(event.key == RECOVERED and event.t > end for event in history.of("heal"))
     if end - injected <= bounds.sustained or not waited:
-        return _Phase(Verdict.INCONCLUSIVE, "the fault was taken away before service could come back", took)
-    text = f"did not serve in the {end - begin:.1f} s in which the fault was in force"
-    return _Phase(Verdict.FAIL, text, took, evidence=(Evidence(text, t=begin, ended=end),))
+        text = "the fault was taken away before service could come back"
+        return _Phase(Verdict.INCONCLUSIVE, f"{group}: {text}" if group else text, took)
+    unseen = _unseen(history, idle_times, injected, end)
+    if unseen:
+        return _Phase(Verdict.INCONCLUSIVE, unseen, took)
+    if served.at is not None and served.at < end:
+        text = f"{who}served again only {end - served.at:.1f} s before the fault was taken away, too short to last"
+        return _Phase(Verdict.INCONCLUSIVE, text, took)
+    text = f"{who}did not serve in the {end - begin:.1f} s in which the fault was in force"
+    return _Phase(Verdict.FAIL, text, took, evidence=(Evidence(text, t=begin, ended=end, broker=group),))
+
+
+def _unseen(history: History, idle_times: Sequence[Idle], begin: float, end: float) -> str | None:
+    """Say why the load does not tell whether the cluster served while a fault was in force, or None."""
+    last = history.query(LAST_SENT)[0][0]
+    last_sent = -1.0 if last is None else float(str(last))
+    if not history.number(SENT, [begin, end]):
+        return "nothing was sent while the fault was in force"
+    if last_sent < end - GAP:
+        return f"the load ended {end - last_sent:.1f} s before the fault was taken away"
+    still = sum(max(0.0, min(each.end, end) - max(each.start, begin)) for each in idle_times)
+    return f"the load stood still for {still:.1f} s while the fault was in force" if still else None
 
 
 def _stands_still(history: History, bounds: Bounds, struck: Faults, begin: float, end: float) -> _Phase:
     start = begin + bounds.standstill
-    if not history.number(SENT, [start, end]):
+    if not history.number(UNDER_WAY, [start, end]):
         text = f"nothing was sent from {bounds.standstill:g} s after the fault on"
         return _Phase(Verdict.INCONCLUSIVE, text)
-    names = {fault.instance for fault in struck}
-    groups = sorted(
-        {
-            event.broker
-            for event in history.of("fault")
-            if event.broker and (event.value or {}).get(INSTANCE) in names
-        }
-    )
+    groups = sorted({fault.group for fault in struck if fault.group})
     served = [row[0] for row in history.query(SERVED, [start, end, groups])]
     if served:
         evidence = message_evidence(

@@ -42,7 +42,7 @@ def test_the_fields_are_those_of_an_event_and_of_a_batch() -> None:
 def test_a_line_of_the_load_is_known_by_how_it_begins(op: Op, kind: Type) -> None:
     match = LOAD_LINE.match(Event(1.25, 'con "1"', op, kind, key="k").record().encode().replace(b'\\"', b"'"))
     assert match is not None
-    assert (float(match[1]), match[2], match[3]) == (1.25, op.encode(), kind.encode())
+    assert (float(match[1]), match[2], match[3], match[4]) == (1.25, b"con '1'", op.encode(), kind.encode())
 
 
 def test_a_line_of_anything_else_is_none_of_the_load() -> None:

@@ -49,7 +49,7 @@ case "$*" in *rmqops.load.Clock*) exit 1;; esac
 echo '{"t":1.5,"process":"producer-1","op":"send","type":"invoke"}'
 echo complains >&2
 while read -r word; do
-  [ "$word" != stop ] || { echo '{"summary":{"name":"x"}}'; exit 0; }
+  [ "$word" != stop ] || { echo '{"summary":{"name":"x","lines":1}}'; exit 0; }
 done
 exit 1
 """

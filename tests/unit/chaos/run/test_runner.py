@@ -12,6 +12,7 @@ import pytest
 from rmqops.chaos.report.result import Result
 from rmqops.chaos.run import runner
 from rmqops.chaos.run.sampler import RouteSampler
+from rmqops.chaos.verdicts.evaluate import cut_short
 from rmqops.chaos.verdicts.verdict import Counts, Verdict, Verdicts
 from rmqops.errors import HealFailed, Inconclusive, OperationFailed, RmqopsError
 from rmqops.system import waiting
@@ -63,7 +64,7 @@ def finished(word: Verdict, problem: RmqopsError | None) -> runner.Finished:
 
 @pytest.mark.parametrize("word", Verdict)
 def test_a_drill_that_was_cut_short_never_passes_and_hides_no_worse_word(word: Verdict) -> None:
-    judged = runner._cut_short(Verdicts(word, (), Counts(), notes=("first",)), "interrupted")
+    judged = cut_short(Verdicts(word, (), Counts(), notes=("first",)), "interrupted")
     assert judged.overall is (Verdict.INCONCLUSIVE if word is Verdict.PASS else word)
     assert judged.notes == ("first", "the drill was cut short: interrupted")
 

@@ -15,6 +15,7 @@ final class Outlet {
     private final OutputStream out = new FileOutputStream(FileDescriptor.out);
     private final long epoch;
     private StringBuilder lines = new StringBuilder();
+    private long count;
 
     /** @param epoch what t counts from, in seconds of CLOCK_MONOTONIC, which is System.nanoTime() on Linux */
     Outlet(double epoch) {
@@ -45,6 +46,7 @@ final class Outlet {
             lines.append(",\"value\":{\"attempts\":\"").append(attempts).append("\"}");
         }
         lines.append("}\n");
+        count++;
     }
 
     /** Says which client this is and how it is set; one line, before any other. */
@@ -52,9 +54,10 @@ final class Outlet {
         lines.append("{\"client\":").append(JSON.toJSONString(client)).append("}\n");
     }
 
-    /** Writes all that is left, and last the summary. */
+    /** Writes all that is left, and last the summary, with the number of all lines. */
     void finish(Map<String, Object> summary) throws IOException {
         synchronized (this) {
+            summary.put("lines", count);
             lines.append("{\"summary\":").append(JSON.toJSONString(summary)).append("}\n");
         }
         flush();

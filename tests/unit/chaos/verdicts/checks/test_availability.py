@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -60,11 +61,23 @@ def test_a_success_between_failures_is_not_sustained(tmp_path: Path) -> None:
 
 
 def test_silence_is_no_service_though_nothing_fails(tmp_path: Path) -> None:
-    events = [*_sends(_every(5, 10)), *_sends([10.3]), *_sends(_every(13, 30)), *_fault()]
+    hanging = _sends([10.35])
+    hanging[1] = replace(hanging[1], t=13.01, offset=999)
+    events = [*_sends(_every(5, 10)), *_sends([10.3]), *hanging, *_sends(_every(13, 30)), *_fault()]
 
     result = _check(events, tmp_path)
 
     assert result.numbers["rto_ms"] == pytest.approx(3010)
+
+
+def test_a_load_that_stands_still_says_nothing_of_the_cluster(tmp_path: Path) -> None:
+    """Nothing was sent and nothing was under way: the machine of the load was frozen, perhaps."""
+    events = [*_sends(_every(5, 10)), *_sends([10.3]), *_sends(_every(13, 30)), *_fault()]
+
+    result = _check(events, tmp_path)
+
+    assert result.verdict is Verdict.PASS
+    assert result.numbers["rto_ms"] == pytest.approx(310)
 
 
 def test_a_send_from_before_the_fault_is_no_success_after_it(tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ from rmqops.model.history import Event
 from tests.support import drill
 from tests.unit.chaos.verdicts.checks.recorded import write
 
-BEFORE_THE_HEAL, AFTER_THE_HEAL = drill.NEW_MASTER, drill.HEALED + 0.5
+BEFORE_THE_HEAL, AFTER_THE_HEAL = drill.HEALED - 1 - 5.5, drill.HEALED + 0.5
+"""When sends work again: so long before the heal begins that it is sustained by then, or after it."""
 SERVICE, STANDSTILL = "service", "standstill"
 
 
@@ -62,8 +63,9 @@ def test_a_drill_that_was_ended_early_proves_neither(tmp_path: Path) -> None:
     assert judged(events, tmp_path).verdict is Verdict.INCONCLUSIVE
 
 
-def test_each_phase_is_judged_by_what_it_expects(tmp_path: Path) -> None:
+def test_each_phase_is_judged_by_what_it_expects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first serves again before its heal, the second, a standstill, is served all the time."""
+    monkeypatch.setattr(drill, "NEW_MASTER", BEFORE_THE_HEAL)
     later = drill.END - 5
     second = [
         Event(event.t + later - drill.FAULT, event.process, event.op, event.type, event.topic, event.broker,
