@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zipfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -204,6 +205,25 @@ async def test_hardened_only_an_administrator_makes_one(hardened_with_accounts: 
         return await make_administrator(client, lab, newcomer) == "done"
 
     await until_async(taken, "the new account may do what the old one may", 30)
+
+
+def newer_than_java_8(jar: Path) -> list[str]:
+    """Return the classes of a jar that Java 8 would load and cannot read."""
+    with zipfile.ZipFile(jar) as opened:
+        return [
+            name
+            for name in opened.namelist()
+            if name.endswith(".class")
+            and not name.startswith("META-INF/versions/")
+            and name != "module-info.class"
+            and int.from_bytes(opened.read(name)[6:8]) > 52
+        ]
+
+
+def test_the_raised_libraries_run_on_java_8(rocketmq_home: Path) -> None:
+    assert {
+        jar.name: newer_than_java_8(jar) for jar in rocketmq_home.rglob("*.jar") if newer_than_java_8(jar)
+    } == {}
 
 
 def test_the_bill_names_every_jar_and_patch() -> None:
