@@ -48,7 +48,7 @@ def ask(running: Running, host: str, clock: Callable[[], float] = time.monotonic
     for _ in range(TRIPS):
         asked, line = clock(), b""
         running.tell(b"?")
-        while not line.endswith(b"\n"):
+        while b"\n" not in line:
             out, err = next(chunks, (None, b""))
             complaints += err
             line += out or b""
