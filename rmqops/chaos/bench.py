@@ -17,11 +17,12 @@ from rmqops.chaos.load.roster import process_settings
 from rmqops.chaos.load.settings import Load
 from rmqops.chaos.load.workers import Workers
 from rmqops.chaos.run.context import Ready, prepared
-from rmqops.chaos.run.environment import REAL, Environment, Say
+from rmqops.chaos.run.environment import REAL, Environment
 from rmqops.errors import Inconclusive, OperationFailed
 from rmqops.model.topology import Topology
 from rmqops.operations.topics import topics
 from rmqops.system import waiting
+from rmqops.system.progress import Say
 
 WARM_UP = 5.0
 """Seconds that do not count: connections, and the brokers' compilers."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,8 +13,7 @@ from rmqops.lab.local_runner import LocalRunner
 from rmqops.lab.state import LabDirectory
 from rmqops.lab.up import AT_ONCE, INVENTORY_LABEL, KERNEL_LABEL, STATE_LABEL
 from rmqops.system.parallel import each
-
-Say = Callable[[str], None]
+from rmqops.system.progress import Say
 
 
 @dataclass(frozen=True)

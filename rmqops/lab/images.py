@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +22,7 @@ from rmqops.model.commands import Command
 from rmqops.source.cache import Cache, default_cache
 from rmqops.source.process import run_logged
 from rmqops.system import locks
-
-Say = Callable[[str], None]
+from rmqops.system.progress import Say
 
 REPOSITORY: Final = "localhost/rmqops-lab"
 IMAGE_LABEL: Final = f"{LABEL}.image"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,8 +15,7 @@ from rmqops.lab.layout import Access, LabRequest
 from rmqops.lab.local_runner import LocalRunner
 from rmqops.lab.state import LabDirectory, LabRecord
 from rmqops.system.parallel import each
-
-Say = Callable[[str], None]
+from rmqops.system.progress import Say
 
 INVENTORY_LABEL: Final = f"{LABEL}.inventory"
 KERNEL_LABEL: Final = f"{LABEL}.kernel"

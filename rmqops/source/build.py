@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import platform
 import shutil
@@ -13,11 +12,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
-from rmqops.errors import PreflightFailed, SourceError, UsageError
+from rmqops.errors import PreflightFailed, UsageError
 from rmqops.model.releases import DEFAULT_VERSION, Release, assumed
 from rmqops.source import bill, bundle, patching
 from rmqops.source.artifacts import Artifact, RuntimeArtifact
-from rmqops.source.cache import Cache, default_cache, intact
+from rmqops.source.cache import Cache, default_cache, disk_error, intact
 from rmqops.source.digest import check_sha512, expected_sha512, file_digest
 from rmqops.source.fetch import APACHE_ARCHIVE, Fetcher, SourceOrigin, verified_zip
 from rmqops.source.java_api import NEEDS_NO_HELP, compiler_options, extract_java8, oldest_target
@@ -33,8 +32,6 @@ BUILD_ROOM: Final = 120_000_000
 
 RUNTIME_ROOM: Final = 200_000_000
 """Bytes that a runtime takes at its peak (measured with JDK 25: 103 MB of files, 60 MB of archive)."""
-
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True)
@@ -115,7 +112,7 @@ def build(
         with cache.locked("build", f"building RocketMQ {version}", progress) as lock, cache.workspace() as work:
             return replace(job, work=work, lock=lock).run()
     except OSError as error:
-        raise _disk_error(error, cache) from error
+        raise disk_error(error, cache) from error
 
 
 def _check(options: BuildOptions) -> None:
@@ -297,15 +294,3 @@ class _Job:
                 f"{self.cache.root} has {free // 1_000_000} MB free, but this takes {needed // 1_000_000} MB",
                 remedy="make room there, or set RMQOPS_CACHE to a directory on another disk",
             )
-
-
-def _disk_error(error: OSError, cache: Cache) -> SourceError:
-    if error.errno in _FULL:
-        return SourceError(
-            f"no space is left in {cache.root}: {error}",
-            remedy="make room there, or set RMQOPS_CACHE to a directory on another disk; nothing half made stays",
-        )
-    return SourceError(
-        f"the cache {cache.root} cannot be used: {error}",
-        remedy="make it writable, or set RMQOPS_CACHE to another directory",
-    )

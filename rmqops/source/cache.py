@@ -17,6 +17,7 @@ Every file comes into its place by a rename, so that what is there is whole.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -41,6 +42,8 @@ from rmqops.source.digest import file_digest
 from rmqops.source.progress import Progress, ProgressListener, silent
 from rmqops.system import locks
 from rmqops.system.files import write_whole
+
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 LOGS_KEPT: Final = 20
 
@@ -215,3 +218,16 @@ def _is_there(artifact: Artifact | RuntimeArtifact) -> bool:
         return artifact.path.stat().st_size == artifact.size
     except OSError:
         return False
+
+
+def disk_error(error: OSError, cache: Cache) -> SourceError:
+    """Return what to say of an error of the disk that the cache lies on."""
+    if error.errno in _FULL:
+        return SourceError(
+            f"no space is left in {cache.root}: {error}",
+            remedy="make room there, or set RMQOPS_CACHE to a directory on another disk; nothing half made stays",
+        )
+    return SourceError(
+        f"the cache {cache.root} cannot be used: {error}",
+        remedy="make it writable, or set RMQOPS_CACHE to another directory",
+    )

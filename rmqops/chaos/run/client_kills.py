@@ -16,7 +16,8 @@ from rmqops.chaos.drill import Strike
 from rmqops.chaos.history.format import ADDRESS, INSTANCE, MEMBERS, NEMESIS, TARGET
 from rmqops.chaos.history.recorder import Recorder
 from rmqops.chaos.load.clients.settings import ConsumerSettings, ProducerSettings
-from rmqops.chaos.load.workers import FLOWS_WITHIN, Worker, Workers
+from rmqops.chaos.load.worker import Worker
+from rmqops.chaos.load.workers import FLOWS_WITHIN, Workers
 from rmqops.chaos.run.journal import Journal, JournalEntry, JournalState, JournalStep
 from rmqops.errors import Inconclusive, OperationFailed
 from rmqops.model.history import Event, Op, Type

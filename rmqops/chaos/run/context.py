@@ -32,13 +32,14 @@ from rmqops.chaos.load.hosts.files import SurveyedHost
 from rmqops.chaos.load.hosts.place import Place
 from rmqops.chaos.load.settings import Load
 from rmqops.chaos.run import lock, placement, preflight
-from rmqops.chaos.run.environment import Environment, Say
+from rmqops.chaos.run.environment import Environment
 from rmqops.chaos.run.journal import Journal
 from rmqops.chaos.run.preflight import Probed
 from rmqops.chaos.verdicts.bounds import Bounds
 from rmqops.errors import UsageError
 from rmqops.model.topology import Topology
 from rmqops.operations.topics import topics
+from rmqops.system.progress import Say
 
 DRILL = "drill.yml"
 """In a run's directory: the drill as it was run, the command line's changes included."""

@@ -11,15 +11,9 @@ from typing import Protocol, TypeVar
 from rmqops.chaos.load.clients.drivers import Driver
 from rmqops.chaos.load.hosts.place import Place, ThisMachine
 from rmqops.chaos.run.journal import Journal
-from rmqops.model.topology import Reachable
 from rmqops.remoting.client import Client
 from rmqops.system import event_loop
-from rmqops.transport.base import Transport, transport_for
-
-Say = Callable[[str], None]
-"""Is told each step, in words."""
-Transports = Callable[[Reachable], Transport]
-"""Leads to a host."""
+from rmqops.transport.base import Transports, transport_for
 
 _T = TypeVar("_T")
 

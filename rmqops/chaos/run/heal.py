@@ -8,14 +8,14 @@ from pathlib import Path
 
 from rmqops.chaos.mechanisms import deadman
 from rmqops.chaos.run import journal
-from rmqops.chaos.run.environment import REAL, Environment, Transports
+from rmqops.chaos.run.environment import REAL, Environment
 from rmqops.chaos.run.journal import Journal, JournalEntry, JournalState, JournalStep
 from rmqops.errors import OperationFailed, RemotingError, RmqopsError, UsageError
 from rmqops.model.commands import Command
 from rmqops.model.topology import Instance, Topology
 from rmqops.operations.topics import consumer_groups, topics
 from rmqops.system import parallel
-from rmqops.transport.base import check, transport_for
+from rmqops.transport.base import Transports, check, transport_for
 
 TIMEOUT = 180.0
 """Seconds for one heal: the longest is a start of a broker."""

@@ -15,12 +15,13 @@ from rmqops.chaos.load.hosts.files.java import Jars
 from rmqops.chaos.load.hosts.files.native import Modules
 from rmqops.chaos.load.hosts.place import Place
 from rmqops.chaos.load.settings import Load
-from rmqops.chaos.run.environment import Environment, Say, Transports
+from rmqops.chaos.run.environment import Environment
 from rmqops.errors import PreflightFailed
 from rmqops.model.commands import Command
 from rmqops.model.topology import Client, Topology
 from rmqops.system import parallel
-from rmqops.transport.base import Transport
+from rmqops.system.progress import Say
+from rmqops.transport.base import Transport, Transports
 
 PUT_AT_ONCE = 8
 """Clients' hosts that are sent files at once: our network is what takes time."""

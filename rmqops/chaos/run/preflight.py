@@ -8,11 +8,12 @@ from rmqops.chaos import faults
 from rmqops.chaos.drill import Drill, Strike, guard, targets
 from rmqops.chaos.mechanisms.plan import Aim
 from rmqops.chaos.run import heal
-from rmqops.chaos.run.environment import Environment, Transports
+from rmqops.chaos.run.environment import Environment
 from rmqops.errors import OperationFailed, PreflightFailed
 from rmqops.model.topology import Topology
 from rmqops.operations.observe import status
 from rmqops.system import parallel
+from rmqops.transport.base import Transports
 
 
 def limit(topology: Topology, drill: Drill) -> None:

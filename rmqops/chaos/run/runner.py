@@ -16,11 +16,12 @@ from rmqops.chaos.report.result import Result, write_result
 from rmqops.chaos.run.context import Request, Run, prepared, under_way
 from rmqops.chaos.run.course import Course
 from rmqops.chaos.run.due_checks import due_checks
-from rmqops.chaos.run.environment import REAL, Environment, Say
+from rmqops.chaos.run.environment import REAL, Environment
 from rmqops.chaos.run.journal import JournalEntry, JournalState
 from rmqops.chaos.verdicts.evaluate import CUT_SHORT, cut_short, evaluate
 from rmqops.chaos.verdicts.verdict import Verdict
 from rmqops.errors import EXIT_INTERRUPTED, HealFailed, RmqopsError
+from rmqops.system.progress import Say
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Each ends a drill in order: Ctrl-C, an orderly kill, a terminal that closes."""

@@ -13,11 +13,12 @@ from rmqops.chaos.report import words
 from rmqops.chaos.report.result import Result
 from rmqops.chaos.run import context, runner
 from rmqops.chaos.run.context import Request
-from rmqops.chaos.run.environment import REAL, Environment, Say
+from rmqops.chaos.run.environment import REAL, Environment
 from rmqops.chaos.suite.model import Claim, ClaimOutcome, Suite
 from rmqops.chaos.verdicts.verdict import Verdict
 from rmqops.errors import OperationFailed, PreflightFailed, RmqopsError, Unsafe, UsageError
 from rmqops.operations.observe import health, status
+from rmqops.system.progress import Say
 
 RequestFor = Callable[[Drill], Request]
 """Makes a drill into one against a cluster."""

@@ -10,13 +10,13 @@ import platform
 import secrets
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 from rmqops.errors import BecomeRefused, OperationFailed, RmqopsError
 from rmqops.model.commands import Command
-from rmqops.model.topology import Instance, Topology
+from rmqops.model.topology import Topology
 from rmqops.operations.check import probes
 from rmqops.operations.check.probes import Finding, FindingSeverity, Mend, Survey, ssh, sudo
 from rmqops.operations.hosts import facts, sections
@@ -24,7 +24,7 @@ from rmqops.operations.hosts.facts import Facts
 from rmqops.operations.hosts.machines import Machine, machines
 from rmqops.operations.hosts.sections import Answer
 from rmqops.system import parallel
-from rmqops.transport.base import Transport, transport_for
+from rmqops.transport.base import Transports, transport_for
 from rmqops.transport.base import check as must
 from rmqops.transport.local import LocalTransport
 
@@ -34,8 +34,6 @@ ROUND_SECONDS = 25.0
 """How long a machine may take to answer all questions of a round."""
 MEND_SECONDS = 30.0
 CONTROLLER = "this machine"
-
-Transports = Callable[[Instance], Transport]
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ TIMEOUT = 3.0
 MAX_LAG = 16 * 1024 * 1024
 """Bytes of commit log that a slave may lack; more is a problem. Under load a level one lacks tens of kilobytes."""
 
-Role = Literal["master", "slave"]
+MemberRole = Literal["master", "slave"]
 _T = TypeVar("_T")
 
 
@@ -44,7 +44,7 @@ class Member:
 
     name: str
     address: str
-    role: Role | None
+    role: MemberRole | None
     """As the NameServers say it; None when none of them has it, or when they differ."""
     alive: bool
     """Whether it answers."""
@@ -197,7 +197,9 @@ def _master(group: Group, server: str, answers: Answers) -> str | None:
 
 
 def _member(member: Instance, answers: Answers) -> Member:
-    roles: set[Role] = {"master" if number == MASTER_ID else "slave" for number in ids(member, answers).values()}
+    roles: set[MemberRole] = {
+        "master" if number == MASTER_ID else "slave" for number in ids(member, answers).values()
+    }
     return Member(
         member.name, member.address, roles.pop() if len(roles) == 1 else None, member.name in answers.runtimes
     )

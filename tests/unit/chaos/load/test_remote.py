@@ -28,7 +28,8 @@ from rmqops.chaos.load.hosts.files.java import Jars
 from rmqops.chaos.load.hosts.files.native import Modules
 from rmqops.chaos.load.hosts.remote import ClientHost
 from rmqops.chaos.load.settings import Load as LoadWanted
-from rmqops.chaos.load.workers import Worker, Workers
+from rmqops.chaos.load.worker import Worker
+from rmqops.chaos.load.workers import Workers
 from rmqops.chaos.run import placement
 from rmqops.errors import Inconclusive, OperationFailed, PreflightFailed
 from rmqops.model.commands import Command

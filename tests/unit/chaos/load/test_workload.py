@@ -26,7 +26,8 @@ from rmqops.chaos.load.clients.producer import _event, _quantile
 from rmqops.chaos.load.clients.settings import ConsumerSettings, ProcessSummary, ProducerSettings
 from rmqops.chaos.load.hosts.place import ThisMachine
 from rmqops.chaos.load.settings import Load as LoadSettings
-from rmqops.chaos.load.workers import Count, Worker, Workers
+from rmqops.chaos.load.worker import Count, Worker
+from rmqops.chaos.load.workers import Workers
 from rmqops.errors import Inconclusive
 from rmqops.model.history import Event
 from rmqops.operations.topics import topics

@@ -8,7 +8,8 @@ from rmqops.chaos.drill import Abort
 from rmqops.chaos.load.clients.drivers import Native
 from rmqops.chaos.load.clients.settings import ProducerSettings
 from rmqops.chaos.load.hosts.place import ThisMachine
-from rmqops.chaos.load.workers import Count, Worker, Workers
+from rmqops.chaos.load.worker import Count, Worker
+from rmqops.chaos.load.workers import Workers
 from rmqops.chaos.run.sampler import RouteSampler
 from rmqops.chaos.run.watch import Watch
 from rmqops.errors import Inconclusive

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from rmqops.operations.check.check import CheckReport, Offer
 from rmqops.operations.check.probes import Finding, Mend, Survey, huge_pages
 from rmqops.operations.hosts.machines import Machine, machines
 from rmqops.operations.hosts.sections import Answer
-from rmqops.transport.base import Transport
+from rmqops.transport.base import Transport, Transports
 from rmqops.transport.local import LocalTransport
 from tests.support.clusters import free_port_base
 from tests.unit.model.conftest import edited, load
@@ -64,7 +64,7 @@ def topology(tmp_path: Path) -> Topology:
     return replace(made, nameservers=servers, groups=groups)
 
 
-def transports(**failing: Transport) -> Callable[[Instance], Transport]:
+def transports(**failing: Transport) -> Transports:
     return lambda instance: failing.get(instance.name, LocalTransport())
 
 
