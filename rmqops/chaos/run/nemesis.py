@@ -11,7 +11,7 @@ from rmqops.chaos.history.format import ADDRESS, INSTANCE, NEMESIS, TARGET
 from rmqops.chaos.mechanisms import deadman
 from rmqops.chaos.mechanisms.plan import Aim, FaultPlan
 from rmqops.chaos.run.journal import Journal, JournalEntry, JournalState, JournalStep
-from rmqops.chaos.run.strikes import PlannedStrike
+from rmqops.chaos.run.strike_plan import PlannedStrike
 from rmqops.errors import LoginRefused, OperationFailed, PreflightFailed, RmqopsError
 from rmqops.model.commands import Command, Result
 from rmqops.model.history import Event, Op, Type

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from rmqops.chaos.drill import ScheduledPhase, guard, targets
 from rmqops.chaos.history.format import NEMESIS, RECOVERED
 from rmqops.chaos.history.service_windows import GAP
-from rmqops.chaos.run import reads, strikes
+from rmqops.chaos.run import reads, strike_plan
 from rmqops.chaos.run.client_kills import ClientKills
 from rmqops.chaos.run.context import Run
 from rmqops.chaos.run.nemesis import Nemesis
@@ -122,7 +122,9 @@ class PhaseRun:
                 "the cluster fell ill before the strike; nothing was struck", detail="\n".join(seen.problems)
             )
         self._masters = {group.name: self._sampler.agreed(group.name) for group in run.topology.groups}
-        planned = list(strikes.planned(self._step, run.topology, self._sampler.masters, run.ready.survey.clients))
+        planned = list(
+            strike_plan.planned(self._step, run.topology, self._sampler.masters, run.ready.survey.clients)
+        )
         victims = [strike.victim for strike in planned]
         guard.limit(run.topology, run.drill, victims)
         clients = [strike for strike in self._step.phase.strikes if targets.client(strike.target)]
@@ -134,7 +136,7 @@ class PhaseRun:
             await self._steady()
         self._watch.strike(victims)
         for strike in self._step.phase.strikes:
-            run.say(strikes.announcement(strike, planned, self._client_kills.victims))
+            run.say(strike_plan.announcement(strike, planned, self._client_kills.victims))
         self._struck = run.now()
         verified = await waiting.to_end(self._nemesis.strike)
         if not await self._client_kills.strike() or not verified:

@@ -13,7 +13,7 @@ from rmqops.chaos.mechanisms.plan import Aim
 from rmqops.chaos.run import journal
 from rmqops.chaos.run.journal import Journal, JournalEntry
 from rmqops.chaos.run.nemesis import Nemesis
-from rmqops.chaos.run.strikes import PlannedStrike
+from rmqops.chaos.run.strike_plan import PlannedStrike
 from rmqops.errors import HostUnreachable, LoginRefused, OperationFailed, PreflightFailed, RmqopsError
 from rmqops.model.commands import Command
 from rmqops.model.history import Event
