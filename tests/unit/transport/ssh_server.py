@@ -56,7 +56,7 @@ def serving(host: Host) -> Iterator[int]:
                     transport = paramiko.Transport(line)
                     transport.add_server_key(host.key)
                     host.lines.append(transport)
-                    with suppress(paramiko.SSHException, EOFError):
+                    with suppress(paramiko.SSHException, EOFError, OSError):  # the client has hung up
                         transport.start_server(server=host)
 
         thread = threading.Thread(target=accept, daemon=True)
