@@ -2,8 +2,9 @@
 
 A broker sees the connection close, tells the others, and they share the queues anew; where it does not see that,
 or they are not told, they do so every 20 s (``RebalanceService``). Judged for each queue of which the dead member
-was the last to read; it is taken over when another member, or the new life in the dead one's place, reads it. Left
-out where no member of a group was killed: a native consumer is a member of none.
+was the last to read when the kill was given, for another one may read it before the kill is seen to have taken
+effect; it is taken over when another member, or the new life in the dead one's place, reads it. Left out where no
+member of a group was killed: a native consumer is a member of none.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from rmqops.chaos.verdicts.evidence import count
 from rmqops.chaos.verdicts.verdict import EVIDENCE_LIMIT, CheckResult, Evidence, Verdict
 from rmqops.model.history import Event
 
-# $1 the dead one's names, $2 the others', $3 when it died, in µs
+# $1 the dead one's names, $2 the others', $3 when the kill was given, in µs
 TAKEN = """
     with dead as (select (hash(unnest($1::varchar[])) >> 32)::uinteger as p),
         others as (select (hash(unnest($2::varchar[])) >> 32)::uinteger as p),
@@ -33,10 +34,12 @@ TAKEN = """
 
 def check(history: History, _bounds: Bounds) -> CheckResult | None:
     """Measure when each queue of each dead member was read again."""
+    kills = [event for event in history.of("fault") if event.value and MEMBERS in event.value]
+    given = {str((event.value or {}).get(INSTANCE)): event.t for event in kills if event.type == "invoke"}
     struck = [
-        (event, list(_queues(history, event)))
-        for event in history.of("fault")
-        if event.type == "ok" and event.value and MEMBERS in event.value
+        (event, list(_queues(history, event, given.get(str((event.value or {}).get(INSTANCE)), event.t))))
+        for event in kills
+        if event.type == "ok"
     ]
     if not any(queues for _, queues in struck):
         return None
@@ -55,7 +58,7 @@ def check(history: History, _bounds: Bounds) -> CheckResult | None:
     return CheckResult("takeover", Verdict.PASS, text, numbers)
 
 
-def _queues(history: History, event: Event) -> Iterator[float | None]:
+def _queues(history: History, event: Event, died: float) -> Iterator[float | None]:
     """Yield for each queue of a dead member the milliseconds until another read it; None if nobody did."""
     value = event.value or {}
     dead = ClientName.parse(value[INSTANCE])
@@ -66,7 +69,7 @@ def _queues(history: History, event: Event) -> Iterator[float | None]:
     asked = [
         [name for name, reader in names.items() if reader is not None and reader.process == dead],
         [name for name, reader in names.items() if reader is not None and _takes_over(reader, dead, others)],
-        round(event.t * 1e6),
+        round(died * 1e6),
     ]
     for _, microseconds in history.query(TAKEN, asked):
         yield None if microseconds is None else float(str(microseconds)) / 1000

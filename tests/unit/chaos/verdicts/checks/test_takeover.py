@@ -45,6 +45,21 @@ def test_the_first_read_by_another_member_counts(tmp_path: Path) -> None:
     assert found.numbers == {"queues": 2, "taken": 2, "first_ms": 400.0, "last_ms": 600.0}
 
 
+def test_a_queue_may_be_taken_over_before_the_kill_is_seen_to_have_taken_effect(tmp_path: Path) -> None:
+    value = {"target": "consumer", "instance": "consumer-2", "address": "pid 7", "members": "consumer-1"}
+    reads = [*BEFORE, (10.05, "consumer-1", 1), (10.2, "consumer-1", 0)]
+    events = [
+        Event(DEATH, "nemesis", "fault", "invoke", key="kill", value=value),
+        Event(DEATH + 0.1, "nemesis", "fault", "ok", key="kill", value=value),
+        *(
+            Event(t, process, "receive", "ok", "drill", "broker-a", queue, number, key=f"p1-{number}")
+            for number, (t, process, queue) in enumerate(reads)
+        ),
+    ]
+    found = judge(sorted(events, key=lambda event: event.t), tmp_path)["takeover"]
+    assert found.numbers == {"queues": 2, "taken": 2, "first_ms": 50.0, "last_ms": 200.0}
+
+
 def test_a_queue_that_nobody_takes_over_is_not_judged_well(tmp_path: Path) -> None:
     found = judged(tmp_path, [*BEFORE, (11.0, "consumer-1", 0), (12.0, "consumer-3", 1)], members="consumer-1")
     assert found is not None
