@@ -23,7 +23,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rmqops.chaos.history.batches import BATCH, pack
-from rmqops.chaos.history.format import CONSUMER, DRAIN, MASTER, NEMESIS, RECOVERED
+from rmqops.chaos.history.format import CONSUMER, DRAIN, MASTER, NEMESIS, RECOVERED, TERM
 from rmqops.model.history import Event, Op, Type
 
 NAMESERVERS = ("namesrv-1", "namesrv-2", "namesrv-3")
@@ -223,6 +223,9 @@ class Imitation:
 
     def _read_back(self) -> Iterator[Event]:
         t = self.last + LAST_RECEIVES
+        for group in self.groups:
+            yield Event(t, f"{group}-n0", "leader", "ok", broker=group, value={TERM: "1"})
+        yield Event(t, f"{self.groups[0]}-n1", "leader", "ok", broker=self.groups[0], value={TERM: "2"})
         for group in self.groups:
             for member in (1, 0, 2):
                 drain = f"{DRAIN}{group}-n{member}"
