@@ -71,7 +71,6 @@ class Conversation:
         self._stdin = stdin
         self._unsent = bytearray()
         self._answered = False
-        self._shut = False
         if self.started:
             self._begin()
 

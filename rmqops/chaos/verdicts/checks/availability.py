@@ -24,6 +24,7 @@ from rmqops.chaos.history.routes import Span, group_sizes, spans
 from rmqops.chaos.history.service_windows import (
     GAP,
     Bin,
+    Idle,
     Sustained,
     bins,
     breaks,
@@ -65,18 +66,18 @@ READ_AFTER = f"""
 def check(history: History, bounds: Bounds) -> CheckResult:
     """Measure every fault, and judge the worst."""
     injected = [fault for fault in faults(history.of("fault", "heal")) if fault.injected_at is not None]
-    outcomes = bins(history)
+    outcomes, idle_times = bins(history), idle(history)
     numbers: dict[str, Number] = {"rto_ms": None, **_phases(outcomes, injected), **_latencies(history, injected)}
     reason = _blind(history, outcomes, injected)
     if reason:
         return CheckResult("availability", Verdict.INCONCLUSIVE, reason, numbers)
     answers = spans(history.of("route"))
-    sustained = _sustained(history, outcomes, injected, bounds)
+    sustained = _sustained(history, outcomes, idle_times, injected, bounds)
     rtos = [_after(fault, success.at) for fault, success in zip(injected, sustained, strict=True)]
     worst = _worst(injected, rtos)
     numbers |= _parts(history, injected[worst], sustained[worst], answers)
     numbers["rto_ms"] = rtos[worst]
-    errors = windows(breaks(outcomes, idle(history)))
+    errors = windows(breaks(outcomes, idle_times))
     numbers["error_windows"] = len(errors)
     evidence = (
         *(
@@ -105,13 +106,16 @@ def check(history: History, bounds: Bounds) -> CheckResult:
 
 
 def _sustained(
-    history: History, outcomes: Sequence[Bin], injected: Sequence[FaultRecord], bounds: Bounds
+    history: History,
+    outcomes: Sequence[Bin],
+    idle_times: Sequence[Idle],
+    injected: Sequence[FaultRecord],
+    bounds: Bounds,
 ) -> list[Sustained]:
     """Return for each fault the first sustained success: of the whole, or of the struck group where it is later.
 
     Where there is one group, the two are one.
     """
-    idle_times = idle(history)
     several = len(group_sizes(history.of("route"))) > 1
     first = min(fault.injected_at or 0 for fault in injected)
     results = []

@@ -59,6 +59,15 @@ SERVED = """
 
 
 @dataclass(frozen=True)
+class _Sends:
+    """What the sends of the whole drill tell; each of its phases is judged by it."""
+
+    outcomes: Sequence[Bin]
+    idle_times: Sequence[Idle]
+    first_fault: float
+
+
+@dataclass(frozen=True)
 class _Phase:
     """What one phase has shown."""
 
@@ -73,11 +82,13 @@ class _Phase:
 
 def check(history: History, bounds: Bounds) -> CheckResult:
     """Judge the time in which the faults of each phase were in force."""
+    injected = [fault for fault in faults(history.of("fault", "heal")) if fault.injected_at is not None]
     by_phase: dict[int, list[FaultRecord]] = {}
-    for fault in faults(history.of("fault", "heal")):
-        if fault.injected_at is not None:
-            by_phase.setdefault(fault.phase, []).append(fault)
-    judged = [_judge(history, bounds, phase) for phase in by_phase.values()]
+    for fault in injected:
+        by_phase.setdefault(fault.phase, []).append(fault)
+    first_fault = min((fault.injected_at or 0 for fault in injected), default=0)
+    sends = _Sends(bins(history), idle(history), first_fault)
+    judged = [_judge(history, bounds, sends, phase) for phase in by_phase.values()]
     verdict, deciding = _worst(judged)
     text = (
         "; ".join(dict.fromkeys(phase.text for phase in deciding[:MOST])) or "no fault was in force and taken away"
@@ -102,7 +113,7 @@ def _worst(judged: Sequence[_Phase]) -> tuple[Verdict, list[_Phase]]:
     return verdict, [phase for phase in judged if phase.verdict is verdict]
 
 
-def _judge(history: History, bounds: Bounds, struck: Faults) -> _Phase:
+def _judge(history: History, bounds: Bounds, sends: _Sends, struck: Faults) -> _Phase:
     ends = [fault.heal_started_at for fault in struck if fault.heal_started_at is not None]
     if not ends:
         return _Phase(Verdict.INCONCLUSIVE, "no fault was in force and taken away")
@@ -112,8 +123,8 @@ def _judge(history: History, bounds: Bounds, struck: Faults) -> _Phase:
     if struck[0].expects == "anything":
         return _Phase(Verdict.PASS, "either was allowed")
     if struck[0].expects == "reads":
-        return _is_read(history, bounds, struck, begin, end)
-    return _goes_on(history, bounds, struck, begin, end, _groups(history, struck))
+        return _is_read(history, bounds, sends, struck, begin, end)
+    return _goes_on(history, bounds, sends, struck, begin, end, _groups(history, struck))
 
 
 def _groups(history: History, struck: Faults) -> list[str]:
@@ -123,8 +134,8 @@ def _groups(history: History, struck: Faults) -> list[str]:
     return sorted({fault.group for fault in struck if fault.group})
 
 
-def _is_read(history: History, bounds: Bounds, struck: Faults, begin: float, end: float) -> _Phase:
-    goes_on = _goes_on(history, bounds, struck, begin, end, ())
+def _is_read(history: History, bounds: Bounds, sends: _Sends, struck: Faults, begin: float, end: float) -> _Phase:
+    goes_on = _goes_on(history, bounds, sends, struck, begin, end, ())
     stands_still = _stands_still(history, bounds, struck, begin, end)
     read = history.number(READ, [reader_prefix(struck[0].phase)])
     text = f"{count(read, 'message')} read from a slave while the master was dead"
@@ -161,23 +172,24 @@ def _refuses(history: History, phase: int) -> Iterator[_Phase]:
 def _goes_on(
     history: History,
     bounds: Bounds,
+    sends: _Sends,
     struck: Faults,
     begin: float,
     end: float,
     groups: Sequence[str],
 ) -> _Phase:
     """Judge that sends worked again: for the whole as its users see it, and for each group that was struck."""
-    first = min(fault.injected_at or 0 for fault in faults(history.of("fault")))
-    idle_times = idle(history)
-    parts = [_works_again(history, bounds, struck, (begin, end), bins(history), idle_times, None, GAP)]
+    parts = [_works_again(history, bounds, struck, (begin, end), sends.outcomes, sends.idle_times, None, GAP)]
     for group in groups:
         acknowledged = group_bins(history, group)
-        gap = usual_gap(acknowledged, first)
+        gap = usual_gap(acknowledged, sends.first_fault)
         if gap is None:
             text = f"nothing was acknowledged by {group} before the fault, so what it lost is not known"
             parts.append(_Phase(Verdict.INCONCLUSIVE, text))
         else:
-            parts.append(_works_again(history, bounds, struck, (begin, end), acknowledged, idle_times, group, gap))
+            parts.append(
+                _works_again(history, bounds, struck, (begin, end), acknowledged, sends.idle_times, group, gap)
+            )
     verdict, deciding = _worst(parts)
     again = [part.again_ms for part in parts if part.again_ms is not None]
     slowest = max(again) if len(again) == len(parts) else None

@@ -18,6 +18,11 @@ class RoleChange:
     """What its file says; None where its host cannot be asked."""
     after: Role
 
+    @property
+    def was_master(self) -> bool:
+        """Whether its file says that it is one."""
+        return self.before is not None and self.before.master
+
 
 @dataclass(frozen=True)
 class PromotionPlan:

@@ -80,7 +80,7 @@ class UndoPromotion(Verb[PromotionPlan, CommitLogTail | None]):
         """
         topology, fleet = self.fleet.topology, self.fleet
         master, promoted = plan.new_master.instance, plan.old_master.instance
-        if plan.new_master.before is not None and plan.new_master.before.master:
+        if plan.new_master.was_master:
             fleet.place(mastership.with_role(promoted, plan.old_master.after), progress)
         else:
             self._stop_level(plan, progress)
@@ -108,8 +108,7 @@ class UndoPromotion(Verb[PromotionPlan, CommitLogTail | None]):
         """Refuse while one of the two may lack what the other took."""
         master, promoted = plan.new_master, plan.old_master
         name, master_name = promoted.instance.name, master.instance.name
-        promoted_is_master = promoted.before is not None and promoted.before.master
-        if promoted_is_master and master.before is not None and master.before.master:
+        if promoted.was_master and master.was_master:
             raise Unsafe(
                 f"{name} and {master_name} both are deployed as master",
                 remedy=f"rmqops stop {master_name}, then rmqops promote {name}, which makes it a slave, and start "
@@ -121,7 +120,7 @@ class UndoPromotion(Verb[PromotionPlan, CommitLogTail | None]):
                 remedy=f"rmqops start {master_name} --inventory {self.fleet.topology.inventory}: "
                 "as a slave it catches up",
             )
-        if promoted_is_master and not state.alive(promoted.instance) and not plan.returning:
+        if promoted.was_master and not state.alive(promoted.instance) and not plan.returning:
             raise Unsafe(
                 f"{name} is the master and does not run, so {master_name} may lack what it took",
                 remedy=f"rmqops start {name}; or, if it cannot be started, rmqops promote {master_name}",
@@ -135,7 +134,7 @@ class UndoPromotion(Verb[PromotionPlan, CommitLogTail | None]):
         """
         topology = self.fleet.topology
         master, promoted = plan.new_master.instance, plan.old_master.instance
-        is_master = plan.old_master.before is not None and plan.old_master.before.master and not plan.returning
+        is_master = plan.old_master.was_master and not plan.returning
         if is_master:
             replication.wait_until_near(topology, promoted, master)
             progress.say(f"{promoted.name} refuses sends, and {master.name} copies the rest")
