@@ -8,9 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,6 +16,7 @@ import pytest
 from rmqops.errors import OperationFailed
 from rmqops.system import locks
 from rmqops.system.locks import held, held_if_free
+from tests.support.silent_holder import silent_holder
 
 HOLDER = """
 import os, subprocess, sys
@@ -106,32 +105,6 @@ def test_one_that_does_not_wait(tmp_path: Path) -> None:
         assert mine
     with held(tmp_path / "lock", "two", lambda _: None), held_if_free(tmp_path / "lock", "three") as mine:
         assert not mine
-
-
-SILENT = """
-import fcntl, os, sys
-descriptor = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
-fcntl.flock(descriptor, fcntl.LOCK_EX)
-print("locked", flush=True)
-sys.stdin.readline()
-from rmqops.system import locks
-with locks._signed(descriptor, sys.argv[2]):
-    print("signed", flush=True)
-    sys.stdin.readline()
-"""
-
-
-@contextmanager
-def silent_holder(path: Path, purpose: str) -> Iterator[subprocess.Popen[str]]:
-    """Hold a lock in another process that has not written its record; a line on its input makes it write that."""
-    argv = [sys.executable, "-c", SILENT, str(path), purpose]
-    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            assert process.stdout.readline() == "locked\n"
-            yield process
-        finally:
-            process.kill()
 
 
 def record(process: subprocess.Popen[bytes], *, later: int = 0) -> str:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,20 +16,8 @@ from rmqops.errors import UsageError
 from rmqops.model.commands import Command
 from rmqops.model.topology import Instance
 from tests.support.here import alive, in_a_moment, marked, must, run
-from tests.support.instances import instance, make_scripts, topology
+from tests.support.instances import topology
 from tests.support.waiting import until
-
-
-@pytest.fixture
-def victim(tmp_path: Path) -> Iterator[Instance]:
-    """A running instance in a directory whose name needs quoting."""
-    made = instance("broker-a-0", tmp_path / "it's a home")
-    make_scripts(made)
-    must(Command((f"{made.home}/current/bin/start.sh",)))
-    yield made
-    must(deadman.disarm(made, "f-1"))
-    if (pid := alive(made)) is not None:
-        os.killpg(pid, signal.SIGKILL)
 
 
 def sleepers(made: Instance) -> list[int]:

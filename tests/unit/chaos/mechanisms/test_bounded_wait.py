@@ -6,7 +6,6 @@ import ast
 import os
 import re
 import shutil
-import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -21,7 +20,7 @@ from rmqops.chaos.mechanisms.plan import Aim
 from rmqops.model.commands import Command
 from rmqops.model.topology import Instance
 from tests.support.here import alive, marked, must, run
-from tests.support.instances import instance, make_scripts, topology
+from tests.support.instances import topology
 
 ROOT = Path(rmqops.__file__).parents[1]
 SHELLS = [shell for shell in (["sh"], ["dash"], ["bash", "--posix"], ["busybox", "sh"]) if shutil.which(shell[0])]
@@ -238,13 +237,3 @@ def test_on_a_loaded_host_a_fault_is_verified_and_healed_in_time(
 def on(victim: Instance, kind: str) -> Aim:
     given = {"memory": {"mib": 16.0}, "cpu": {"processes": 1.0}}.get(kind, {})
     return Aim(victim, topology(), faults.options(kind, given), fault="f-1")
-
-
-@pytest.fixture
-def victim(tmp_path: Path) -> Iterator[Instance]:
-    made = instance("broker-a-0", tmp_path / "it's a home")
-    make_scripts(made)
-    must(Command((f"{made.home}/current/bin/start.sh",)))
-    yield made
-    if (pid := alive(made)) is not None:
-        os.killpg(pid, signal.SIGKILL)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -15,6 +13,7 @@ from rmqops.chaos.run import lock
 from rmqops.errors import OperationFailed, PreflightFailed
 from rmqops.system import locks
 from tests.support.instances import topology
+from tests.support.silent_holder import silent_holder
 
 CLUSTER = topology()
 
@@ -40,28 +39,6 @@ def test_the_drill_that_runs_is_asked_to_end_and_no_other_process() -> None:
     assert not lock.abort(CLUSTER), "the lock went with the process, though its pid stands in the file"
 
 
-LATE = """
-import fcntl, os, sys
-descriptor = os.open(sys.argv[1], os.O_RDWR)
-fcntl.flock(descriptor, fcntl.LOCK_EX)
-print("held", flush=True)
-sys.stdin.readline()
-"""
-
-
-@contextmanager
-def drill_without_a_record() -> Iterator[subprocess.Popen[str]]:
-    """Run a process between its lock and its record."""
-    argv = [sys.executable, "-c", LATE, str(lock._path(CLUSTER))]
-    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
-        assert running.stdout is not None
-        try:
-            assert running.stdout.readline() == "held\n"
-            yield running
-        finally:
-            running.kill()
-
-
 def test_a_drill_that_has_just_begun_does_not_end_whoever_has_the_pid_of_the_one_before() -> None:
     with lock.exclusive(CLUSTER):
         pass
@@ -69,7 +46,7 @@ def test_a_drill_that_has_just_begun_does_not_end_whoever_has_the_pid_of_the_one
         started = locks.started_at(stranger.pid)
         assert started is not None
         lock._path(CLUSTER).write_text(f"{stranger.pid} {started - 1} drill against trial\n")
-        with drill_without_a_record() as running:
+        with silent_holder(lock._path(CLUSTER), "a drill") as running:
             with pytest.raises(OperationFailed, match="not within"):
                 lock.abort(CLUSTER)
             assert running.poll() is None

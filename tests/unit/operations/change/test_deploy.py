@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from rmqops.operations.plan.mastership import Role
 from rmqops.operations.plan.plan import Plan
 from rmqops.source.artifacts import RuntimeArtifact
 from tests.support.clusters import dledger_inventory
+from tests.support.interrupting import interrupted_at_each_moment
 from tests.support.scripted_fleet import ScriptedFleet, artifact
 
 SAID_YES: Consent[Plan] = Consent(lambda plan: None)
@@ -97,14 +99,6 @@ def test_some_instances_wait_for_their_own_health_alone(new_fleet: Callable[...,
     assert (canary.TOPIC, 0) in scripted.instances["broker-a-0"].queues
 
 
-def interruptions(make: Callable[[], ScriptedFleet], limit: int = 60) -> Iterator[tuple[ScriptedFleet, int]]:
-    """Yield a fleet for each moment, to be interrupted there."""
-    for number in range(limit):
-        scripted = make()
-        scripted.interrupt_at = number
-        yield scripted, number
-
-
 @pytest.mark.parametrize("described", ["master-slave", "dledger"])
 def test_one_that_is_interrupted_at_any_moment_is_finished_by_the_same_command(
     described: str, new_fleet: Callable[..., ScriptedFleet]
@@ -115,23 +109,15 @@ def test_one_that_is_interrupted_at_any_moment_is_finished_by_the_same_command(
         made.kill("broker-a-1")
         return made
 
-    for scripted, number in interruptions(make):
-        try:
-            perform(scripted, digest="ffffffffffffffff")
-        except KeyboardInterrupt:
-            assert audit.entries()[0].outcome == "interrupted"
-            assert not scripted.lock_held()
-        else:
-            assert number == len(scripted.moments)
-            break
-        scripted.interrupt_at = None
-        completed = perform(scripted, digest="ffffffffffffffff")
+    upgrade = partial(perform, digest="ffffffffffffffff")
+    for scripted in interrupted_at_each_moment(make, upgrade, moments=60):
+        assert audit.entries()[0].outcome == "interrupted"
+        assert not scripted.lock_held()
+        completed = upgrade(scripted)
         assert completed.status is not None
         assert completed.status.healthy, scripted.moments
         assert scripted.alive() == set(scripted.instances)
-        assert perform(scripted, digest="ffffffffffffffff").plan.pending == ()
-    else:
-        pytest.fail("it never came to its end")
+        assert upgrade(scripted).plan.pending == ()
 
 
 def test_a_host_that_fails_is_named_and_what_was_done_stays(scripted: ScriptedFleet) -> None:

@@ -10,6 +10,7 @@ from rmqops.errors import Unsafe
 from rmqops.operations.change import audit, recipe
 from rmqops.operations.change.destroy import Destroy, Removal, refuse_other_name
 from rmqops.operations.change.recipe import Completed, Consent
+from tests.support.interrupting import interrupted_at_each_moment
 from tests.support.scripted_fleet import ScriptedFleet
 
 
@@ -51,18 +52,12 @@ def test_another_name_is_refused(new_fleet: Callable[..., ScriptedFleet]) -> Non
 
 
 def test_one_that_is_interrupted_is_finished_by_the_same_command(new_fleet: Callable[..., ScriptedFleet]) -> None:
-    for number in range(20):
-        scripted = new_fleet()
-        scripted.deploy()
-        scripted.interrupt_at = number
-        try:
-            perform(scripted)
-        except KeyboardInterrupt:
-            assert not scripted.lock_held()
-        else:
-            assert number == len(scripted.moments)
-            return
-        scripted.interrupt_at = None
+    def make() -> ScriptedFleet:
+        made = new_fleet()
+        made.deploy()
+        return made
+
+    for scripted in interrupted_at_each_moment(make, perform, moments=20):
+        assert not scripted.lock_held()
         perform(scripted)
         assert not any(each.mark for each in scripted.instances.values())
-    pytest.fail("it never came to its end")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -15,6 +16,7 @@ from rmqops.operations.observe import health
 from rmqops.operations.plan import mastership
 from rmqops.operations.plan.mastership import Role
 from tests.support.clusters import dledger_inventory
+from tests.support.interrupting import interrupted_at_each_moment
 from tests.support.scripted_fleet import ScriptedFleet
 
 
@@ -106,21 +108,15 @@ def test_a_restart_goes_no_further_while_the_cluster_is_not_healthy(
 def test_one_that_is_interrupted_at_any_moment_is_finished_by_the_same_command(
     verb: type[ProcessVerb], new_fleet: Callable[..., ScriptedFleet]
 ) -> None:
-    for number in range(40):
-        scripted = new_fleet()
-        scripted.deploy()
+    def make() -> ScriptedFleet:
+        made = new_fleet()
+        made.deploy()
         if verb is Start:
-            perform(Stop, scripted)
-            scripted.moments.clear()
-        scripted.interrupt_at = number
-        try:
-            perform(verb, scripted)
-        except KeyboardInterrupt:
-            assert not scripted.lock_held()
-        else:
-            assert number == len(scripted.moments)
-            return
-        scripted.interrupt_at = None
+            perform(Stop, made)
+            made.moments.clear()
+        return made
+
+    for scripted in interrupted_at_each_moment(make, partial(perform, verb), moments=40):
+        assert not scripted.lock_held()
         perform(verb, scripted)
         assert scripted.alive() == (set() if verb is Stop else set(scripted.instances))
-    pytest.fail("it never came to its end")

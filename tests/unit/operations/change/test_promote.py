@@ -14,6 +14,7 @@ from rmqops.operations.change.recipe import Completed, Consent, Verb
 from rmqops.operations.observe.commit_log_tail import CommitLogTail
 from rmqops.operations.plan import mastership
 from rmqops.operations.plan.mastership import Role
+from tests.support.interrupting import interrupted_at_each_moment
 from tests.support.scripted_fleet import MESSAGE, ScriptedFleet
 
 MASTER, SLAVE = "broker-a-0", "broker-a-1"
@@ -127,24 +128,14 @@ def test_once_more_there_is_nothing_to_do(scripted: ScriptedFleet) -> None:
 def test_one_that_is_interrupted_at_any_moment_is_finished_by_the_same_command(
     new_fleet: Callable[..., ScriptedFleet],
 ) -> None:
-    for number in range(40):
-        scripted = fallen(new_fleet)
-        scripted.interrupt_at = number
-        try:
-            promote(scripted)
-        except KeyboardInterrupt:
-            assert audit.entries()[0].outcome == "interrupted"
-            assert not scripted.lock_held()
-        else:
-            assert number == len(scripted.moments)
-            return
-        scripted.interrupt_at = None
+    for scripted in interrupted_at_each_moment(lambda: fallen(new_fleet), promote, moments=40):
+        assert audit.entries()[0].outcome == "interrupted"
+        assert not scripted.lock_held()
         promote(scripted)
         assert scripted.masters(scripted.topology.groups[0]) == [SLAVE], scripted.moments
         assert roles(scripted) == {MASTER: Role(1, "SLAVE"), SLAVE: Role(0, "ASYNC_MASTER")}
         assert (scripted.instances[MASTER].log_end, record(scripted)) == (COPIED, f"{COPIED} {MASTER} complete")
         assert promote(scripted).plan.done
-    pytest.fail("it never came to its end")
 
 
 def test_a_master_whose_host_is_gone_is_left_alone_and_done_with_when_it_is_back(scripted: ScriptedFleet) -> None:
@@ -277,23 +268,13 @@ def test_the_roles_go_back_with_everything_that_was_taken(new_fleet: Callable[..
 def test_an_undoing_that_is_interrupted_at_any_moment_is_finished_by_the_same_command(
     new_fleet: Callable[..., ScriptedFleet],
 ) -> None:
-    for number in range(40):
-        scripted = promoted(new_fleet)
-        scripted.interrupt_at = number
-        try:
-            undo(scripted)
-        except KeyboardInterrupt:
-            assert scripted.refusing == set(), "a master that stays takes sends again"
-        else:
-            assert number == len(scripted.moments)
-            return
-        scripted.interrupt_at = None
+    for scripted in interrupted_at_each_moment(lambda: promoted(new_fleet), undo, moments=40):
+        assert scripted.refusing == set(), "a master that stays takes sends again"
         undo(scripted)
         assert scripted.masters(scripted.topology.groups[0]) == [MASTER], scripted.moments
         assert roles(scripted) == {MASTER: Role(0, "ASYNC_MASTER"), SLAVE: Role(1, "SLAVE")}
         assert scripted.alive() == set(scripted.instances)
         assert record(scripted) == ""
-    pytest.fail("it never came to its end")
 
 
 def test_what_was_taken_in_the_last_moment_makes_it_master_again(new_fleet: Callable[..., ScriptedFleet]) -> None:

@@ -15,6 +15,7 @@ from rmqops.remoting.client import Client
 from rmqops.remoting.codes import Permission
 from rmqops.remoting.routes import TopicConfig
 from tests.support.instances import topology
+from tests.support.interrupting import interrupted_at_each_moment
 from tests.support.scripted_fleet import ScriptedFleet, artifact, single_inventory
 
 CLUSTER = topology(groups=3, members=1)
@@ -134,18 +135,8 @@ def test_a_new_group_is_deployed_and_then_filled(new_fleet: Callable[..., Script
 def test_one_that_is_interrupted_at_any_moment_is_finished_by_the_same_command(
     new_fleet: Callable[..., ScriptedFleet],
 ) -> None:
-    for number in range(20):
-        scripted = grown(new_fleet)
-        scripted.interrupt_at = number
-        try:
-            spread(scripted)
-        except KeyboardInterrupt:
-            assert not scripted.lock_held()
-        else:
-            assert number == len(scripted.moments)
-            return
-        scripted.interrupt_at = None
+    for scripted in interrupted_at_each_moment(lambda: grown(new_fleet), spread, moments=20):
+        assert not scripted.lock_held()
         spread(scripted)
         assert "orders" in scripted.instances["broker-c-0"].topics
         assert "billing" in scripted.instances["broker-c-0"].groups
-    pytest.fail("it never came to its end")
