@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # Three workers: the tests wait more than they work. tests/support/lanes.py says which of them share one, longest first.
-LANES := -n 3 --dist loadgroup --no-loadscope-reorder
+LANES := -n 2 --dist loadgroup --no-loadscope-reorder
 
 .PHONY: help setup demo test unit lint format docs wheel bench clean
 

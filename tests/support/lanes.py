@@ -1,6 +1,6 @@
 """Which tests of ``make test`` run on one worker one after the other, and which of those lanes begin first.
 
-``pytest -n 3 --dist loadgroup`` hands out a lane whole, in the order in which the tests were collected, and every
+``pytest -n 2 --dist loadgroup`` hands out a lane whole, in the order in which the tests were collected, and every
 test that is in no lane by itself. So a lane shares what is dear to make (a cluster, a lab), two lanes share
 nothing, and the longest ones stand first: what is left over at the end is short. Files of real brokers that stand
 here nowhere are a lane each. The order within a file stays that of pytest-randomly.
