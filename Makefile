@@ -4,7 +4,7 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-# Three workers: the tests wait more than they work. tests/support/lanes.py says which of them share one, longest first.
+# Two workers, one a core: tests/support/lanes.py says which of them share one, longest first.
 LANES := -n 2 --dist loadgroup --no-loadscope-reorder
 
 .PHONY: help setup demo test unit lint format docs wheel bench clean

@@ -151,10 +151,9 @@ def test_a_dead_instance_cannot_be_killed(victim: Instance) -> None:
 
 def test_an_armed_heal_fires_at_its_deadline_and_leaves_nothing(victim: Instance) -> None:
     plan = kill(victim)
-    must(deadman.arm(victim, "f-1", plan.cure, 0.3))
-    assert must(deadman.armed(victim)) == "f-1"
     must(plan.inject)
     must(plan.verify)
+    must(deadman.arm(victim, "f-1", plan.cure, 0.3))
     until(lambda: alive(victim), "alive again")
     until(lambda: not sleepers(victim), "no sleeper")
     assert must(deadman.armed(victim)) == ""

@@ -81,9 +81,9 @@ def test_a_burden_is_felt_and_is_taken_away_twice(kind: str, given: dict[str, fl
 @pytest.mark.parametrize("kind", ["cpu", "memory"])
 def test_a_burden_ends_at_the_deadline_of_its_host(kind: str, victim: Instance) -> None:
     made = plan(kind, victim)
-    must(deadman.arm(victim, FAULT, made.cure, 2))
     must(made.inject)
-    assert helpers(victim)
+    until(lambda: helpers(victim), "a helper")
+    must(deadman.arm(victim, FAULT, made.cure, 0.3))
     until(lambda: not helpers(victim), "no helper")
     until(lambda: not Path(victim.home, "heals").exists(), "no heal")
 

@@ -302,8 +302,9 @@ def test_one_that_is_only_about_to_become_the_loop_does_not_take_its_starter_wit
 def test_an_armed_heal_ends_a_crash_loop_at_its_deadline(home: Path) -> None:
     victim = broker(home)
     plan = planned("crash-loop", victim, every=1)
-    must(deadman.arm(victim, MARK, plan.cure, 2))
     must(plan.inject)
+    until(lambda: loops(home), "a loop")
+    must(deadman.arm(victim, MARK, plan.cure, 0.3))
     until(lambda: not loops(home) and not (home / "heals").exists(), "healed")
     assert alive(victim)
 
