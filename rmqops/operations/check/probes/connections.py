@@ -127,9 +127,12 @@ while (connecting or greeting) and time.monotonic() < end:
 for _, text, _ in connecting.values(): print(text, "error no answer within %s s" % sys.argv[2])
 for _, text in greeting.values(): print(text, "silent")
 """
+# The port is free when this ends: a process that was signalled listens until it is dead. `joined` bounds the loop.
 _HUSH: Final = """
-grep -qaF -e "$2" "/proc/$1/cmdline" && kill "$1"
-true
+while grep -qaF -e "$2" "/proc/$1/cmdline" 2> /dev/null; do
+  kill -s KILL "$1" 2> /dev/null
+  sleep 0.02
+done
 """
 
 
