@@ -21,7 +21,7 @@ from rmqops.model.topology import Kind  # noqa: E402
 OUT = ROOT / "docs" / "inventory.md"
 ROLE = ROOT / "roles" / "rocketmq"
 SECTIONS: Mapping[str, Sequence[str]] = {
-    "The cluster": ("cluster", "version", "supervisor", "drillable", "strict"),
+    "The cluster": ("cluster", "version", "patches", "supervisor", "drillable", "strict"),
     "Where things lie on a host": ("base_dir", "instance_dir", "data_dir", "log_dir", "user", "manage_user"),
     "Addresses and ports": ("address", "replication_address", "listen_port", "dledger_port"),
     "Java": ("java", "java_package", "java_home", "heap", "young_generation", "direct_memory", "jvm_options"),

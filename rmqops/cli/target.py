@@ -41,10 +41,14 @@ def with_release(inventory: str, *, accept_new: bool, ask_become_pass: bool) -> 
         SourceError: the build failed.
     """
     from rmqops.cli import build_display
+    from rmqops.source import patching
     from rmqops.source.build import BuildOptions, ensure_artifact
 
     topology = filled_in(inventory)
     host_access.prepare(topology, accept_new=accept_new, ask_become_pass=ask_become_pass)
-    options = BuildOptions(runtime=any(item.bundles_java for item in topology.instances))
+    options = BuildOptions(
+        runtime=any(item.bundles_java for item in topology.instances),
+        patches=patching.chosen(topology.version, topology.patches),
+    )
     with build_display.shown() as report:
         return topology, ensure_artifact(topology.version, options=options, progress=report)

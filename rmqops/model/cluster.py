@@ -14,6 +14,7 @@ from typing import Final, Protocol
 from rmqops.errors import Problem, Severity
 from rmqops.model.config_keys import ConfigKeys
 from rmqops.model.inventory import RawHost, RawInventory
+from rmqops.model.patch_choice import KnownPatch
 from rmqops.model.schema import Schema
 from rmqops.model.topology import Kind, Value
 
@@ -32,6 +33,8 @@ class Reference:
 
     schema: Schema
     config_keys: ConfigKeys
+    patches: Mapping[str, KnownPatch]
+    """Every patch of ours by its name."""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, cast
 
 from rmqops.errors import UsageError
+from rmqops.model.patch_choice import PatchChoice
 
 Kind = Literal["namesrv", "broker"]
 Mode = Literal["dledger", "master-slave", "single"]
@@ -131,6 +132,8 @@ class Topology:
     """Whether drills may run without the cluster's name typed in."""
     clients: tuple[Client, ...] = ()
     """Hosts that a drill's load may run on; no part of the cluster."""
+    patches: PatchChoice = field(default=PatchChoice())
+    """What the release is built with."""
 
     @property
     def brokers(self) -> tuple[Instance, ...]:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Final, Literal, cast
 
 from rmqops.errors import InventoryError, Problem
-from rmqops.model import inventory, rules
+from rmqops.model import inventory, patch_choice, rules
 from rmqops.model.cluster import CLIENT_KEYS, LOCAL, Cluster, InventoryHost, Reference, Rule
 from rmqops.model.inventory import RawInventory
 from rmqops.model.topology import Client, Group, Instance, Mode, Topology, Value
@@ -135,6 +135,7 @@ def _topology(cluster: Cluster, machine_names: Mapping[str, str]) -> Topology:
     return Topology(
         cluster=first.text("rocketmq_cluster"),
         version=first.text("rocketmq_version"),
+        patches=patch_choice.read(first.values[patch_choice.KEY]),
         inventory=cluster.raw.path,
         nameservers=tuple(_instance(host, None) for host in cluster.nameservers),
         groups=tuple(

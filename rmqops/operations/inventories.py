@@ -12,6 +12,7 @@ from rmqops.errors import Problem
 from rmqops.model import config_keys, inventory_files, schema, validation
 from rmqops.model.cluster import LOCAL, Reference
 from rmqops.model.topology import Topology
+from rmqops.source import patching
 
 _CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
@@ -55,7 +56,7 @@ def load(name: str) -> Loaded:
 
 @cache
 def reference() -> Reference:
-    """Return what every inventory is held to: the role's own variables and the keys of RocketMQ's releases."""
+    """Return what every inventory is held to: the role's variables, the releases' keys, our patches."""
     role = assets.path("roles", "rocketmq")
     keys = Path(config_keys.__file__).with_suffix(".json")
     return Reference(
@@ -64,6 +65,7 @@ def reference() -> Reference:
             (role / "defaults" / "main.yml").read_text("utf-8"),
         ),
         config_keys.parse(keys.read_text("utf-8")),
+        {patch.name: patch for patch in patching.catalogue()},
     )
 
 

@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from rmqops.errors import SourceError
+from rmqops.model.patch_choice import PatchChoice
 from rmqops.model.releases import RELEASES
 from rmqops.source import bundle, patching
 from rmqops.source.artifacts import (
@@ -162,17 +163,19 @@ def default_cache(environ: Mapping[str, str] = os.environ) -> Cache:
     return Cache(platformdirs.user_cache_path("rmqops"))
 
 
-def find_artifact(version: str, cache: Cache | None = None) -> Artifact | None:
+def find_artifact(
+    version: str, choice: PatchChoice = patching.DEFAULT, cache: Cache | None = None
+) -> Artifact | None:
     """Return the built artifact of a release, or None; builds nothing and reads no archive.
 
-    Of a known release only what was built from its pinned source counts, with the patches that a build takes
-    unless told otherwise; of another the newest.
+    Of a known release only what was built from its pinned source counts, with the patches that are chosen; of
+    another the newest.
     """
     cache = cache or default_cache()
     release = RELEASES.get(version)
     if release is None:
         return cache.newest(version)
-    return cache.artifact(version, release.sha512, patching.chosen(version).identity)
+    return cache.artifact(version, release.sha512, patching.chosen(version, choice).identity)
 
 
 def intact(artifact: Artifact | RuntimeArtifact) -> bool:

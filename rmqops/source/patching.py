@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import Final, Literal, cast, get_args
 
 from rmqops.errors import SourceError, UsageError
+from rmqops.model.patch_choice import PatchChoice
 from rmqops.source import diffs
 
 Kind = Literal["security", "library", "behaviour"]
 """``security`` closes a hole in RocketMQ, ``library`` raises what it ships, ``behaviour`` mends something else."""
 
+DEFAULT: Final = PatchChoice()
 _SUFFIX: Final = ".patch"
 
 
@@ -116,48 +118,29 @@ def read(name: str, text: bytes) -> Patch:
     )
 
 
-def chosen(
-    version: str,
-    *,
-    without: Collection[str] = (),
-    extra: Collection[str] = (),
-    plain: bool = False,
-    patches: Collection[Patch] | None = None,
-) -> PatchSet:
+def chosen(version: str, choice: PatchChoice = DEFAULT, *, patches: Collection[Patch] | None = None) -> PatchSet:
     """Choose the patches of a build.
 
     Args:
         version: the release; one that no patch is for is built as it was published.
-        without: names to leave out of the default.
-        extra: names to add to it.
-        plain: take none.
+        choice: what differs from the default.
         patches: what to choose from; the whole catalogue unless given.
 
     Raises:
         UsageError: a name is unknown, is not for the release, or the choice contradicts itself.
     """
     known = {patch.name: patch for patch in (catalogue() if patches is None else patches)}
-    for name in (*without, *extra):
-        if name not in known:
-            raise UsageError(f"there is no patch {name}", remedy=f"use one of {', '.join(sorted(known))}")
-        if version not in known[name].releases:
-            raise UsageError(
-                f"the patch {name} is for {', '.join(known[name].releases)}, not for {version}",
-                remedy="leave it out; rmqops build --patches lists them",
-            )
-    if plain and (without or extra):
-        raise UsageError("--plain takes no patch at all", remedy="leave out either it, or --with and --without")
-    if both := sorted({*without} & {*extra}):
-        raise UsageError(f"--with and --without both name {', '.join(both)}", remedy="leave one of them out")
+    for message, remedy in choice.objections(version, known):
+        raise UsageError(message, remedy=remedy)
     return PatchSet(
         version,
         tuple(
             patch
             for patch in sorted(known.values(), key=_by_name)
             if version in patch.releases
-            and not plain
-            and patch.name not in without
-            and (patch.default or patch.name in extra)
+            and not choice.plain
+            and patch.name not in choice.without
+            and (patch.default or patch.name in choice.extra)
         ),
     )
 

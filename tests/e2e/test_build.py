@@ -106,7 +106,7 @@ def test_a_fresh_build_says_what_it_made(built: Built) -> None:
 def distribution(version: str, built: Built) -> tuple[Artifact, Path]:
     """Return a release, built: the default one by this module, any other for all tests that need it."""
     if version == VERSION:
-        artifact = find_artifact(VERSION, built.cache)
+        artifact = find_artifact(VERSION, cache=built.cache)
         assert artifact is not None
         return artifact, unpacked(artifact, built.cache)
     artifact = ensure_artifact(version)
@@ -139,7 +139,7 @@ def javap(jar: Path, name: str) -> str:
 
 
 def test_the_classes_call_nothing_that_java_8_lacks(built: Built) -> None:
-    artifact = find_artifact(VERSION, built.cache)
+    artifact = find_artifact(VERSION, cache=built.cache)
     assert artifact is not None
     lib = unpacked(artifact, built.cache) / "lib"
     for jar, name in [
@@ -169,7 +169,7 @@ def test_a_second_build_is_immediate(built: Built) -> None:
 
 @pytest.mark.parametrize("version", RELEASES)
 def test_a_name_server_runs_on_the_runtime(built: Built, tmp_path: Path, version: str) -> None:
-    artifact = find_artifact(VERSION, built.cache)
+    artifact = find_artifact(VERSION, cache=built.cache)
     assert artifact is not None
     assert artifact.runtime is not None
     (_, home), java = distribution(version, built), unpacked(artifact.runtime, built.cache)

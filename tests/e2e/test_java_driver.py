@@ -21,6 +21,7 @@ from rmqops.chaos.load.clients.drivers import Driver, Native
 from rmqops.chaos.load.clients.settings import ProducerSettings, key_of
 from rmqops.chaos.load.workers import Workers
 from rmqops.model.history import Event
+from rmqops.model.patch_choice import PatchChoice
 from rmqops.remoting.codec import Frame
 from rmqops.remoting.codes import RequestCode
 from tests.unit.remoting.peer import Answer, peer, reply
@@ -115,7 +116,7 @@ async def outcomes(driver: Driver, directory: Path) -> tuple[list[Event], Worker
 
 
 async def test_both_clients_say_the_same_of_the_same_answer(rocketmq_home: Path, tmp_path: Path) -> None:
-    official, load = await outcomes(java.prepare("4.5.2", CLIENT), _made(tmp_path / "java"))
+    official, load = await outcomes(java.prepare("4.5.2", PatchChoice(), CLIENT), _made(tmp_path / "java"))
     native, _ = await outcomes(Native(), _made(tmp_path / "native"))
     for (answer, simple, (kind, words, attempts)), theirs, ours in zip(ANSWERS, official, native, strict=False):
         said = (theirs.type, (theirs.error or "")[: len(words)])

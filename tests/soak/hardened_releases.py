@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from rmqops.model.patch_choice import PatchChoice
 from rmqops.model.releases import RELEASES
 from rmqops.remoting.admin import Admin
 from rmqops.remoting.client import Client
@@ -30,7 +31,7 @@ DEEP_TOPIC = "../../escaped"
 
 def built(version: str, *, plain: bool = False, extra: tuple[str, ...] = ()) -> Path:
     """Return the distribution of a release."""
-    patches = chosen(version, plain=plain, extra=extra)
+    patches = chosen(version, PatchChoice(extra, plain=plain))
     return unpacked(ensure_artifact(version, options=BuildOptions(patches=patches)))
 
 

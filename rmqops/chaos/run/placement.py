@@ -65,7 +65,7 @@ def driver(topology: Topology, load: Load) -> Driver:
     """
     if load.driver == "native":
         return Native()
-    return java.prepare(topology.version, load.client.model_dump(by_alias=True))
+    return java.prepare(topology.version, topology.patches, load.client.model_dump(by_alias=True))
 
 
 def addresses(topology: Topology, load: Load, transports: Transports) -> tuple[str, ...]:
@@ -116,7 +116,7 @@ def client_hosts(topology: Topology, load: Load, transports: Transports) -> tupl
 def _files(topology: Topology, load: Load) -> ClientFiles:
     if load.driver == "native":
         return Modules()
-    return Jars(java.compile_client(topology.version), load.client.model_dump(by_alias=True))
+    return Jars(java.compile_client(topology.version, topology.patches), load.client.model_dump(by_alias=True))
 
 
 def places(

@@ -63,6 +63,7 @@ def command(
         _list(json)
         return
     from rmqops.cli.build_display import shown
+    from rmqops.model.patch_choice import PatchChoice
     from rmqops.source import patching
     from rmqops.source.build import BuildOptions, build
     from rmqops.source.fetch import SourceOrigin
@@ -75,7 +76,7 @@ def command(
         jdk=jdk,
         runtime=runtime,
         offline=offline,
-        patches=patching.chosen(version, without=without or (), extra=extra or (), plain=plain),
+        patches=patching.chosen(version, PatchChoice(tuple(extra or ()), tuple(without or ()), plain=plain)),
     )
     started = time.monotonic()
     with shown() as report:

@@ -39,7 +39,7 @@ def command(
 
     topology = target.filled_in(inventory)
     host_access.prepare(topology, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
-    artifact = find_artifact(topology.version)
+    artifact = find_artifact(topology.version, topology.patches)
     plan = deploy.prepare(Fleet(topology), topology.select(limit or []), artifact)
     diffs = differences.differences(plan.changes)
     settings = settings_in_force.settings_in_force(topology)

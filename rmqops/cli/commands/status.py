@@ -32,7 +32,7 @@ def command(
     """Ask every NameServer and broker, and tell who is master, who is there and what is wrong.
 
     Exits with 0 when the cluster is healthy and 1 when it is not. Drift is told and is no illness: files, units
-    and settings that somebody changed since they were deployed.
+    and settings that somebody changed since they were deployed. So are known holes of the release that runs.
     """
     from rmqops.errors import OperationFailed
     from rmqops.operations import inventories
@@ -50,6 +50,8 @@ def command(
         _show(inspected.status)
         for text in inspected.drift:
             output.result(f"drift: {text}")
+        for text in inspected.warnings:
+            output.result(f"warning: {text}")
     if heartbeats:
         from rmqops.operations.observe import heartbeats as heartbeats_module
 

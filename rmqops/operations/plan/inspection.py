@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rmqops.model.topology import Topology
 from rmqops.operations.hosts import facts, supervision
 from rmqops.operations.hosts.facts import Facts, HostSurvey
-from rmqops.operations.plan import drift
+from rmqops.operations.plan import drift, exposure
 from rmqops.transport.base import Transports, transport_for
 
 if TYPE_CHECKING:
@@ -25,10 +25,12 @@ class Inspection:
     status: Status
     drift: tuple[str, ...]
     """One sentence for each difference, or for each host that could not be looked at."""
+    warnings: tuple[str, ...] = ()
+    """What is no illness and should be known: holes that are open."""
 
     def json(self) -> dict[str, object]:
         """Return the object that ``rmqops status --json`` prints (docs: the contract)."""
-        return {**self.status.json(), "drift": list(self.drift)}
+        return {**self.status.json(), "drift": list(self.drift), "warnings": list(self.warnings)}
 
 
 def inspect(topology: Topology, transports: Transports = transport_for) -> Inspection:
@@ -41,7 +43,13 @@ def inspect(topology: Topology, transports: Transports = transport_for) -> Inspe
 
         status, settings = settings_in_force.status_and_settings(topology)
         survey = hosts.result()
-    return Inspection(_with_complaints(status, survey.facts), tuple(_drift(topology, survey, settings)))
+    answering = {server.name for server in status.nameservers if server.reachable}
+    answering |= {member.name for group in status.groups for member in group.members if member.alive}
+    return Inspection(
+        _with_complaints(status, survey.facts),
+        tuple(_drift(topology, survey, settings)),
+        tuple(filter(None, [exposure.warning(topology, survey.facts, answering)])),
+    )
 
 
 def _with_complaints(status: Status, facts: Mapping[str, Facts]) -> Status:

@@ -98,6 +98,7 @@ def test_a_good_inventory_is_good(base: str) -> None:
         {"vars.ansible_become_password": "secret", "vars.site": {"a": [1, 2.5, None]}},
         {"vars.rocketmq_supervisor": "detached", "vars.rocketmq_base_dir": "/opt/with space"},
         {"pair.hosts.p0.ansible_port": 2222},
+        {"vars.rocketmq_patches": {"with": ["late-unregister"]}},
         {"vars.rocketmq_version": "4.5.1", "lone.vars.rocketmq_config": {"mapedFileSizeCommitLog": 67108864}},
     ],
 )

@@ -131,13 +131,13 @@ def test_a_changed_byte_is_seen_by_the_digest_only(cache: Cache) -> None:
 
 def test_of_a_known_release_only_the_pinned_source_with_the_default_patches_counts(cache: Cache) -> None:
     cache.save(artifact(cache, "4.5.2", "ab" * 64))
-    assert find_artifact("4.5.2", cache) is None
+    assert find_artifact("4.5.2", cache=cache) is None
     pinned = artifact(cache, "4.5.2", RELEASES["4.5.2"].sha512)
     cache.save(pinned)
-    assert find_artifact("4.5.2", cache) is None
+    assert find_artifact("4.5.2", cache=cache) is None
     hardened = replace(pinned, patch_set=chosen("4.5.2").identity)
     cache.save(hardened)
-    assert find_artifact("4.5.2", cache) == hardened
+    assert find_artifact("4.5.2", cache=cache) == hardened
 
 
 def test_of_another_release_the_newest_counts(cache: Cache) -> None:
@@ -145,11 +145,11 @@ def test_of_another_release_the_newest_counts(cache: Cache) -> None:
     new = replace(artifact(cache, source="cd" * 64), built="2026-01-02T00:00:00+00:00")
     cache.save(new)
     cache.save(old)
-    assert find_artifact("9.9.9", cache) == new
+    assert find_artifact("9.9.9", cache=cache) == new
 
 
 def test_an_empty_cache_has_nothing(tmp_path: Path) -> None:
-    assert find_artifact("4.5.2", Cache(tmp_path / "none")) is None
+    assert find_artifact("4.5.2", cache=Cache(tmp_path / "none")) is None
     assert not (tmp_path / "none").exists()
 
 

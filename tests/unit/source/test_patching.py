@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from rmqops.errors import SourceError, UsageError
+from rmqops.model.patch_choice import PatchChoice
 from rmqops.model.releases import RELEASES
 from rmqops.source import patching
 from rmqops.source.patching import Patch, PatchSet, catalogue, chosen
@@ -66,25 +67,25 @@ def test_a_head_or_diff_that_is_not_understood_is_refused(old: str, new: str) ->
 def test_security_is_taken_unless_told_otherwise_and_taste_when_asked_for() -> None:
     both = (TASTE, ONE)
     assert chosen(VERSION, patches=both).names == ("one",)
-    assert chosen(VERSION, patches=both, extra=["taste"]).names == ("one", "taste")
-    assert chosen(VERSION, patches=both, extra=["taste"], without=["one"]).names == ("taste",)
-    assert chosen(VERSION, patches=both, plain=True).names == ()
+    assert chosen(VERSION, PatchChoice(("taste",)), patches=both).names == ("one", "taste")
+    assert chosen(VERSION, PatchChoice(("taste",), ("one",)), patches=both).names == ("taste",)
+    assert chosen(VERSION, PatchChoice(plain=True), patches=both).names == ()
     assert chosen("9.9.7", patches=both).names == ()
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("choice", "version", "said"),
     [
-        ({"without": ["nobody"]}, "there is no patch nobody"),
-        ({"extra": ["nobody"]}, "there is no patch nobody"),
-        ({"extra": ["taste"], "plain": True}, "--plain takes no patch at all"),
-        ({"without": ["taste"], "extra": ["taste"]}, "both name taste"),
-        ({"version": "9.9.7", "without": ["one"]}, "is for 9.9.9, 9.9.8, not for 9.9.7"),
+        (PatchChoice(without=("nobody",)), VERSION, "there is no patch nobody"),
+        (PatchChoice(("nobody",)), VERSION, "there is no patch nobody"),
+        (PatchChoice(("taste",), plain=True), VERSION, "plain takes no patch at all"),
+        (PatchChoice(("taste",), ("taste",)), VERSION, "both name taste"),
+        (PatchChoice(without=("one",)), "9.9.7", "is for 9.9.9, 9.9.8, not for 9.9.7"),
     ],
 )
-def test_a_choice_that_cannot_be_is_refused(options: dict[str, object], said: str) -> None:
+def test_a_choice_that_cannot_be_is_refused(choice: PatchChoice, version: str, said: str) -> None:
     with pytest.raises(UsageError, match=said):
-        chosen(**{"version": VERSION, "patches": (ONE, TASTE), **options})  # type: ignore[arg-type]
+        chosen(version, choice, patches=(ONE, TASTE))
 
 
 def test_every_byte_of_a_patch_tells_sets_apart() -> None:
@@ -103,8 +104,8 @@ def test_labels() -> None:
     known = chosen("4.5.2")
     assert known.label == "hardened"
     assert PatchSet("4.5.2", (*known.patches, TASTE)).label == "hardened"
-    assert chosen("4.5.2", without=["netty"]).label == "patched"
-    assert chosen("4.5.2", plain=True).label == ""
+    assert chosen("4.5.2", PatchChoice(without=("netty",))).label == "patched"
+    assert chosen("4.5.2", PatchChoice(plain=True)).label == ""
 
 
 def test_every_shipped_patch_is_whole() -> None:

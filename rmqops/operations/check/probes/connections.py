@@ -221,6 +221,16 @@ def needs(machine: Machine, survey: Survey) -> Iterator[tuple[_Need, Machine]]:
                     yield need, owner
 
 
+def reaching(instance: Instance, survey: Survey) -> list[str]:
+    """Return the machines that got through to the port of an instance that runs, by their names."""
+    place = f"{instance.address}:0"
+    return [
+        name
+        for name, answers in survey.answers.get(NAME, {}).items()
+        if any(answer.values.get(place) == "connected" for answer in answers)
+    ]
+
+
 def _needs(machine: Machine, owner: Machine, target: Instance, *, controller: bool) -> Iterator[_Need]:
     if controller:
         if not owner.local:

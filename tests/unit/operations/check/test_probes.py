@@ -36,6 +36,7 @@ class Case:
     facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     clocks: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     answers: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    others: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
     ok: int = 0
     says: Sequence[str] = ()
     mend: str | None = None
@@ -57,7 +58,6 @@ class Case:
 
     @property
     def survey(self) -> Survey:
-        answers = {self.machine(name).name: texts for name, texts in self.answers.items()}
         return Survey(
             machines=self.machines,
             facts={
@@ -66,7 +66,11 @@ class Case:
             },
             clocks={self.machine(name).name: (low, high) for name, (low, high) in self.clocks.items()},
             answers={
-                self.probe: {name: tuple(Answer(0, text) for text in texts) for name, texts in answers.items()}
+                probe: {
+                    self.machine(name).name: tuple(Answer(0, text) for text in texts)
+                    for name, texts in answers.items()
+                }
+                for probe, answers in {self.probe: self.answers, **self.others}.items()
             },
             architecture="x86_64",
             token="T",

@@ -16,6 +16,7 @@ from pathlib import Path, PurePath
 from rmqops.chaos.load.clients.drivers import Settings
 from rmqops.chaos.load.clients.settings import write
 from rmqops.errors import PreflightFailed, ToolMissing
+from rmqops.model.patch_choice import PatchChoice
 from rmqops.remoting.outcomes import CHECKS, NEVER_STORED
 from rmqops.source.artifacts import Artifact
 from rmqops.source.cache import find_artifact, unpacked
@@ -81,13 +82,13 @@ class Java:
         ]
 
 
-def prepare(version: str, client: Mapping[str, int]) -> Java:
+def prepare(version: str, patches: PatchChoice, client: Mapping[str, int]) -> Java:
     """Return what starts processes of the release's client on this machine; raises what :func:`make` raises."""
-    made = compile_client(version)
+    made = compile_client(version, patches)
     return Java(made.jdk.home / "bin" / "java", made.jdk.major, f"{made.classes}:{made.library}/*", client)
 
 
-def compile_client(version: str) -> CompiledClient:
+def compile_client(version: str, patches: PatchChoice) -> CompiledClient:
     """Find a JDK and the release's client, and compile our classes against it.
 
     Raises:
@@ -101,12 +102,12 @@ def compile_client(version: str) -> CompiledClient:
             f"the load's driver java needs a JDK on this machine: {error.message}; nothing was touched",
             remedy=f"{error.remedy}; or use --driver native",
         ) from error
-    artifact = find_artifact(version)
+    artifact = find_artifact(version, patches)
     if artifact is None:
         raise PreflightFailed(
             f"the load's driver java needs the client of RocketMQ {version}, which was not built on this machine; "
             "nothing was touched",
-            remedy=f"rmqops build --version {version}; or use --driver native",
+            remedy=f"{' '.join(('rmqops build --version', version, *patches.options))}; or use --driver native",
         )
     return CompiledClient(jdk, artifact, compiled(_sources(), artifact, jdk))
 
