@@ -104,7 +104,7 @@ def test_the_quick_start_of_the_notes(by_hand: Callable[..., Cluster], tmp_path:
     assert answer["healthy"] is True
     assert answer["version"] == "4.4.0"
     topology = cluster.topology
-    live, found = settings_in_force.settings_in_force(topology), facts.gather(topology.instances)
+    live, found = settings_in_force.status_and_settings(topology)[1], facts.gather(topology.instances)
     drifts = [drift.in_force(item, found[item.name], live[item.name]) for item in topology.instances]
     assert [list(told) for told in drifts] == [[], []]
     runs = tmp_path / "runs"

@@ -137,3 +137,10 @@ async def test_a_third_group_joins_under_load(
     ):
         refused = third.rmqops("scale-out", *arguments)
         assert (refused.code, said in refused.stderr) == (code, True), refused
+    told_by_the_old = running.rmqops("status", "--json")
+    assert told_by_the_old.code == 1
+    (problem,) = json.loads(told_by_the_old.stdout)["problems"]
+    assert problem.startswith(
+        f"broker-c ({new}) is registered with namesrv-1, namesrv-2 and is not in the inventory"
+    )
+    assert json.loads(running.must("plan", "--json").stdout)["unlisted"] == [problem]

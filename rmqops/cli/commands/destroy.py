@@ -46,3 +46,5 @@ def command(
 def _show(plan: Removal) -> None:
     for step in plan.steps:
         output.note(step)
+    for text in plan.unlisted:
+        output.note(f"left running: {text}")

@@ -42,7 +42,7 @@ def command(
     artifact = find_artifact(topology.version, topology.patches)
     plan = deploy.prepare(Fleet(topology), topology.select(limit or []), artifact)
     diffs = differences.differences(plan.changes)
-    settings = settings_in_force.settings_in_force(topology)
+    status, settings = settings_in_force.status_and_settings(topology)
     drifts = {
         change.instance.name: drift.everything(
             change.instance, change.facts, settings.get(change.instance.name, {}), change.fingerprints
@@ -50,9 +50,11 @@ def command(
         for change in plan.changes
     }
     if json:
-        output.result_json(_json(topology.cluster, plan, diffs, drifts))
+        output.result_json({**_json(topology.cluster, plan, diffs, drifts), "unlisted": list(status.unlisted)})
     else:
         _show(plan, diffs, drifts)
+        for text in status.unlisted:
+            output.result(f"left as it is: {text}")
     return int(exit_code and bool(plan.pending))
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rmqops.operations.observe.heartbeats import Heartbeat
-    from rmqops.operations.observe.status import Status
+    from rmqops.operations.plan.inspection import Inspection
 
 
 def command(
@@ -47,7 +47,7 @@ def command(
     inspected = inspection.inspect(topology)
     document = inspected.json()
     if not json:
-        _show(inspected.status)
+        _show(inspected)
         for text in inspected.drift:
             output.result(f"drift: {text}")
         for text in inspected.warnings:
@@ -82,7 +82,11 @@ def _show_heartbeats(beats: Sequence[Heartbeat]) -> None:
     )
 
 
-def _show(status: Status) -> None:
+def _show(inspected: Inspection) -> None:
+    from rmqops.operations.plan import running_releases
+
+    status = inspected.status
+    versions = {name: running_releases.version(release) for name, release in inspected.releases.items()}
     rows = [
         [server.name, "NameServer", server.address, "", "yes" if server.reachable else "no"]
         for server in status.nameservers
@@ -93,9 +97,9 @@ def _show(status: Status) -> None:
         for member in group.members
     ]
     output.table(
-        f"cluster {status.cluster}, RocketMQ {status.version}",
-        ["instance", "group", "address", "role", "answers"],
-        rows,
+        f"cluster {status.cluster}, RocketMQ {status.version} wanted",
+        ["instance", "group", "address", "role", "answers", "runs"],
+        [[*row, versions.get(row[0], "?")] for row in rows],
     )
     if status.healthy:
         output.result("healthy")

@@ -10,6 +10,7 @@ from rmqops.operations.change.fleet import Fleet
 from rmqops.operations.change.progress import Progress
 from rmqops.operations.change.recipe import Verb
 from rmqops.operations.hosts import facts
+from rmqops.operations.observe.status import observe
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,8 @@ class Removal:
     """Those that are there."""
     data: bool
     """Whether their messages go as well."""
+    unlisted: tuple[str, ...] = ()
+    """What is registered with the NameServers and in no inventory: it is left running."""
 
     @property
     def steps(self) -> tuple[str, ...]:
@@ -53,7 +56,7 @@ class Destroy(Verb[Removal, None]):
                 detail="\n".join(f"{topology.instance(name).home}: {mark}" for name, mark in foreign.items()),
                 remedy="check rocketmq_instance_dir in the inventory",
             )
-        return Removal(tuple(marks), self.data)
+        return Removal(tuple(marks), self.data, observe(topology).unlisted if marks else ())
 
     def carry_out(self, plan: Removal, progress: Progress) -> None:
         """Remove all of it, if there is any; hosts on which nothing is are looked after as well."""

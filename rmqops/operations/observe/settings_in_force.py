@@ -22,16 +22,6 @@ def status_and_settings(topology: Topology) -> tuple[Status, SettingsInForce]:
     return event_loop.run(_ask(topology))
 
 
-def settings_in_force(topology: Topology) -> SettingsInForce:
-    """Ask each process what it runs with."""
-
-    async def ask() -> SettingsInForce:
-        async with Client(connect_timeout=status.TIMEOUT, request_timeout=status.TIMEOUT) as client:
-            return await _all_settings(topology, client)
-
-    return event_loop.run(ask())
-
-
 async def _ask(topology: Topology) -> tuple[Status, SettingsInForce]:
     async with Client(connect_timeout=status.TIMEOUT, request_timeout=status.TIMEOUT) as client:
         answers, live = await asyncio.gather(status.ask(topology, client), _all_settings(topology, client))

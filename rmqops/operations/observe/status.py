@@ -71,6 +71,9 @@ class Status:
     groups: tuple[GroupStatus, ...]
     troubles: tuple[tuple[tuple[str, ...], str], ...]
     """Each problem, and the instances that it is about."""
+    unlisted: tuple[str, ...] = ()
+    """A sentence for each group or member that is registered and in no inventory: no business of a gate, which
+    waits for what the inventory has."""
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -91,19 +94,27 @@ class Status:
         """Return the status with only the problems that some instances have a part in."""
         return replace(self, troubles=tuple(item for item in self.troubles if not set(names).isdisjoint(item[0])))
 
-    def json(self) -> dict[str, object]:
-        """Return the object that ``rmqops status --json`` prints (docs: the contract)."""
+    def json(self, releases: Mapping[str, str] | None = None) -> dict[str, object]:
+        """Return the object that ``rmqops status --json`` prints (docs: the contract).
+
+        Args:
+            releases: Name of the release that each process was started from; where it is given, each entry has it.
+        """
+
+        def entry(item: NameServerStatus | Member) -> dict[str, object]:
+            return {**vars(item), **({} if releases is None else {"release": releases.get(item.name)})}
+
         return {
             "cluster": self.cluster,
             "version": self.version,
             "healthy": self.healthy,
-            "nameservers": [vars(server) for server in self.nameservers],
+            "nameservers": [entry(server) for server in self.nameservers],
             "groups": [
                 {
                     "name": group.name,
                     "mode": group.mode,
                     "master": group.master,
-                    "members": [vars(member) for member in group.members],
+                    "members": [entry(member) for member in group.members],
                 }
                 for group in self.groups
             ],
@@ -168,6 +179,7 @@ def assess(topology: Topology, answers: Answers) -> Status:
         ),
         groups=tuple(_group(group, answers) for group in topology.groups),
         troubles=tuple((tuple(names), text) for names, text in _problems(topology, answers)),
+        unlisted=tuple(_unlisted(topology, answers)),
     )
 
 
@@ -230,6 +242,22 @@ def _group_problems(group: Group, answers: Answers) -> Iterator[tuple[Sequence[s
         if missing:
             yield [member.name], f"broker {member.name} is not registered with {', '.join(missing)}"
     yield from _lags(group, known, answers)
+
+
+def _unlisted(topology: Topology, answers: Answers) -> Iterator[str]:
+    """Yield what is registered and not in the inventory, group by group: clients send there."""
+    places: dict[str, dict[str, list[str]]] = {}
+    for server, info in answers.routes.items():
+        for group in info.groups.values():
+            for address in group.addresses.values():
+                if topology.at(address) is None:
+                    places.setdefault(group.name, {}).setdefault(address, []).append(server)
+    known = {group.name for group in topology.groups}
+    for name, servers in places.items():
+        addresses = ", ".join(sorted(servers))
+        who = f"{addresses} of group {name}" if name in known else f"{name} ({addresses})"
+        where = ", ".join(dict.fromkeys(server for names in servers.values() for server in names))
+        yield f"{who} is registered with {where} and is not in the inventory: clients send there"
 
 
 def _lags(group: Group, masters: set[str], answers: Answers) -> Iterator[tuple[Sequence[str], str]]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from rmqops.model.topology import Topology
 from rmqops.operations.hosts import facts, supervision
 from rmqops.operations.hosts.facts import Facts, HostSurvey
-from rmqops.operations.plan import drift, exposure
+from rmqops.operations.plan import drift, running_releases
 from rmqops.transport.base import Transports, transport_for
 
 if TYPE_CHECKING:
@@ -26,11 +26,13 @@ class Inspection:
     drift: tuple[str, ...]
     """One sentence for each difference, or for each host that could not be looked at."""
     warnings: tuple[str, ...] = ()
-    """What is no illness and should be known: holes that are open."""
+    """What is no illness and should be known: holes that are open, releases that are not the wanted one."""
+    releases: Mapping[str, str] = field(default_factory=dict)
+    """Name of the release that each process was started from, by instance, where its host could be looked at."""
 
     def json(self) -> dict[str, object]:
         """Return the object that ``rmqops status --json`` prints (docs: the contract)."""
-        return {**self.status.json(), "drift": list(self.drift), "warnings": list(self.warnings)}
+        return {**self.status.json(self.releases), "drift": list(self.drift), "warnings": list(self.warnings)}
 
 
 def inspect(topology: Topology, transports: Transports = transport_for) -> Inspection:
@@ -45,19 +47,23 @@ def inspect(topology: Topology, transports: Transports = transport_for) -> Inspe
         survey = hosts.result()
     answering = {server.name for server in status.nameservers if server.reachable}
     answering |= {member.name for group in status.groups for member in group.members if member.alive}
+    warnings = [
+        running_releases.pending(topology, survey.facts),
+        running_releases.warning(topology, survey.facts, answering),
+    ]
     return Inspection(
         _with_complaints(status, survey.facts),
         tuple(_drift(topology, survey, settings)),
-        tuple(filter(None, [exposure.warning(topology, survey.facts, answering)])),
+        tuple(filter(None, warnings)),
+        {name: host.on for name, host in survey.facts.items() if host.on is not None},
     )
 
 
 def _with_complaints(status: Status, facts: Mapping[str, Facts]) -> Status:
-    """Add to the problems what systemd says of the units that it could not keep up."""
+    """Add to the problems what systemd says of units that it could not keep up, and what is in no inventory."""
     complaints = [(name, supervision.complaint(host)) for name, host in facts.items()]
-    return replace(
-        status, troubles=status.troubles + tuple(((name,), f"{name}: {text}") for name, text in complaints if text)
-    )
+    told = tuple(((name,), f"{name}: {text}") for name, text in complaints if text)
+    return replace(status, troubles=(*status.troubles, *told, *(((), text) for text in status.unlisted)))
 
 
 def _drift(topology: Topology, survey: HostSurvey, settings: SettingsInForce) -> Iterator[str]:

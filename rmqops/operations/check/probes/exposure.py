@@ -13,7 +13,7 @@ from rmqops.model.topology import Instance
 from rmqops.operations.check.probes import Finding, Survey, connections, ok, warning
 from rmqops.operations.hosts.machines import Machine
 from rmqops.operations.hosts.sections import Answer
-from rmqops.operations.plan import exposure
+from rmqops.operations.plan import running_releases
 
 SUMMARY = "What runs has its known holes closed; if not, on which addresses it listens and who got through to it."
 
@@ -32,7 +32,7 @@ def judge(machine: Machine, _answers: tuple[Answer, ...], survey: Survey) -> Ite
         release = survey.facts[item.name].on if item.name in survey.facts else None
         if release is None:
             continue
-        if text := exposure.lacking(release):
+        if text := running_releases.lacking(release):
             found = f"{release}, {text}: open at port {item.port} of {', '.join(addresses) or 'every address'}"
             remedy = "rmqops deploy, without plain or without in rocketmq_patches; until then a firewall"
             yield warning(f"{found}; {_reached(item, survey)}", wanted, remedy, subject=item.name)

@@ -32,6 +32,7 @@ TOPOLOGY = Topology(
     (Group("g", "dledger", MEMBERS),),
     drillable=True,
 )
+UNLISTED = "and is not in the inventory: clients send there"
 ROUTE = {0: "10.0.0.1:11", 2: "10.0.0.1:12", 3: "10.0.0.1:13"}
 
 
@@ -73,6 +74,23 @@ def test_the_name_of_the_group_does_not_matter_but_the_address_does() -> None:
     """A broker with the minimal configuration registers under its machine's name."""
     found = dataclasses.replace(answers(), routes={name: info(ROUTE, "myhost") for name in ("n1", "n2")})
     assert assess(TOPOLOGY, found).healthy
+
+
+def test_what_is_registered_and_in_no_inventory_is_told_group_by_group_and_holds_up_no_gate() -> None:
+    foreign = info({0: "10.0.0.9:1", 1: "10.0.0.9:2"}, "orders").groups
+    found = dataclasses.replace(
+        answers(n2={**ROUTE, 7: "10.0.0.8:1"}),
+        routes={
+            "n1": ClusterInfo({**info(ROUTE).groups, **foreign}, {}),
+            "n2": ClusterInfo({**info({**ROUTE, 7: "10.0.0.8:1"}).groups, **foreign}, {}),
+        },
+    )
+    status = assess(TOPOLOGY, found)
+    assert status.healthy
+    assert status.unlisted == (
+        f"orders (10.0.0.9:1, 10.0.0.9:2) is registered with n1, n2 {UNLISTED}",
+        f"10.0.0.8:1 of group g is registered with n2 {UNLISTED}",
+    )
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -89,3 +90,10 @@ def test_what_systemd_says_of_a_unit_is_a_problem_of_its_instance(scripted: Scri
     told = inspection._with_complaints(status, {"broker-a-0": Facts(state=state)})
     assert (told.ailing, told.healthy) == (("broker-a-0",), False)
     assert told.problems[0].startswith("broker-a-0: its unit has failed (exit-code)")
+
+
+def test_what_is_in_no_inventory_is_a_problem_and_no_part_of_a_gate(scripted: ScriptedFleet) -> None:
+    seen = inspect(scripted)
+    assert seen.json()["nameservers"][0]["release"] == scripted.artifact.name  # type: ignore[index]
+    told = inspection._with_complaints(replace(seen.status, unlisted=("orders is registered",)), {})
+    assert (told.problems, told.healthy, told.ailing) == (("orders is registered",), False, ())

@@ -1,11 +1,35 @@
-"""What runs without the patches that close known holes, and from where it was reached."""
+"""Which release each process runs, which lack patches that close known holes, and from where those are reached.
+
+A process tells the directory that it was started from, and that is named as the artifact
+(:class:`~rmqops.source.artifacts.Artifact`).
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
+from typing import Final
 
 from rmqops.model.topology import Instance, Topology
 from rmqops.operations.hosts.facts import Facts
+
+_NAME: Final = re.compile(r"rocketmq-(?P<version>.+?)(-(hardened|patched))?-[0-9a-f]{16}")
+
+
+def version(release: str) -> str:
+    """Return the version of a release by its name on a host; the name itself where it is none of ours."""
+    match = _NAME.fullmatch(release)
+    return match["version"] if match else release
+
+
+def pending(topology: Topology, facts: Mapping[str, Facts]) -> str:
+    """Say which processes run another release than the inventory wants; empty when none does."""
+    others: dict[str, list[str]] = {}
+    for name, host in facts.items():
+        if host.on is not None and version(host.on) != topology.version:
+            others.setdefault(version(host.on), []).append(name)
+    what = "; ".join(f"{', '.join(names)}: {release}" for release, names in others.items())
+    return what and f"not all run RocketMQ {topology.version}, as the inventory says (rmqops plan): {what}"
 
 
 def lacking(release: str) -> str:
