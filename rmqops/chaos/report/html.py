@@ -19,6 +19,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from rmqops import __version__
+from rmqops.chaos.history.fault_records import FaultRecord
 from rmqops.chaos.history.format import instance_read_by
 from rmqops.chaos.load.roster import client_words
 from rmqops.chaos.report import words
@@ -47,6 +48,7 @@ def render(result: Result, timeline: Timeline) -> str:
             reason=words.reason(result),
             headline=_headline(result),
             figures=words.figures(result),
+            checks=sorted(result.verdicts.results, key=lambda check: words.ORDER.index(check.verdict)),
             steps=steps,
             scale=max((step.at or 0 for step in steps), default=0) or 1,
             moments=story[:MOMENT_LIMIT],
@@ -141,20 +143,30 @@ def _data(result: Result, timeline: Timeline) -> Markup:
         "end": max(timeline.end, 0.001),
         "levels": [_level(level) for level in timeline.levels],
         "groups": [_group(group, timeline) for group in timeline.groups],
-        "faults": [
-            {
-                "from": fault.injected_at,
-                "to": fault.healed_at,
-                "label": " ".join(filter(None, (fault.kind, fault.target, fault.instance)))
-                + ("" if fault.verified else ", not seen to bite"),
-            }
-            for fault in result.verdicts.faults
-            if fault.injected_at is not None
-        ],
+        "faults": list(_bands(result)),
         "steps": list(_steps(result)),
     }
     text = json.dumps(document, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
     return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))  # noqa: S704
+
+
+def _bands(result: Result) -> Iterator[dict[str, object]]:
+    """Return what is drawn of the faults: those of one phase and kind are one band that names them all."""
+    bands: dict[tuple[int, str], list[FaultRecord]] = {}
+    for fault in result.verdicts.faults:
+        if fault.injected_at is not None:
+            bands.setdefault((fault.phase, fault.kind), []).append(fault)
+    for (_, kind), faults in bands.items():
+        healed = [fault.healed_at for fault in faults]
+        targets = dict.fromkeys(fault.target for fault in faults)
+        named = ", ".join(dict.fromkeys(filter(None, (fault.instance for fault in faults))))
+        unseen = [fault.instance or fault.target for fault in faults if not fault.verified]
+        yield {
+            "from": min(fault.injected_at for fault in faults if fault.injected_at is not None),
+            "to": None if None in healed else max(at for at in healed if at is not None),
+            "label": " ".join(filter(None, (kind, *(targets if len(targets) == 1 else ()), named)))
+            + (f", {', '.join(unseen)} not seen to bite" if unseen else ""),
+        }
 
 
 def _steps(result: Result) -> Iterator[dict[str, object]]:

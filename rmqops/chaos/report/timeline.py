@@ -12,17 +12,20 @@ those of narrower ones, so each width is counted for itself).
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rmqops.chaos.history.format import ADDRESS, CONSUMER, DRAIN, FILE, INSTANCE, RECOVERED, columns
-from rmqops.chaos.report import lanes
+from rmqops.chaos.report import lanes, outcomes
+from rmqops.chaos.report.outcomes import ByPeriod, SendError
 from rmqops.errors import OperationFailed, UsageError
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
+
+    from rmqops.chaos.history.fault_records import FaultRecord
 
 WIDTHS = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600)
 """Widths of bins in seconds; a level of bins is drawn from each that is wide enough and not too wide."""
@@ -52,7 +55,8 @@ EVENTS = f"""
         where op <> 'receive' or (type = 'ok' and (by_consumer or (read_back_from is not null and "offset" = 0)))
 """  # noqa: S608 - constants of this module
 END = """
-    select coalesce(max(t) filter (op <> 'route' and read_back_from is null), max(t), 0) from event
+    select coalesce(max(t) filter (send is not null or by_consumer or op in ('fault', 'heal')), max(t), 0)
+    from event
 """
 MILESTONES = f"""
     select t, op, type, coalesce(kind, ''), value['{INSTANCE}'], value['{ADDRESS}'], error
@@ -99,17 +103,6 @@ class Milestone:
 
 
 @dataclass(frozen=True, slots=True)
-class SendError:
-    """A reason that senders were given, with how often and from when to when."""
-
-    type: str
-    error: str
-    count: int
-    first: float
-    last: float
-
-
-@dataclass(frozen=True, slots=True)
 class Timeline:
     """All that is drawn; ``end`` is seconds from the start of the drill to its last act before the read-back."""
 
@@ -117,13 +110,21 @@ class Timeline:
     levels: tuple[Level, ...] = ()
     groups: tuple[lanes.GroupLanes, ...] = ()
     milestones: tuple[Milestone, ...] = ()
+    sends: dict[str, ByPeriod] = field(default_factory=dict)
+    """Sends by the type of their outcome: ``ok``, ``fail`` or ``info``."""
     errors: tuple[SendError, ...] = ()
+    errors_left_out: tuple[int, int] = (0, 0)
+    """How many reasons there are beyond those, and how many sends were given them."""
     names: dict[str, str] = field(default_factory=dict)
     """Instance names by address, as far as the history tells them."""
 
 
-def read_timeline(run: Path) -> Timeline:
+def read_timeline(run: Path, faults: Iterable[FaultRecord] = ()) -> Timeline:
     """Read ``history.jsonl`` of a run; lines that are not JSON are left to the checks to report.
+
+    Args:
+        run: The run's directory.
+        faults: When which fault was in force.
 
     Raises:
         UsageError: the run has no history.
@@ -144,6 +145,7 @@ def read_timeline(run: Path) -> Timeline:
         try:
             with duckdb.connect(str(Path(directory) / "bins.db"), config=settings) as database:
                 _load(database, source)
+                outcomes.load(database, faults)
                 return _timeline(database)
         except duckdb.Error as error:
             raise OperationFailed(
@@ -167,12 +169,16 @@ def _load(database: DuckDBPyConnection, source: Path) -> None:
 def _timeline(database: DuckDBPyConnection) -> Timeline:
     end = _number(database, END)
     milestones = database.execute(MILESTONES, [MILESTONE_LIMIT]).fetchall()
+    errors = outcomes.errors(database)
+    others = errors[ERROR_LIMIT:]
     return Timeline(
         end=end,
         levels=tuple(_level(database, width, end) for width in widths(end)),
         groups=_groups(database, end),
         milestones=tuple(Milestone(*row) for row in milestones),
-        errors=_errors(database),
+        sends=outcomes.counts(database),
+        errors=errors[:ERROR_LIMIT],
+        errors_left_out=(len(others), sum(error.sends.total for error in others)),
         names=_names(database),
     )
 
@@ -243,16 +249,6 @@ def _samples(database: DuckDBPyConnection, server: str, group: str) -> Iterator[
     )
     while batch := rows.fetchmany(5000):
         yield from batch
-
-
-def _errors(database: DuckDBPyConnection) -> tuple[SendError, ...]:
-    rows = database.execute(
-        """select type, coalesce(error, 'no reason given') as reason, count(*) as times, min(t), max(t)
-           from done where type in ('fail', 'info') group by type, reason
-           order by times desc, min(t), type, reason limit ?""",
-        [ERROR_LIMIT],
-    ).fetchall()
-    return tuple(SendError(*row) for row in rows)
 
 
 def _names(database: DuckDBPyConnection) -> dict[str, str]:

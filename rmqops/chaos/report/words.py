@@ -31,6 +31,9 @@ SIGNS = {
 }
 """A sign beside each verdict's colour, so that nobody has to tell colors apart."""
 
+ORDER = (Verdict.FAIL, Verdict.HEAL_FAILED, Verdict.INCONCLUSIVE, Verdict.PASS)
+"""The order in which checks are told: what decides first."""
+
 
 @dataclass(frozen=True, slots=True)
 class RtoStep:
@@ -53,6 +56,8 @@ class Figure:
     value: int | None
     meaning: str
     bad: bool = False
+    outcome: str = ""
+    """The type of a send's outcome that it counts; empty for what was read back."""
 
 
 def reason(result: Result) -> str:
@@ -94,9 +99,9 @@ def figures(result: Result) -> tuple[Figure, ...]:
     """Return the seven counts: three of what senders were told, four of what was read back."""
     counts = result.verdicts.counts
     return (
-        Figure("acknowledged", counts.acknowledged, "the broker said: stored"),
-        Figure("refused", counts.refused, "certainly not stored"),
-        Figure("indeterminate", counts.indeterminate, "nobody could tell the sender"),
+        Figure("acknowledged", counts.acknowledged, "the broker said: stored", outcome="ok"),
+        Figure("refused", counts.refused, "certainly not stored", outcome="fail"),
+        Figure("indeterminate", counts.indeterminate, "nobody could tell the sender", outcome="info"),
         Figure("lost", counts.lost, "acknowledged, and not found", bad=bool(counts.lost)),
         Figure("recovered", counts.recovered, "indeterminate, and found stored"),
         Figure("duplicated", counts.duplicated, "stored more than once"),

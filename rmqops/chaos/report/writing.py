@@ -35,5 +35,5 @@ def write_reports(run_directory: Path) -> ReportPaths:
     result = read_result(run_directory)
     paths = ReportPaths(run_directory / HTML, run_directory / JUNIT)
     write_whole(paths.junit, junit.render(result))
-    write_whole(paths.html, html.render(result, read_timeline(run_directory)))
+    write_whole(paths.html, html.render(result, read_timeline(run_directory, result.verdicts.faults)))
     return paths

@@ -13,10 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from rmqops.chaos.history.fault_records import FaultRecord
 from rmqops.chaos.report import html, write_reports
 from rmqops.chaos.report.lanes import GroupLanes, Lane, Segment
+from rmqops.chaos.report.outcomes import ByPeriod, SendError
 from rmqops.chaos.report.result import Result
-from rmqops.chaos.report.timeline import BIN_LIMIT, Level, SendError, Timeline, read_timeline, widths
+from rmqops.chaos.report.timeline import BIN_LIMIT, Level, Timeline, read_timeline, widths
 from rmqops.chaos.verdicts.verdict import Counts, Verdict
 from rmqops.errors import OperationFailed, UsageError
 from tests.support.drill import result, write_run
@@ -104,6 +106,26 @@ def test_a_setting_is_shown_in_its_unit() -> None:
     )
 
 
+def test_what_decides_is_told_first() -> None:
+    shown = page(result(Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL)).words()
+    told = re.findall(r"\S (pass|inconclusive|fail) \S+ As it should be \d", shown[shown.index(" Checks ") :])
+    assert told == ["fail", "inconclusive", "pass"]
+
+
+def test_faults_of_one_phase_and_kind_are_one_band_that_names_them_all() -> None:
+    judged = result(Verdict.PASS)
+    faults = (
+        FaultRecord("kill", "all", "ns-1", injected_at=5.0, verified_at=5.1, healed_at=9.0),
+        FaultRecord("kill", "all", "ns-2", injected_at=5.2, healed_at=9.5),
+        FaultRecord("kill", "all", "ns-1", injected_at=20.0, verified_at=20.1, phase=2),
+    )
+    told = replace(judged, verdicts=replace(judged.verdicts, faults=faults))
+    assert json.loads(page(told).raw["script"][0])["faults"] == [
+        {"from": 5.0, "to": 9.5, "label": "kill all ns-1, ns-2, ns-2 not seen to bite"},
+        {"from": 20.0, "to": None, "label": "kill all ns-1"},
+    ]
+
+
 def test_nothing_in_the_page_asks_the_network() -> None:
     read = page(result(Verdict.PASS))
     asked = [
@@ -150,7 +172,9 @@ def test_what_a_broker_wrote_stays_text(tmp_path: Path) -> None:
 
 def hostile(text: str) -> Timeline:
     group = GroupLanes(text, (text,), (Lane(text, (Segment(0, 20, "m"),)),))
-    return Timeline(20.0, (empty_level(),), (group,), (), (SendError("fail", text, 3, 0.0, 1.0),), {text: text})
+    sends = ByPeriod(1, 1, 1)
+    error = SendError("fail", text, 2, sends, 0.0, 1.0)
+    return Timeline(20.0, (empty_level(),), (group,), (), {"fail": sends}, (error,), names={text: text})
 
 
 def test_the_script_writes_no_markup() -> None:
@@ -185,7 +209,8 @@ def test_reports_are_written_and_written_again(tmp_path: Path) -> None:
     paths = write_reports(run)
     assert paths.html == run / "report.html"
     first = paths.html.read_text(encoding="utf-8")
-    assert first == html.render(result(Verdict.PASS), read_timeline(run))
+    judged = result(Verdict.PASS)
+    assert first == html.render(judged, read_timeline(run, judged.verdicts.faults))
     write_run(run, result(Verdict.FAIL))
     assert write_reports(run) == paths
     assert paths.html.read_text(encoding="utf-8") != first

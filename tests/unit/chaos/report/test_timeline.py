@@ -9,9 +9,11 @@ from statistics import median
 
 import pytest
 
+from rmqops.chaos.history.fault_records import FaultRecord
 from rmqops.chaos.report import lanes
 from rmqops.chaos.report.moments import moments
-from rmqops.chaos.report.timeline import BIN_LIMIT, Timeline, read_timeline, widths
+from rmqops.chaos.report.outcomes import ByPeriod
+from rmqops.chaos.report.timeline import BIN_LIMIT, ERROR_LIMIT, Timeline, read_timeline, widths
 from rmqops.chaos.verdicts.verdict import Verdict
 from rmqops.errors import UsageError
 from rmqops.model.history import Event
@@ -111,9 +113,56 @@ def test_a_run_without_history_is_refused(tmp_path: Path) -> None:
 
 def test_reasons_are_counted(tmp_path: Path) -> None:
     first, second = timeline(tmp_path).errors
-    assert (first.type, first.error, first.count) == ("fail", "no master in the route", 96)
-    assert (second.type, second.error, second.count) == ("info", "connection lost", 4)
+    assert (first.type, first.example, first.sends.total) == ("fail", "no master in the route", 96)
+    assert (second.type, second.example, second.sends.total) == ("info", "connection lost", 4)
     assert first.first > second.first
+
+
+def test_texts_that_differ_in_digits_are_one_reason_and_none_is_left_out_in_silence(tmp_path: Path) -> None:
+    told = []
+    for number in range(40):
+        sent = Event(number, "p", "send", "invoke", key=f"k{number}")
+        refusal = f"busy for {200 + number} ms at 10.0.0.{number % 3}:10911" if number < 20 else "x" * number
+        told += [sent, replace(sent, t=number + 0.5, type="fail", error=refusal)]
+    drawn = timeline(tmp_path, told)
+    first = drawn.errors[0]
+    assert (first.example, first.texts, first.sends.total) == ("busy for 200 ms at 10.0.0.0:10911", 20, 20)
+    assert (len(drawn.errors), drawn.errors_left_out) == (21, (0, 0))
+
+
+def test_reasons_beyond_the_table_are_counted(tmp_path: Path) -> None:
+    told = []
+    for number in range(ERROR_LIMIT + 5):
+        sent = Event(number, "p", "send", "invoke", key=f"k{number}")
+        told += [sent, replace(sent, t=number + 0.5, type="fail", error="x" * (number + 1))]
+    drawn = timeline(tmp_path, told)
+    assert (len(drawn.errors), drawn.errors_left_out) == (ERROR_LIMIT, (5, 5))
+
+
+def test_sends_are_told_by_what_was_in_force_when_they_ended(tmp_path: Path) -> None:
+    told = []
+    for number in range(10):
+        sent = Event(number, "p", "send", "invoke", key=f"k{number}")
+        told += [sent, replace(sent, t=number + 0.5, type="fail", error="no")]
+    faults = [
+        FaultRecord("kill", "master", injected_at=2.0, healed_at=4.0),
+        FaultRecord("pause", "slave", injected_at=3.0, healed_at=5.0),
+        FaultRecord("kill", "all", injected_at=8.0),
+        FaultRecord("kill", "never"),
+    ]
+    run = write_run(tmp_path / "run", result(Verdict.PASS), told)
+    drawn = read_timeline(run, faults)
+    assert drawn.sends == {"fail": ByPeriod(before=2, during=5, after=3)}
+    assert drawn.errors[0].sends == ByPeriod(before=2, during=5, after=3)
+    assert read_timeline(run).sends == {"fail": ByPeriod(before=10)}
+
+
+def test_what_is_written_after_the_drill_is_not_on_the_axis(tmp_path: Path) -> None:
+    late = [
+        Event(END + 9, "broker-a-n0", "leader", "ok", broker="broker-a", value={"term": "3"}),
+        Event(END + 9, "rmqops", "run", "ok"),
+    ]
+    assert timeline(tmp_path / "with", [*history(), *late]).end == timeline(tmp_path / "without").end
 
 
 def test_lines_of_one_moment_are_told_in_one_order(tmp_path: Path) -> None:
@@ -123,9 +172,10 @@ def test_lines_of_one_moment_are_told_in_one_order(tmp_path: Path) -> None:
     ]
     sends = [Event(1.0, "p", "send", "invoke", key=f"k{number}") for number in range(6)]
     answers = [
-        replace(sent, t=2.0, type="fail", error=f"reason {number // 2}") for number, sent in enumerate(sends)
+        replace(sent, t=2.0, type="fail", error=f"reason {reason}")
+        for sent, reason in zip(sends, "aabbcc", strict=True)
     ]
-    again = replace(answers[0], error="reason 3")
+    again = replace(answers[0], error="reason d")
     routes = [Event(3.0, "namesrv-1", "route", "ok", broker="b", value=value) for value in (WITHOUT, FULL)]
     told = [*sends, *answers, again, *routes, *faults]
 
@@ -133,7 +183,7 @@ def test_lines_of_one_moment_are_told_in_one_order(tmp_path: Path) -> None:
 
     assert drawn == timeline(tmp_path, told[::-1])
     assert [f"{one.kind} {one.instance}" for one in drawn.milestones] == ["kill n1", "kill n2", "pause n2"]
-    assert [one.error for one in drawn.errors] == ["reason 1", "reason 2", "reason 0", "reason 3"]
+    assert [one.example for one in drawn.errors] == ["reason b", "reason c", "reason a", "reason d"]
     assert drawn.names == {"a:1": "n1"}
 
 
