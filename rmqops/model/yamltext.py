@@ -55,6 +55,16 @@ class Mapped:
         """Return the values alone."""
         return {key: entry.plain() if isinstance(entry, Mapped) else entry for key, entry in self.entries.items()}
 
+    def opaque(self) -> dict[str, Origin]:
+        """Return the place of each key whose value has a tag that is not YAML's own, as :meth:`places` does."""
+        found = {}
+        for key, entry in self.entries.items():
+            if isinstance(entry, Mapped):
+                found.update({f"{key}.{nested}": origin for nested, origin in entry.opaque().items()})
+            elif _has_opaque(entry):
+                found[key] = self.origins[key]
+        return found
+
     def places(self) -> dict[str, Origin]:
         """Return the place of each key, and as ``key.nested`` of each key of its mappings."""
         origins = dict(self.origins)
@@ -65,6 +75,11 @@ class Mapped:
 
 
 EMPTY = Mapped({}, {})
+
+
+def _has_opaque(value: Value) -> bool:
+    children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return isinstance(value, Opaque) or any(map(_has_opaque, children))
 
 
 class _Refused(Exception):
@@ -159,6 +174,7 @@ def _mapping(file: str, node: yaml.MappingNode, loader: SafeLoader, problems: li
         if isinstance(value_node, yaml.MappingNode):
             entries[key] = _mapping(file, value_node, loader, problems)
             continue
+        problems += _doubled_in_list(file, value_node, loader)
         try:
             entries[key] = _plain(loader.construct_object(value_node, deep=True), value_node.tag)
         except yaml.constructor.ConstructorError:
@@ -187,6 +203,16 @@ def _doubled(file: str, node: yaml.MappingNode, loader: SafeLoader) -> list[Prob
             problems.append(Problem(f"{file}:{line}", None, key, "", what, "Keep one of them"))
         lines.setdefault(key, line)
     return problems
+
+
+def _doubled_in_list(file: str, node: yaml.Node, loader: SafeLoader) -> list[Problem]:
+    """Return a problem for each key that stands twice in a mapping that is in a list."""
+    if isinstance(node, yaml.SequenceNode):
+        return [problem for item in node.value for problem in _doubled_in_list(file, item, loader)]
+    if isinstance(node, yaml.MappingNode):
+        values = [problem for _, value in node.value for problem in _doubled_in_list(file, value, loader)]
+        return _doubled(file, node, loader) + values
+    return []
 
 
 def _plain(value: object, tag: str) -> Value:

@@ -1,7 +1,7 @@
 """What a drill says: YAML to values, who is struck, and what the guard lets pass."""
 
 from rmqops.chaos.drill.model import Abort, Drill, Limits, Phase, Schedule, Strike, Times
-from rmqops.chaos.drill.reading import find, names, parse, schema, text
+from rmqops.chaos.drill.reading import document, find, names, parse, schema, text
 from rmqops.chaos.drill.schedule import ScheduledPhase, scheduled
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "ScheduledPhase",
     "Strike",
     "Times",
+    "document",
     "find",
     "names",
     "parse",

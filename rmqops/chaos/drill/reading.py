@@ -10,6 +10,7 @@ from rmqops.chaos import faults
 from rmqops.chaos.drill import shipped_files
 from rmqops.chaos.drill.model import HINT, Drill, validated
 from rmqops.errors import UsageError
+from rmqops.model.topology import Value
 
 _SUFFIXES = (".yml", ".yaml")
 _LARGEST = 1 << 20
@@ -66,15 +67,29 @@ def parse(content: str, source: str) -> Drill:
     Raises:
         UsageError: it is not a drill; names the file and every key that is wrong.
     """
-    import yaml
+    return validated(document(content, source), source)
 
-    try:
-        document = yaml.safe_load(content)
-    except (yaml.YAMLError, RecursionError) as error:
-        raise UsageError(f"{source} is not YAML: {error}", remedy=HINT) from error
-    if not isinstance(document, dict):
-        raise UsageError(f"{source} is not a mapping with the keys of a drill", remedy=HINT)
-    return validated(document, source)
+
+def document(content: str, source: str) -> dict[str, Value]:
+    """Read a YAML mapping of plain values, in which no key stands twice.
+
+    Args:
+        content: The YAML.
+        source: The file's name, for messages.
+
+    Raises:
+        UsageError: it is something else; names the file and every line that is wrong.
+    """
+    from rmqops.model import yamltext
+
+    mapped, problems = yamltext.read(source, content)
+    texts = [
+        f"{problem.file}{f': {problem.key}' if problem.key else ''} {problem.message}" for problem in problems
+    ]
+    texts += [f"{origin}: {key} has a tag that is not YAML's own" for key, origin in mapped.opaque().items()]
+    if texts:
+        raise UsageError(texts[0], detail="\n".join(texts[1:]) or None, remedy=HINT)
+    return mapped.plain()
 
 
 def schema() -> dict[str, Any]:

@@ -7,10 +7,9 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Annotated
 
-import yaml
 from pydantic import Field
 
-from rmqops.chaos.drill import shipped_files
+from rmqops.chaos.drill import document, shipped_files
 from rmqops.chaos.verdicts.verdict import Verdict
 from rmqops.errors import EXIT_INTERRUPTED, PreflightFailed, UsageError
 from rmqops.model.strict import StrictModel
@@ -88,8 +87,8 @@ def find(name: str) -> Suite:
     """
     if name not in names():
         raise UsageError(f"there is no suite {name!r}", remedy=f"use one of {', '.join(names())}")
-    document = yaml.safe_load(shipped_files.text("suite/suites", name))
-    return Suite.model_validate_json(json.dumps(document))
+    suite = document(shipped_files.text("suite/suites", name), f"{name}.yml")
+    return Suite.model_validate_json(json.dumps(suite))
 
 
 def exit_code(outcomes: Iterable[ClaimOutcome]) -> int:

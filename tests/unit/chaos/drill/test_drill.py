@@ -116,7 +116,20 @@ def test_a_drill_that_is_wrong_is_refused_with_its_key(changes: dict[str, object
 
 
 @pytest.mark.parametrize(
-    ("text", "told"), [("a: [", "not YAML"), ("- a", "not a mapping"), ("name: x", "is missing")]
+    ("text", "told"),
+    [
+        ("a: [", "not YAML"),
+        ("- a", "not a mapping"),
+        ("name: x", "is missing"),
+        ("name: x\nphases: []\nphases: []", "trial.yml:3: phases stands twice in one mapping .first in line 2."),
+        ("times:\n  hold: 1\n  hold: 2", "trial.yml:3: hold stands twice"),
+        ("phases:\n  - strikes: [{fault: kill, fault: pause}]", "trial.yml:2: fault stands twice"),
+        ("phases:\n  - strikes: []\n    hold: 5\n    hold: 60", "trial.yml:4: hold stands twice"),
+        ("name: !vault x", "trial.yml:1: name has a tag"),
+        ("phases: [{strikes: !mine x}]", "trial.yml:1: phases has a tag"),
+        ("a: &a [*a]", "alias"),
+        (f"a: {'[' * 60}", "levels deep"),
+    ],
 )
 def test_a_file_that_is_no_drill_is_refused(text: str, told: str) -> None:
     with pytest.raises(UsageError, match=told):
