@@ -16,6 +16,9 @@ def main() -> NoReturn:
     loading = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if loading:
         signal.signal(signal.SIGINT, _leave)
+    from rmqops.cli import standard_streams
+
+    standard_streams.prepare()
     from rmqops.cli import app
 
     if loading:

@@ -8,7 +8,7 @@ with subcommands, a package whose modules are the subcommands.
 from __future__ import annotations
 
 import importlib
-import os
+import io
 import pkgutil
 import signal
 import sys
@@ -22,7 +22,7 @@ from typer.main import get_command
 
 from rmqops import __version__
 from rmqops.cli import output
-from rmqops.errors import EXIT_INTERRUPTED, RmqopsError
+from rmqops.errors import EXIT_INTERRUPTED, OperationFailed, RmqopsError
 from rmqops.system.interruption import is_interruption
 
 COMMANDS = "rmqops.cli.commands"
@@ -81,19 +81,41 @@ def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Run one command line and return its exit code."""
+    """Run one command line and return its exit code.
+
+    Where standard output takes no more the answer is lost, and that is an error. Where its reader has gone the
+    rest is not wanted, and the exit code is the command's own, as ``rmqops status | grep -q healthy`` needs it.
+    """
+    code = _run(arguments)
+    try:
+        output.result()  # what typer has printed by itself may be on its way still
+    except RmqopsError as error:
+        if not code:
+            output.error(error)
+        return code or error.exit_code
+    return code
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     try:
         code = app(args=arguments, standalone_mode=False)
     except RmqopsError as error:
         output.error(error)
         return error.exit_code
-    except BrokenPipeError:
-        # Who read our output has gone, such as head; what Python would still write at its exit goes nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+    except output.ReaderGone:
+        return 0
     except typer.TyperException as error:
-        error.show(sys.stderr)  # type: ignore[attr-defined]
+        said = io.StringIO()
+        error.show(said)  # type: ignore[attr-defined]
+        output.note(said.getvalue().rstrip("\n"))
         return int(error.exit_code)
+    except OSError as error:
+        # What this machine refuses where nothing else was made of it: a full disk, a file that may not be read.
+        if error.filename is None:
+            raise
+        failed = OperationFailed(f"{error.filename}: {error.strerror}", remedy="see to that file, and try again")
+        output.error(failed)
+        return failed.exit_code
     except BaseException as error:
         # Typer makes Ctrl-C in a command this code by itself; not while it reads the command line, nor where a
         # coroutine was cancelled by it.

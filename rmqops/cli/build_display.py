@@ -54,7 +54,6 @@ def _lines() -> ProgressListener:
 
 @contextmanager
 def _bar() -> Iterator[ProgressListener]:
-    from rich.console import Console
     from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bar
 
@@ -64,13 +63,15 @@ def _bar() -> Iterator[ProgressListener]:
         BarColumn(),
         TimeElapsedColumn(),
     )
-    bar = Bar(*columns, console=Console(stderr=True, highlight=False), transient=True)
+    bar = Bar(*columns, console=output.console(sys.stderr, terminal=True), transient=True)
     task = bar.add_task("", total=None)
 
     def report(progress: Progress) -> None:
         # Started by the first step: what is there already shows no bar.
         bar.start()
-        bar.update(task, description=_sentence(progress), completed=progress.done or 0, total=progress.total)
+        bar.update(
+            task, description=output.shown(_sentence(progress)), completed=progress.done or 0, total=progress.total
+        )
 
     try:
         yield report

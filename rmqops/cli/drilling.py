@@ -103,7 +103,7 @@ def rehearse(
         if (act.strike, act.instance) != last:
             output.result(f"# {act.strike} on {act.instance} ({act.host})")
             last = (act.strike, act.instance)
-        output.result(f"# {act.step}\n{act.command}")
+        output.result(f"# {act.step}", *str(act.command).split("\n"))
     for strike in drill.strikes:
         if targets.client(strike.target):
             output.note(f"{strike.words}: a process of the load, so no instance's host is sent anything for it")
@@ -114,13 +114,11 @@ def rehearse(
 def clocked() -> Callable[[str], None]:
     """Return what shows a step and its time; a terminal that is gone must not keep a drill from its heal."""
     import time
-    from contextlib import suppress
 
     started = time.monotonic()
 
     def say(text: str) -> None:
-        with suppress(OSError):
-            output.note(f"{time.monotonic() - started:6.1f} s  {text}")
+        output.note(f"{time.monotonic() - started:6.1f} s  {text}")
 
     return say
 

@@ -25,8 +25,7 @@ class StepDisplay:
             return
         self._step = text
         if self._terminal:
-            sys.stderr.write(f"\r\x1b[2K{self._clock()} {text}")
-            sys.stderr.flush()
+            output.moving_line(f"{self._clock()} {text}")
         else:
             output.note(f"{self._clock()} {text}")
 
@@ -41,11 +40,10 @@ class StepDisplay:
 
     def _line(self, text: str) -> None:
         if self._terminal:
-            sys.stderr.write("\r\x1b[2K")
+            output.end_moving_line()
         output.note(f"{self._clock()}   {text}")
         if self._terminal:
-            sys.stderr.write(f"{self._clock()} {self._step}")
-            sys.stderr.flush()
+            output.moving_line(f"{self._clock()} {self._step}")
 
     def _clock(self) -> str:
         now = time.monotonic()
@@ -56,8 +54,7 @@ class StepDisplay:
     def finish(self) -> None:
         """Clear the moving line."""
         if self._terminal:
-            sys.stderr.write("\r\x1b[2K")
-            sys.stderr.flush()
+            output.end_moving_line()
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rmqops.cli import output
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import RenderableType
     from rich.table import Table
     from rich.text import Text
 
@@ -26,9 +26,11 @@ STYLES = {"pass": "green", "fail": "red", "inconclusive": "yellow", "heal-failed
 def show(result: Result, paths: ReportPaths | None = None) -> None:
     """Print the verdict of a drill as the answer of a command."""
     if sys.stdout.isatty():
-        _draw(result, paths)
+        output.draw(*drawn(result))
+        if paths is not None:
+            output.result(f" report  {paths.html}", f" junit   {paths.junit}")
     else:
-        output.result("\n".join(lines(result, paths)))
+        output.result(*lines(result, paths))
 
 
 def lines(result: Result, paths: ReportPaths | None = None) -> list[str]:
@@ -54,7 +56,7 @@ def lines(result: Result, paths: ReportPaths | None = None) -> list[str]:
         text.append(f"{check.verdict.value:<12}  {check.name:<{width}}  {check.summary}")
     if paths is not None:
         text += ["", f"report  {paths.html}", f"junit   {paths.junit}"]
-    return [_one_line(line) for line in text]
+    return [output.shown(line) for line in text]
 
 
 _RTO = "from the fault to the first sustained success"
@@ -73,19 +75,8 @@ def _count(value: int | None) -> str:
     return words.UNKNOWN if value is None else f"{value:,}"
 
 
-def _one_line(text: str) -> str:
-    """Show control characters, which a broker may have put into its answer, instead of obeying them."""
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
-
-
-def _draw(result: Result, paths: ReportPaths | None) -> None:
-    from rich.console import Console
-
-    draw(Console(highlight=False), result, paths)
-
-
-def draw(console: Console, result: Result, paths: ReportPaths | None = None) -> None:
-    """Draw the verdict in color, as wide as the console; text from the history is never markup."""
+def drawn(result: Result) -> list[RenderableType]:
+    """Return the verdict in color, for :func:`rmqops.cli.output.draw`."""
     from rich.console import Group
     from rich.padding import Padding
     from rich.panel import Panel
@@ -99,20 +90,18 @@ def draw(console: Console, result: Result, paths: ReportPaths | None = None) -> 
         Text.assemble(
             (f" {words.SIGNS[result.verdict]} {result.verdict.value.upper()} ", f"bold reverse {style}"),
             "  ",
-            (_one_line(_title(result)), "bold"),
+            (output.shown(_title(result)), "bold"),
         ),
-        Text(_one_line(words.reason(result))),
+        Text(output.shown(words.reason(result))),
     ]
     if result.verdicts.heal_failed:
         head.append(Text(f"Heal failed: {_HEAL}.", style="bold magenta"))
-    head += [Text(f"note: {_one_line(note)}", style="yellow") for note in result.verdicts.notes]
-    console.print(Panel(Group(*head), border_style=style, padding=(0, 1)))
-    for part in (_figures(result), _recovery(result), _checks(result)):
-        console.print(Padding(part, (0, 0, 1, 1)))
+    head += [Text(f"note: {output.shown(note)}", style="yellow") for note in result.verdicts.notes]
+    parts: list[RenderableType] = [Panel(Group(*head), border_style=style, padding=(0, 1))]
+    parts += [Padding(part, (0, 0, 1, 1)) for part in (_figures(result), _recovery(result), _checks(result))]
     if result.client:
-        console.print(Text(f" as seen by the {_one_line(client_words(result.client))}\n", style="dim"))
-    if paths is not None:
-        console.print(Text(f" report  {paths.html}\n junit   {paths.junit}"), soft_wrap=True)
+        parts.append(Text(f" as seen by the {output.shown(client_words(result.client))}\n", style="dim"))
+    return parts
 
 
 def _grid() -> Table:
@@ -174,5 +163,5 @@ def _checks(result: Result) -> Table:
     grid.add_column(overflow="fold")
     for check in result.verdicts.results:
         word = Text(f"{words.SIGNS[check.verdict]} {check.verdict.value}", style=STYLES[check.verdict.value])
-        grid.add_row(word, Text(check.name, style="bold"), Text(_one_line(check.summary)))
+        grid.add_row(word, Text(check.name, style="bold"), Text(output.shown(check.summary)))
     return grid

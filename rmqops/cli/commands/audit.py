@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import asdict
 from typing import Annotated
 
@@ -33,7 +34,8 @@ def command(
         output.result_json([asdict(entry) for entry in entries[:count]])
     else:
         rows = [
-            [entry.id, entry.who, entry.cluster, " ".join(entry.argv), entry.outcome] for entry in entries[:count]
+            [entry.id, entry.who, entry.cluster, shlex.join(entry.argv), entry.outcome]
+            for entry in entries[:count]
         ]
         output.table("", ["run", "who", "cluster", "command", "outcome"], rows)
 
@@ -41,9 +43,7 @@ def command(
 def _whole(entry: dict[str, object]) -> None:
     for key, value in entry.items():
         if isinstance(value, list):
-            lines = [" ".join(map(str, value))] if key == "argv" else [str(item) for item in value]
+            lines = [shlex.join(map(str, value))] if key == "argv" else [str(item) for item in value]
         else:
             lines = str(value).splitlines()
-        output.result(f"{key:<10} {lines[0] if lines else ''}")
-        for line in lines[1:]:
-            output.result(f"{'':<10} {line}")
+        output.result(*(f"{'' if number else key:<10} {line}" for number, line in enumerate(lines or [""])))

@@ -85,7 +85,7 @@ def command(
     if json:
         output.result_json(_fields(outcome, seconds))
     else:
-        output.result(_text(outcome, seconds))
+        output.result(*_lines(outcome, seconds))
 
 
 def _list(json: bool) -> None:
@@ -156,7 +156,7 @@ def _archive(archive: Artifact | RuntimeArtifact) -> dict[str, object]:
     return {"path": str(archive.path), "sha256": archive.digest, "size": archive.size}
 
 
-def _text(outcome: BuildOutcome, seconds: float) -> str:
+def _lines(outcome: BuildOutcome, seconds: float) -> list[str]:
     artifact = outcome.artifact
     lines = [
         str(artifact.path),
@@ -177,4 +177,4 @@ def _text(outcome: BuildOutcome, seconds: float) -> str:
         ]
     lines.append(f"built in {seconds:.1f} s" if outcome.compiled else f"was there already; took {seconds:.1f} s")
     lines.append(f"log {artifact.log}")
-    return "\n".join(lines)
+    return lines

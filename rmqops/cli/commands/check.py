@@ -8,6 +8,7 @@ import typer
 
 from rmqops.cli import host_access, output
 from rmqops.cli.options import AcceptNewHostKeys, AskBecomePass, Inventory, Json, Yes
+from rmqops.cli.output import Styled
 from rmqops.errors import PreflightFailed, Unsafe
 
 if TYPE_CHECKING:
@@ -16,13 +17,9 @@ if TYPE_CHECKING:
     from rmqops.model.topology import Topology
     from rmqops.operations.check.check import CheckReport, ProbeResult
 
-_MARKS = {
-    "failed": "[red]failed[/]",
-    "unknown": "[magenta]unknown[/]",
-    "warning": "[yellow]warning[/]",
-    "ok": "ok",
-}
-_ORDER = ("failed", "unknown", "warning", "ok")
+_STYLES = {"failed": "red", "unknown": "magenta", "warning": "yellow", "ok": ""}
+"""Of each severity, the worst first."""
+_ORDER = tuple(_STYLES)
 _NAMED_HOSTS = 3
 
 
@@ -104,24 +101,19 @@ def _show(report: CheckReport, verbose: bool) -> None:
     output.result(f"{report.cluster} is {verdict}{f': {counts}' if counts else ''}")
 
 
-def _lines(report: CheckReport, rows: Sequence[ProbeResult]) -> list[list[str]]:
+def _lines(report: CheckReport, rows: Sequence[ProbeResult]) -> list[list[str | Styled]]:
     """Return the lines of the table, worst first; what several machines have in common is one line."""
-    from rich.markup import escape
-
     hosts: dict[tuple[str, ...], list[str]] = {}
     for row in sorted(rows, key=lambda row: _ORDER.index(row.finding.severity)):
         finding = row.finding
         probe = f"{row.probe} {finding.subject}".strip()
-        key = (
-            _MARKS[finding.severity],
-            escape(probe),
-            escape(finding.found),
-            escape(finding.wanted),
-            escape(finding.remedy),
-        )
+        key = (finding.severity, probe, finding.found, finding.wanted, finding.remedy)
         hosts.setdefault(key, []).append(row.host)
     every = len({row.host for row in report.rows if row.instances})
-    return [[key[0], escape(_listed(names, every)), *key[1:]] for key, names in hosts.items()]
+    return [
+        [Styled(severity, _STYLES[severity]), _listed(names, every), *rest]
+        for (severity, *rest), names in hosts.items()
+    ]
 
 
 def _listed(names: Sequence[str], every: int) -> str:

@@ -55,15 +55,19 @@ def command(
     width = max(len(job.name) for job in jobs)
     lines_of: dict[str, list[str]] = {job.name: [] for job in jobs}
     ends: dict[str, End] = {}
-    with audit.recorded("exec", topology) as entry, Streams(jobs, forks=forks, timeout=timeout) as streams:
-        entry.plan = [f"run on {job.name}" for job in jobs]
-        for item in streams:
-            if isinstance(item, End):
-                ends[item.name] = item
-            elif json:
-                lines_of[item.name].append(item.text)
-            elif isinstance(item, Line):
-                output.result(f"{item.name:<{width}} | {item.text}")
+    try:
+        with audit.recorded("exec", topology) as entry, Streams(jobs, forks=forks, timeout=timeout) as streams:
+            entry.plan = [f"run on {job.name}" for job in jobs]
+            for item in streams:
+                if isinstance(item, End):
+                    ends[item.name] = item
+                elif json:
+                    lines_of[item.name].append(item.text)
+                elif isinstance(item, Line):
+                    output.result_line(f"{item.name:<{width}} | {item.text}")
+    except output.ReaderGone:
+        output.note("nobody reads the output any more, so the command was ended on its hosts")
+        return 1
     if json:
         output.result_json([_document(ends[job.name], job.instance.machine, lines_of[job.name]) for job in jobs])
     else:

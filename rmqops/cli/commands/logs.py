@@ -74,4 +74,4 @@ def _follow(chosen: Sequence[Instance], names: Sequence[str], lines: int, width:
 
 def _show(line: LogLine, width: int) -> None:
     where = f"{line.instance} {line.file}"
-    output.result(f"{where:<{width}} | {line.text}")
+    output.result_line(f"{where:<{width}} | {line.text}")

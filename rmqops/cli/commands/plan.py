@@ -68,9 +68,7 @@ def _show(plan: Plan, diffs: Mapping[str, str], drifts: Mapping[str, Sequence[st
         if change.action == "create":
             output.result(f"    {len(change.files)} files below {change.instance.home}")
         elif change.instance.name in diffs:
-            output.result(
-                "".join(f"    {line}\n" for line in diffs[change.instance.name].splitlines()).rstrip("\n")
-            )
+            output.result(*(f"    {line}" for line in diffs[change.instance.name].split("\n") if line))
     for name, texts in drifts.items():
         for text in texts:
             output.result(f"drift: {name}: {text}")

@@ -39,7 +39,7 @@ def command(
         contents = {item.path: item.content for item in rendered[host]}
         if file not in contents:
             raise UsageError(f"{host} has no file {file}", remedy=f"it has {', '.join(contents)}")
-        typer.echo(contents[file], nl=False)
+        output.result_file(contents[file])
     elif json:
         output.result_json(
             {

@@ -50,10 +50,8 @@ def command(run: Run, json: Json = False) -> int:
 def _show(title: str, verdicts: Verdicts) -> None:
     from dataclasses import asdict
 
-    from rich.markup import escape
-
-    rows = [(result.name, result.verdict.value, escape(result.summary)) for result in verdicts.results]
-    output.table(escape(title), ["check", "verdict", "finding"], rows)
+    rows = [(result.name, result.verdict.value, result.summary) for result in verdicts.results]
+    output.table(title, ["check", "verdict", "finding"], rows)
     counts = ", ".join(
         f"{name} {'unknown' if value is None else value}" for name, value in asdict(verdicts.counts).items()
     )

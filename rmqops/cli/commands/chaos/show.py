@@ -27,7 +27,7 @@ def command(
         ]
         output.result_json({"drill": chosen.document(), "schedule": None if seed is None else schedule})
     elif seed is None:
-        output.result(drills.text(drill)[0].rstrip())
+        output.result(*drills.text(drill)[0].rstrip().split("\n"))
     else:
         rows = [
             (

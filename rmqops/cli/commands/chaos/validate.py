@@ -36,5 +36,5 @@ def command(
         output.result_json({name: {"valid": name not in wrong, "problems": wrong.get(name)} for name in drills})
     else:
         for name in drills:
-            output.result(f"{name}: {wrong.get(name, 'valid')}")
+            output.result(*f"{name}: {wrong.get(name, 'valid')}".split("\n"))
     return InventoryError.exit_code if wrong else 0

@@ -73,7 +73,7 @@ def command(
     if json:
         output.result_json(_fields(done, seconds))
     else:
-        output.result(_text(done, seconds))
+        output.result(*_lines(done, seconds))
 
 
 def _fields(done: UpResult, seconds: float) -> dict[str, object]:
@@ -90,7 +90,7 @@ def _fields(done: UpResult, seconds: float) -> dict[str, object]:
     }
 
 
-def _text(done: UpResult, seconds: float) -> str:
+def _lines(done: UpResult, seconds: float) -> list[str]:
     name = done.request.name
     parts = []
     if done.created:
@@ -103,4 +103,4 @@ def _text(done: UpResult, seconds: float) -> str:
         lines.append(f"{done.inventory} was edited and is kept as it is; move it away to have it written again")
     else:
         lines.append(f"inventory {done.inventory}")
-    return "\n".join(lines)
+    return lines

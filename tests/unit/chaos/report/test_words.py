@@ -102,9 +102,12 @@ def test_control_characters_of_a_broker_are_shown_not_obeyed() -> None:
 
 @pytest.mark.parametrize("width", [40, 80, 160])
 def test_on_a_terminal_the_verdict_fits_and_markup_is_text(width: int) -> None:
-    console = Console(file=io.StringIO(), force_terminal=True, width=width, color_system=None, _environ={})
+    console = Console(
+        file=io.StringIO(), force_terminal=True, width=width, color_system=None, markup=False, _environ={}
+    )
     judged = result(Verdict.PASS, Verdict.FAIL, text="[bold]x[/nothing] \x1b[2J", heal_failed=True)
-    verdicts.draw(console, judged, PATHS)
+    for part in verdicts.drawn(judged):
+        console.print(part)
     drawn = console.file.getvalue()  # type: ignore[attr-defined]
     joined = "".join(drawn.replace("\u2502", "").split())
     assert "[bold]x[/nothing]\\x1b[2J" in joined
