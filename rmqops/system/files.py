@@ -1,10 +1,12 @@
-"""Write a file whole or not at all."""
+"""Files that are written whole or not at all, and files that are nobody else's to read."""
 
 from __future__ import annotations
 
 import os
+import stat
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from rmqops.errors import OperationFailed
 
@@ -36,3 +38,25 @@ def write_whole(path: Path, text: str, *, mode: int = 0o666) -> None:
     finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
+
+
+def append_private(path: Path) -> BinaryIO:
+    """Open a file to add to it, unbuffered; made such that its owner alone may read it, whatever the umask is.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    make_private(number)
+    return os.fdopen(number, "ab", buffering=0)
+
+
+def make_private(*files: str | Path | int) -> None:
+    """Take from others what they may do with files and directories that are ours."""
+    for file in files:
+        with suppress(
+            PermissionError, FileNotFoundError
+        ):  # another user's, or removed by a process beside this one
+            mode = stat.S_IMODE(os.stat(file).st_mode)  # noqa: PTH116 - may be a descriptor
+            if mode & 0o077:
+                os.chmod(file, mode & 0o700)  # noqa: PTH101

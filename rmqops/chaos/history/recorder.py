@@ -13,6 +13,7 @@ from rmqops.chaos.history.batches import Batch
 from rmqops.chaos.history.format import FILE
 from rmqops.errors import OperationFailed
 from rmqops.model.history import Event
+from rmqops.system import files
 
 FLUSH = 0.1
 """Seconds after which a line is on its way to disk at the latest; see :meth:`Recorder.flush`."""
@@ -37,7 +38,7 @@ class Recorder:
         self._clock = clock
         self.epoch = clock()
         """The moment that ``t`` counts from, by the clock."""
-        self._file = self.path.open("ab", buffering=0)
+        self._file = files.append_private(self.path)
         self._held: list[tuple[float, int, bytes]] = []
         self._count = 0
         self._failed = False

@@ -96,7 +96,7 @@ def _fault_document(fault: FaultRecord) -> dict[str, object]:
 def write_result(run: Path, result: Result) -> Path:
     """Write ``result.json`` whole or not at all, and return its path."""
     target = run / FILE
-    write_whole(target, json.dumps(result.document(), indent=2, ensure_ascii=False) + "\n")
+    write_whole(target, json.dumps(result.document(), indent=2, ensure_ascii=False) + "\n", mode=0o600)
     return target
 
 

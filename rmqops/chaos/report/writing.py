@@ -34,6 +34,7 @@ def write_reports(run_directory: Path) -> ReportPaths:
 
     result = read_result(run_directory)
     paths = ReportPaths(run_directory / HTML, run_directory / JUNIT)
-    write_whole(paths.junit, junit.render(result))
-    write_whole(paths.html, html.render(result, read_timeline(run_directory, result.verdicts.faults)))
+    write_whole(paths.junit, junit.render(result), mode=0o600)
+    page = html.render(result, read_timeline(run_directory, result.verdicts.faults))
+    write_whole(paths.html, page, mode=0o600)
     return paths

@@ -39,6 +39,7 @@ from rmqops.chaos.verdicts.bounds import Bounds
 from rmqops.errors import UsageError
 from rmqops.model.topology import Topology
 from rmqops.operations.topics import topics
+from rmqops.system.files import write_whole
 from rmqops.system.progress import Say
 
 DRILL = "drill.yml"
@@ -229,7 +230,7 @@ def under_way(request: Request, ready: Ready, say: Say, environment: Environment
     """
     directory, started = _directory(request)
     say(f"run {directory}")
-    (directory / DRILL).write_text(request.drill.yaml(), encoding="utf-8")
+    write_whole(directory / DRILL, request.drill.yaml(), mode=0o600)
     with environment.journal(directory) as journal, Recorder(directory, environment.clock) as recorder:
         yield Run(request, ready, directory, started, journal, recorder, say, environment)
 
@@ -240,10 +241,11 @@ def _directory(request: Request) -> tuple[Path, datetime]:
         started = datetime.now(UTC)
         directory = request.runs / f"{started:%Y%m%dT%H%M%SZ}-{request.drill.name}"
         try:
-            directory.mkdir(parents=True)
-        except FileExistsError:
-            continue
+            request.runs.mkdir(parents=True, exist_ok=True)
+            directory.mkdir(mode=0o700)
         except OSError as error:
+            if isinstance(error, FileExistsError) and directory.exists():
+                continue  # that of a drill which began in the same second
             raise UsageError(
                 f"{directory} cannot be made: {error.strerror}", remedy="name another directory with --runs"
             ) from error

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Literal, Self, get_args
 
 from rmqops.errors import OperationFailed, UsageError
+from rmqops.system import files
 
 FILE = "journal.jsonl"
 
@@ -55,7 +56,8 @@ class Journal:
         self.path = run / FILE
         self._now = now
         _drop_torn_line(self.path)
-        self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        files.make_private(self._descriptor)
         _sync_directory(run)
 
     def __enter__(self) -> Self:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rmqops.errors import PreflightFailed
 from rmqops.model.topology import Topology
-from rmqops.operations.logbook import state_directory
+from rmqops.operations.logbook import private_directory, state_directory
 from rmqops.system import locks
 
 
@@ -22,7 +22,7 @@ def exclusive(topology: Topology) -> Iterator[None]:
         PreflightFailed: a drill is running.
     """
     path = _path(topology)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    private_directory(path.parent.name)
     with locks.held_if_free(path, f"drill against {topology.cluster}") as held:
         if not held:
             raise PreflightFailed(

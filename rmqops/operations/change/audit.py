@@ -62,8 +62,7 @@ def recorded(verb: str, topology: Topology) -> Iterator[AuditEntry]:
     user = getpass.getuser()
     sudo = os.environ.get("SUDO_USER")
     who = f"{user}{f' (sudo by {sudo})' if sudo else ''}@{socket.gethostname()}"
-    argv = [secret.hide(part) for part in ["rmqops", *sys.argv[1:]]]
-    entry = AuditEntry(log.stem, verb, topology.cluster, topology.inventory, who, argv, _now(), str(log))
+    entry = AuditEntry(log.stem, verb, topology.cluster, topology.inventory, who, _argv(), _now(), str(log))
     _write(entry)
     try:
         yield entry
@@ -78,6 +77,13 @@ def recorded(verb: str, topology: Topology) -> Iterator[AuditEntry]:
         _write(entry)
 
 
+def _argv() -> list[str]:
+    """Return this process's command line without secrets; what stands after ``--`` is a command for hosts."""
+    words = sys.argv[1:]
+    own = words.index("--") + 1 if "--" in words else len(words)
+    return ["rmqops", *map(secret.hide, words[:own]), *secret.hide_in_command(words[own:])]
+
+
 def entries() -> list[AuditEntry]:
     """Return what was recorded, the newest first."""
     known = []
@@ -90,9 +96,8 @@ def entries() -> list[AuditEntry]:
 
 
 def _write(entry: AuditEntry) -> None:
-    directory().mkdir(parents=True, exist_ok=True)
-    path = directory() / f"{entry.id}.json"
-    write_whole(path, json.dumps(asdict(entry), indent=1))
+    path = logbook.private_directory("audit") / f"{entry.id}.json"
+    write_whole(path, json.dumps(asdict(entry), indent=1), mode=0o600)
     for old in sorted(directory().glob("*.json"))[:-KEEP]:
         old.unlink(missing_ok=True)
 

@@ -21,6 +21,7 @@ from rmqops import assets
 from rmqops.errors import OperationFailed, ToolMissing
 from rmqops.model.secret import Secret
 from rmqops.model.topology import Value
+from rmqops.system import files as system_files
 from rmqops.transport import privilege
 
 FORKS = 10
@@ -122,7 +123,7 @@ def run(
         if password := privilege.remembered():
             argv += ["--become-password-file", str(_private(Path(scratch, "become"), password))]
         log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("ab") as sink:
+        with system_files.append_private(log) as sink:
             sink.write(f"$ {' '.join(argv)}\n".encode())
             sink.flush()
             process = subprocess.Popen(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import stat
 import sys
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 
 from rmqops.errors import OperationFailed
 from rmqops.operations.change import audit
+from rmqops.system import files
 from tests.support.instances import topology
 
 
@@ -45,11 +48,40 @@ def test_how_it_ended(error: BaseException, outcome: str, says: str) -> None:
     assert (seen.outcome, seen.error) == (outcome, says)
 
 
-def test_a_password_on_the_command_line_is_not_recorded() -> None:
+def test_a_password_on_the_command_line_is_not_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ["exec", "-i", "password=hunter2", "--", "mysql", "--password", "hunter2", "-phunter2", "-e", "[/x]"]
+    monkeypatch.setattr(sys, "argv", ["rmqops", *words])
     with audit.recorded("exec", topology()):
         pass
-    assert audit.entries()[0].argv[-1] == "password=****"
+    argv = ["exec", "-i", "password=****", "--", "mysql", "--password", "****", "-p****", "-e", "[/x]"]
+    assert audit.entries()[0].argv == ["rmqops", *argv]
     assert not any("hunter2" in path.read_text() for path in audit.directory().iterdir())
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
+def test_nobody_else_may_read_it_whatever_the_umask_is_and_whatever_an_older_version_left(
+    tmp_path: Path, umask: int
+) -> None:
+    for name in ("audit", "logs"):
+        (tmp_path / name).mkdir(mode=0o755)
+        (tmp_path / name / "20200101T000000-old.json").write_text("{}")
+        (tmp_path / name / "20200101T000000-old.json").chmod(0o644)
+    before = os.umask(umask)
+    try:
+        with audit.recorded("deploy", topology()) as entry, files.append_private(Path(entry.log)) as log:
+            log.write(b"x")
+    finally:
+        os.umask(before)
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.rglob("*") if path.is_file()}
+    assert modes == {0o600}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o700}
+
+
+def test_a_state_that_cannot_be_written_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("RMQOPS_STATE", str(tmp_path / "file"))
+    with pytest.raises(OperationFailed, match="cannot be used"), audit.recorded("deploy", topology()):
+        pass
 
 
 def test_an_entry_of_another_version_is_passed_over() -> None:
