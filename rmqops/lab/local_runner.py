@@ -7,6 +7,7 @@ sees what it made.
 
 from __future__ import annotations
 
+import os
 import subprocess
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Final
 
 from rmqops.errors import OperationFailed
 from rmqops.model.commands import Command, Result
+from rmqops.transport import wrapping
 
 # The shell holds the lock and its child does not: a daemon that the child leaves must not hold it for ever.
 _HOLDER: Final = 'lock=$1; shift; eval "exec 9>&$lock"; eval "exec $lock>&-"; "$@" 9>&-; exit $?'
@@ -42,6 +44,7 @@ class LocalRunner:
                 stderr=subprocess.PIPE,
                 text=True,
                 errors="replace",
+                env={**os.environ, **wrapping.ENVIRONMENT},
                 start_new_session=True,
                 pass_fds=() if self.lock is None else (self.lock,),
             )

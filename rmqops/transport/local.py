@@ -52,6 +52,7 @@ class LocalPipe:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            env={**os.environ, **wrapping.ENVIRONMENT},
             start_new_session=True,  # Ctrl-C on a terminal must not cut off a heal that is under way
         )
         streams = (self._process.stdin, self._process.stdout, self._process.stderr)

@@ -16,6 +16,9 @@ What ends a command on its host:
   ours that do. Its two outputs stay apart, and its exit code is 128 + N when the signal N ended it.
 
 What a command itself puts into a session of its own (``setsid``, a daemon) outlives it, as it should.
+
+Every command speaks the language of programs (:data:`ENVIRONMENT`), whatever a login, sudo or sshd's ``AcceptEnv``
+would have it speak: with a decimal comma awk reads 100.2 as a text, and sudo refuses in the user's words.
 """
 
 from __future__ import annotations
@@ -27,16 +30,22 @@ from typing import Final
 
 from rmqops.model.secret import Secret
 
+ENVIRONMENT: Final = {"LC_ALL": "C"}
+"""What each command has in its environment, here and on hosts."""
+_EXPORTS: Final = "".join(f"export {name}={value}\n" for name, value in ENVIRONMENT.items())
+
 KILL_AFTER: Final = 5
 """Seconds between SIGTERM and SIGKILL."""
 
 _RUN: Final = f"""
+{_EXPORTS}
 printf '%s\\n' "$1"; printf '%s\\n' "$1" >&2
 limit=$2; shift 2
 exec timeout -k {KILL_AFTER} "$limit" "$@"
 """
 
 _OPEN: Final = f"""
+{_EXPORTS}
 printf '%s\\n' "$1"; printf '%s\\n' "$1" >&2
 shift
 exec 3<&0
@@ -56,7 +65,8 @@ kill "$watch" 2> /dev/null
 exit "$code"
 """
 
-_TALK: Final = """
+_TALK: Final = f"""
+{_EXPORTS}
 printf '%s\\n' "$1"; printf '%s\\n' "$1" >&2
 shift
 exec 3<&0
@@ -96,7 +106,7 @@ class Wrapped:
 
 
 def bare(argv: tuple[str, ...]) -> Wrapped:
-    """Return a command as it is, for a process of our own that we can end ourselves."""
+    """Return a command as it is, for a process that we can end, and can give :data:`ENVIRONMENT`, ourselves."""
     return Wrapped(argv, argv[0], None)
 
 
@@ -116,11 +126,13 @@ def _become(argv: tuple[str, ...], program: str, mark: str, become: Become | Non
     line = f"{mark}\n".encode()
     if become is None:
         return Wrapped(argv, program, line)
+    sudo = ("env", *(f"{name}={value}" for name, value in ENVIRONMENT.items()), "sudo", "-H")
     if become.password is None:
-        return Wrapped(("sudo", "-H", "-n", "-u", become.user, "--", *argv), program, line, become=become)
+        return Wrapped((*sudo, "-n", "-u", become.user, "--", *argv), program, line, become=become)
     prompt = f"{_word()}:"
-    sudo = ("sudo", "-H", "-S", "-p", prompt, "-u", become.user, "--")
-    return Wrapped((*sudo, *argv), program, line, prompt.encode(), become)
+    return Wrapped(
+        (*sudo, "-S", "-p", prompt, "-u", become.user, "--", *argv), program, line, prompt.encode(), become
+    )
 
 
 def _word() -> str:

@@ -38,6 +38,7 @@ def test_the_quick_start_has_two_lines() -> None:
     assert list(settings(content(broker, "conf/broker.p"))) == ["brokerIP1", "autoCreateTopicEnable"]
     assert len(content(broker, "conf/broker.p").splitlines()) == 2
     assert "-Xms128m\n-Xmx128m\n-Xmn128m\n" in content(broker, "jvm.options")
+    assert "-Dfile.encoding=UTF-8\n" in content(broker, "jvm.options"), "also where it is started in the C locale"
 
 
 def test_a_dledger_member_registers_as_the_follower_it_will_be() -> None:

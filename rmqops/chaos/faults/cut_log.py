@@ -31,7 +31,6 @@ _CHANGED = """
 changed() {
   if [ "$1" = zero ]; then tr '\\000-\\377' '\\000' ; else tr '\\000-\\177\\200-\\377' '\\200-\\377\\000-\\177'; fi
 }
-export LC_ALL=C
 """
 
 # $1 home, $2 the log's directory, $3 where notes are kept, $4 bytes, $5 how.

@@ -29,15 +29,13 @@ _VERIFY = (
     + """
 handle=$1 late=$2 patience=$3
 shift 3
-seen() {
-  [ -n "$(owned "$handle")" ] || return 1
-  for peer; do
-    LC_ALL=C ping -n -c 1 -W "$patience" "$peer" 2> /dev/null | sed -n 's/.*time=\\([0-9.]*\\).*/\\1/p' \\
-      | awk -v late="$late" '$1 >= late { seen = 1 } END { exit !seen }' && return
-  done
-  return 1
-}
-wait_until seen "$@" || { echo "no peer answers as late as $late ms, or none answers a ping" >&2; exit 1; }
+[ -n "$(owned "$handle")" ] || { echo "the delay is not in force" >&2; exit 1; }
+for peer; do
+  ping -n -c 1 -W "$patience" "$peer" 2> /dev/null | sed -n 's/.*time=\\([0-9.]*\\).*/\\1/p' \\
+    | awk -v late="$late" '$1 >= late { seen = 1 } END { exit !seen }' && exit
+done
+echo "no peer answers as late as $late ms, or none answers a ping" >&2
+exit 1
 """
 )
 
@@ -60,8 +58,8 @@ def plan(aim: Aim, _probe_output: str) -> FaultPlan:
     look = patience * len(peers)
     return FaultPlan(
         inject=traffic_control.inject(aim, "rate 10gbit quantum 60000", _words(aim)),
-        verify=bounded_wait.command(
-            *(_VERIFY, traffic_control.handle(aim), f"{late:g}", str(patience), *peers),
+        verify=bounded_wait.repeated(
+            Script(_VERIFY, (traffic_control.handle(aim), f"{late:g}", str(patience), *peers)),
             seconds=LOOKS * look,
             work=look,
         ),

@@ -91,7 +91,7 @@ write() {{
   run=
   owner=$(stat -c '%u %g' "$1")
   [ "$(id -u)" != 0 ] || run="setpriv --reuid ${{owner% *}} --regid ${{owner#* }} --clear-groups --"
-  answer=$(LC_ALL=C $run dd if=/dev/zero of="$3.try" bs=1M count="$(($2 + {2 * SLACK}))" 2>&1)
+  answer=$($run dd if=/dev/zero of="$3.try" bs=1M count="$(($2 + {2 * SLACK}))" 2>&1)
   failed=$?
   rm -f "$3.try"
   [ "$failed" != 0 ] || return 1

@@ -69,7 +69,7 @@ wait_until mounted "$2" "$3" || { echo "$answer" >&2; exit 1; }
 _VERIFY = """
 pid=$("$1/current/bin/pid.sh") || { echo "$1 does not run" >&2; exit 1; }
 [ "$pid" = "$3" ] || { echo "$1 runs as $pid and not as $3 any more, and its mounts are new" >&2; exit 1; }
-answer=$(LC_ALL=C nsenter -t "$3" -m mkdir "$2/$5" 2>&1) &&
+answer=$(nsenter -t "$3" -m mkdir "$2/$5" 2>&1) &&
   { nsenter -t "$3" -m rmdir "$2/$5"; echo "$2 can be written to" >&2; exit 1; }
 case $answer in *"Read-only file system"*) ;; *) echo "$answer" >&2; exit 1 ;; esac
 """

@@ -50,6 +50,23 @@ def script(text: str, *arguments: str, seconds: float) -> Script:
     return Script(f"{SHELL}within {math.ceil(seconds)}\n{text}", arguments)
 
 
+_REPEATED = """
+look() { said=$(/bin/sh -c "$@" 2>&1); }
+wait_until look "$@" || { printf '%s\\n' "$said" >&2; exit 1; }
+"""
+
+
+def repeated(look: Script, *, seconds: float, work: float = 0) -> Command:
+    """Return the command that runs a script again and again, until it exits with 0; else its last words are told.
+
+    Args:
+        look: A script that looks once, and is whole by itself.
+        seconds: As for :func:`script`.
+        work: As for :func:`command`; a look that is under way when the bound passes is such work.
+    """
+    return command(_REPEATED, look.text, "rmqops", *look.arguments, seconds=seconds, work=work)
+
+
 def command(text: str, *arguments: str, seconds: float, work: float = 0, become: bool = True) -> Command:
     """Return the command of a :func:`script`, whose time-out is longer than the script waits.
 

@@ -84,7 +84,7 @@ def _path(instance: Instance, fault: str) -> str:
 
 def arm(instance: Instance, fault: str, cure: Command, seconds: float) -> Command:
     """Return a Command that arms a heal, to fire after ``seconds``; it exits 0 only when its sleeper was seen."""
-    head = f"#!/bin/sh\n# Heals the fault {fault} on {instance.name}. Written by rmqops chaos.\n"
+    head = f"#!/bin/sh\n# Heals the fault {fault} on {instance.name}. Written by rmqops chaos.\nexport LC_ALL=C\n"
     script = head + shlex.join(cure.argv)
     arguments = (_path(instance, fault), f"{seconds:.3f}", str(RETRY_SECONDS), script, SLEEPER)
     return bounded_wait.command(_ARM, *arguments, seconds=SLEEPER_SECONDS)

@@ -36,7 +36,7 @@ for path; do
   file=$(mktemp "$place/.rmqops-check-XXXXXX") || continue
   exec 3<> "$file"
   rm -f "$file"
-  LC_ALL=C timeout -s INT 1 dd if=/dev/zero of=/dev/fd/3 bs=1M count=16 oflag=dsync 2>&1
+  timeout -s INT 1 dd if=/dev/zero of=/dev/fd/3 bs=1M count=16 oflag=dsync 2>&1
   exec 3>&-
 done
 """

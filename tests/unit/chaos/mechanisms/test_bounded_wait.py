@@ -17,7 +17,7 @@ import rmqops
 from rmqops.chaos import faults
 from rmqops.chaos.mechanisms import bounded_wait, deadman
 from rmqops.chaos.mechanisms.plan import Aim
-from rmqops.model.commands import Command
+from rmqops.model.commands import Command, Script
 from rmqops.model.topology import Instance
 from tests.support.here import alive, marked, must, run
 from tests.support.instances import topology
@@ -237,3 +237,16 @@ def test_on_a_loaded_host_a_fault_is_verified_and_healed_in_time(
 def on(victim: Instance, kind: str) -> Aim:
     given = {"memory": {"mib": 16.0}, "cpu": {"processes": 1.0}}.get(kind, {})
     return Aim(victim, topology(), faults.options(kind, given), fault="f-1")
+
+
+def test_a_look_is_repeated_until_it_succeeds_and_its_last_words_are_told(tmp_path: Path) -> None:
+    look = Script(
+        'echo "$1" >> "$2"; [ "$(wc -l < "$2")" -ge "$3" ] || { echo "$(wc -l < "$2") of $3" >&2; exit 4; }'
+    )
+    file = tmp_path / "it's a file"
+    enough = replace(look, arguments=("a word", str(file), "3"))
+    must(bounded_wait.repeated(enough, seconds=60))
+    assert file.read_text() == "a word\n" * 3
+    file.unlink()
+    done = run(bounded_wait.repeated(replace(look, arguments=("x", str(file), "1000")), seconds=1))
+    assert (done.code, done.stderr.strip()) == (1, f"{len(file.read_text().split())} of 1000")
