@@ -22,7 +22,7 @@ def write_whole(path: Path, text: str, *, mode: int = 0o666) -> None:
     Raises:
         OperationFailed: it cannot be written; nothing has changed.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial = path.parent / f".{path.name}.{os.getpid()}"
     try:
         partial.unlink(missing_ok=True)  # of a process that died and had this number; its mode may be another
         number = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
@@ -32,12 +32,28 @@ def write_whole(path: Path, text: str, *, mode: int = 0o666) -> None:
             os.fsync(file.fileno())
         partial.replace(path)
     except OSError as error:
-        raise OperationFailed(
-            f"{path} could not be written: {error.strerror or error}", remedy="name a file where one can be made"
-        ) from error
+        raise _unwritable(path, error) from error
     finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
+
+
+def write_named(path: Path, text: str) -> None:
+    """Write a file that a person named: what a link leads to; a device or a pipe, such as /dev/stdout, as it is.
+
+    Raises:
+        OperationFailed: it cannot be written; a file that was there is as it was.
+    """
+    try:
+        plain = not path.exists() or path.is_file() or path.is_dir()
+        if not plain:
+            with path.open("w", encoding="utf-8", errors="replace") as stream:
+                stream.write(text)
+            return
+        target = path.resolve()
+    except (OSError, RuntimeError) as error:  # a link that leads to itself is the latter, before Python 3.13
+        raise _unwritable(path, error) from error
+    write_whole(target, text)
 
 
 def append_private(path: Path) -> BinaryIO:
@@ -60,3 +76,8 @@ def make_private(*files: str | Path | int) -> None:
             mode = stat.S_IMODE(os.stat(file).st_mode)  # noqa: PTH116 - may be a descriptor
             if mode & 0o077:
                 os.chmod(file, mode & 0o700)  # noqa: PTH101
+
+
+def _unwritable(path: Path, error: OSError | RuntimeError) -> OperationFailed:
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+    return OperationFailed(f"{path} could not be written: {reason}", remedy="name a file where one can be made")

@@ -7,12 +7,13 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from rmqops.errors import UsageError
+from rmqops.errors import OperationFailed, UsageError
 from rmqops.model.topology import Topology
 from rmqops.operations.plan import trees
 from rmqops.render.files import INSTRUCTIONS, File
 
 MARK = ".rmqops-rendered"
+_SCRATCH = ".rmqops-render-"
 
 
 def rendered(topology: Topology, host: str | None = None) -> dict[str, tuple[File, ...]]:
@@ -28,30 +29,80 @@ def rendered(topology: Topology, host: str | None = None) -> dict[str, tuple[Fil
 
 
 def write(topology: Topology, instances: Mapping[str, tuple[File, ...]], out: Path) -> None:
-    """Write the files to a directory at once; one that an earlier call wrote is replaced whole.
+    """Write the files to a directory; one that an earlier call wrote is replaced whole.
+
+    A directory that is there stays the same one, with its owner and mode: it may be a mount, the end of a link,
+    or where somebody's shell is. So the files are written beside what it holds, and take its place at the end.
 
     Raises:
-        UsageError: the directory holds something else, or cannot be written.
+        UsageError: the directory holds something else, or nothing can be made there.
+        OperationFailed: the files could not be written; what was there is there still.
     """
-    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / MARK).exists())):
-        raise UsageError(f"{out} exists and was not written by render", remedy="name another --out, or remove it")
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+        directory = out.resolve()
+        new = not directory.exists()
+        if not new and (not directory.is_dir() or (_held(directory) and not (directory / MARK).exists())):
+            raise UsageError(
+                f"{out} exists and was not written by render", remedy="name another --out, or remove it"
+            )
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=directory.parent if new else directory))
+    except (OSError, RuntimeError) as error:  # a link that leads to itself is the latter, before Python 3.13
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise UsageError(f"{out} cannot be written: {reason}", remedy="name another --out") from error
+    try:
+        fresh = scratch if new else scratch / "new"
+        _fill(fresh, topology, instances)
+        if new:
+            scratch.replace(directory)
+        else:
+            _exchange(directory, fresh, scratch / "old")
+            for left in directory.glob(f"{_SCRATCH}*"):
+                shutil.rmtree(left, ignore_errors=True)
     except OSError as error:
-        raise UsageError(f"{out} cannot be written: {error.strerror}", remedy="name another --out") from error
-    try:
-        _fill(scratch, topology, instances)
-        if out.exists():
-            shutil.rmtree(out)
-        scratch.chmod(0o755)
-        scratch.replace(out)
-    except BaseException:
+        raise OperationFailed(
+            f"the files could not be written to {out}: {error.strerror}; it is as it was",
+            detail=str(error.filename) if error.filename else None,
+            remedy="make room there, or name another --out",
+        ) from error
+    finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _held(directory: Path) -> list[Path]:
+    """Return what a directory holds, without what each new file system has and what calls that died have left."""
+    entries = directory.iterdir()
+    return [entry for entry in entries if entry.name != "lost+found" and not entry.name.startswith(_SCRATCH)]
+
+
+def _exchange(directory: Path, fresh: Path, stale: Path) -> None:
+    """Put new entries in the place of those that a directory holds, or leave it as it is.
+
+    The mark goes in first and is never gone: after a death in the middle the next call finds it, and begins anew.
+    """
+    stale.mkdir()
+    moved: list[tuple[Path, Path]] = []
+
+    def move(source: Path, target: Path) -> None:
+        source.rename(target)
+        moved.append((source, target))
+
+    try:
+        if not (directory / MARK).exists():
+            move(fresh / MARK, directory / MARK)
+        for entry in _held(directory):
+            if entry.name != MARK:
+                move(entry, stale / entry.name)
+        for entry in sorted(fresh.iterdir()):
+            entry.rename(directory / MARK) if entry.name == MARK else move(entry, directory / entry.name)
+    except BaseException:
+        for source, target in reversed(moved):
+            target.rename(source)
         raise
 
 
 def _fill(directory: Path, topology: Topology, instances: Mapping[str, tuple[File, ...]]) -> None:
+    directory.mkdir(exist_ok=True)
     (directory / MARK).write_text(f"{topology.cluster}\n", "utf-8")
     (directory / INSTRUCTIONS).write_text(trees.instructions(topology), "utf-8")
     for name, files in instances.items():
@@ -60,3 +111,6 @@ def _fill(directory: Path, topology: Topology, instances: Mapping[str, tuple[Fil
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(file.content, "utf-8")
             path.chmod(0o755 if file.executable else 0o644)
+    for path in (directory, *directory.rglob("*")):  # whatever the umask is: deploy has these modes, too
+        if path.is_dir():
+            path.chmod(0o755)

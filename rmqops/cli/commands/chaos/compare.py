@@ -33,7 +33,7 @@ def command(
     if html is not None:
         reports = {run: Path(run, writing.HTML) for run in results if Path(run, writing.HTML).is_file()}
         links = {run: quote(os.path.relpath(report, html.parent)) for run, report in reports.items()}
-        files.write_whole(html, side_by_side.render(rows, spreads, links))
+        files.write_named(html, side_by_side.render(rows, spreads, links))
     if json:
         output.result_json(
             {"runs": [asdict(row) for row in rows], "drills": [asdict(spread) for spread in spreads]}

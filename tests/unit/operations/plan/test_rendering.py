@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import stat
 from pathlib import Path
 
 import pytest
 
-from rmqops.errors import UsageError
+from rmqops.errors import OperationFailed, UsageError
 from rmqops.model.topology import Topology
 from rmqops.operations import inventories
 from rmqops.operations.plan import rendering, trees
@@ -63,12 +66,92 @@ def test_a_directory_that_cannot_be_made_is_a_wrong_command_line(topology: Topol
         rendering.write(topology, rendering.rendered(topology), tmp_path / "file" / "out")
 
 
-def test_one_that_fails_in_the_middle_leaves_what_was_there(topology: Topology, tmp_path: Path) -> None:
+@pytest.mark.parametrize("there", [False, True])
+def test_one_that_fails_in_the_middle_leaves_what_was_there(
+    topology: Topology, tmp_path: Path, there: bool
+) -> None:
     out = tmp_path / "out"
-    rendering.write(topology, rendering.rendered(topology, "namesrv-1"), out)
-    before = sorted(path.name for path in out.iterdir())
+    if there:
+        rendering.write(topology, rendering.rendered(topology, "namesrv-1"), out)
+    before = contents(tmp_path)
     files = (File("conf", "a file", False), File("conf/below", "cannot be", False))
-    with pytest.raises(OSError, match="conf"):
+    with pytest.raises(OperationFailed, match="it is as it was") as raised:
         rendering.write(topology, {"namesrv-1": files}, out)
-    assert sorted(path.name for path in out.iterdir()) == before
-    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert "conf" in str(raised.value.detail)
+    assert contents(tmp_path) == before
+
+
+def contents(directory: Path) -> dict[str, str | None]:
+    """Return every path below a directory, with what is in the files."""
+    return {
+        str(path.relative_to(directory)): path.read_text() if path.is_file() else None
+        for path in directory.rglob("*")
+    }
+
+
+PLACES = ["absent", "empty", "rendered", "link", "link-to-absent", "dot", "volume"]
+
+
+def place(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make a place of some kind; return its name as one gives it."""
+    real = tmp_path / "real"
+    if kind not in {"absent", "link-to-absent"}:
+        real.mkdir()
+    if kind.startswith("link"):
+        (tmp_path / "link").symlink_to("real")
+        return tmp_path / "link"
+    if kind == "dot":
+        monkeypatch.chdir(real)
+        return Path()
+    if kind == "volume":
+        (real / "lost+found").mkdir()
+    return real
+
+
+@pytest.mark.parametrize("kind", PLACES)
+@pytest.mark.parametrize("umask", [0o022, 0o077])
+def test_the_files_go_wherever_one_says_again_and_again(
+    topology: Topology, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, umask: int
+) -> None:
+    out, real = place(kind, tmp_path, monkeypatch), tmp_path / "real"
+    before = os.umask(umask)
+    try:
+        rendering.write(topology, rendering.rendered(topology), out)
+        same = real.stat().st_ino
+        (real / ".rmqops-render-killed").mkdir()
+        rendering.write(topology, rendering.rendered(topology, "broker-a-0"), out)
+    finally:
+        os.umask(before)
+    left = {path.name for path in real.iterdir()} - {"lost+found"}
+    assert left == {rendering.MARK, INSTRUCTIONS, "broker-a-0"}
+    assert real.stat().st_ino == same
+    assert (tmp_path / "link").is_symlink() is kind.startswith("link")
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (real / "broker-a-0").rglob("*")} == {0o755, 0o644}
+
+
+def test_a_place_where_nothing_can_be_made_is_a_wrong_command_line(topology: Topology, tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    for out in (tmp_path / "loop", Path("/proc/rmqops"), tmp_path / ("x" * 300)):
+        with pytest.raises(UsageError, match="cannot be written"):
+            rendering.write(topology, rendering.rendered(topology, "namesrv-1"), out)
+
+
+@pytest.mark.parametrize("step", range(12))
+def test_an_exchange_that_fails_at_any_step_is_taken_back(
+    topology: Topology, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    rendering.write(topology, rendering.rendered(topology), tmp_path)
+    before = contents(tmp_path)
+    rename, count = Path.rename, 0
+
+    def failing(source: Path, target: Path) -> Path:
+        nonlocal count
+        count += 1
+        if count == step + 1:
+            raise OSError(errno.EBUSY, "busy", str(source))
+        return rename(source, target)
+
+    monkeypatch.setattr(Path, "rename", failing)
+    with pytest.raises(OperationFailed, match="it is as it was"):
+        rendering.write(topology, rendering.rendered(topology), tmp_path)
+    assert contents(tmp_path) == before
