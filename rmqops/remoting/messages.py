@@ -20,6 +20,10 @@ MAX_TOPIC_BYTES: Final = 127
 number of bytes into one signed byte (``CommitLog``, ``DLedgerCommitLog``): a longer topic would leave a message in
 its log that it cannot read again, so it is never sent."""
 
+MAX_GROUP: Final = 255
+"""Characters of a consumer group's name (``Validators.CHARACTER_MAX_LENGTH``). What one of more than 120 bytes
+gives back cannot be stored: its topic is ``%RETRY%`` and the name."""
+
 MAX_BODY: Final = 64 * 1024 * 1024
 """How far a compressed body may unfold; brokers store at most 4 MiB by default (``maxMessageSize``)."""
 
@@ -130,6 +134,20 @@ def check_topic(topic: str) -> str:
         return topic
     raise UsageError(
         f"the topic {topic!r} has {size} bytes in UTF-8", remedy=f"a topic has 1 to {MAX_TOPIC_BYTES} bytes"
+    )
+
+
+def check_consumer_group(group: str) -> str:
+    """Return the name of a consumer group that a broker can know.
+
+    Raises:
+        UsageError: it is empty or too long (``Validators.checkGroup``), or no Unicode text.
+    """
+    if 0 < len(group) <= MAX_GROUP and _encodable(group):
+        return group
+    raise UsageError(
+        f"{group!r} is no name of a consumer group",
+        remedy=f"one has 1 to {MAX_GROUP} characters: rmqops group list",
     )
 
 

@@ -81,6 +81,8 @@ class ScriptedInstance:
     topics: dict[str, dict[str, object]] = field(default_factory=dict)
     groups: dict[str, dict[str, object]] = field(default_factory=dict)
     queues: dict[tuple[str, int], list[bytes]] = field(default_factory=dict)
+    consumed: dict[tuple[str, str, int], int] = field(default_factory=dict)
+    """The offset that a consumer group has committed, by group, topic and queue."""
     peer: Peer | None = None
     tree_name: str | None = None
     """Where its files lie, if they were edited there since: a tree keeps the name of what was put in place."""
@@ -419,7 +421,7 @@ class ScriptedFleet:
             RequestCode.SEND_MESSAGE_V2: self._send,
             RequestCode.PULL_MESSAGE: self._pull,
             RequestCode.GET_CONSUMER_CONNECTIONS: lambda each, request: reply(request, 206, remark="not online"),
-            RequestCode.GET_CONSUME_STATS: lambda each, request: reply(request, body=b'{"offsetTable":{}}'),
+            RequestCode.GET_CONSUME_STATS: self._progress,
             RequestCode.GET_MIN_OFFSET: lambda each, request: reply(request, offset=0),
             RequestCode.GET_MAX_OFFSET: lambda each, request: reply(
                 request,
@@ -462,6 +464,20 @@ class ScriptedFleet:
     def _delete_topic(each: ScriptedInstance, request: Frame) -> Frame:
         each.topics.pop(request.fields["topic"], None)
         return reply(request)
+
+    @staticmethod
+    def _progress(each: ScriptedInstance, request: Frame) -> Frame:
+        """Answer as brokers do, whose keys are objects of JSON."""
+        name = each.instance.group
+        table = {
+            json.dumps({"topic": topic, "brokerName": name, "queueId": number}): {
+                "brokerOffset": len(each.queues.get((topic, number), ())),
+                "consumerOffset": consumed,
+            }
+            for (group, topic, number), consumed in each.consumed.items()
+            if group == request.fields["consumerGroup"]
+        }
+        return reply(request, body=json.dumps({"offsetTable": table}).encode())
 
     @staticmethod
     def _create_group(each: ScriptedInstance, request: Frame) -> Frame:

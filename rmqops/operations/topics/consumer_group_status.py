@@ -13,6 +13,7 @@ from rmqops.operations.topics import topics
 from rmqops.remoting.client import Client
 from rmqops.remoting.consumers import ConnectedConsumer, ConnectedConsumers, ConsumeProgress, Queue
 from rmqops.remoting.group_admin import GroupAdmin
+from rmqops.remoting.messages import check_consumer_group
 from rmqops.remoting.routes import ClusterInfo
 
 _SYSTEM = frozenset(
@@ -140,9 +141,10 @@ async def describe(topology: Topology, client: Client, name: str) -> ConsumerGro
     """Ask every broker for a consumer group's members, each group for its progress, every member for its queues.
 
     Raises:
+        UsageError: no consumer group has such a name.
         OperationFailed: no NameServer answers, or no broker knows the group.
     """
-    admin = GroupAdmin(client)
+    admin, name = GroupAdmin(client), check_consumer_group(name)
     info = await topics.cluster(topology, admin)
     known, config_failures = await ask({each: admin.subscription_groups(each) for each in _speakers(info)})
     connected, connection_failures = await _connected(admin, info, name)

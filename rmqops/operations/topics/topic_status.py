@@ -18,6 +18,7 @@ from rmqops.operations.topics.topics import DEAD_PREFIX, RETRY_PREFIX, is_system
 from rmqops.remoting.admin import Admin, Offsets
 from rmqops.remoting.client import Client
 from rmqops.remoting.codes import Permission
+from rmqops.remoting.messages import check_topic
 from rmqops.remoting.routes import TopicQueues, TopicRoute
 
 _T = TypeVar("_T")
@@ -144,9 +145,10 @@ async def describe(topology: Topology, client: Client, topic: str) -> TopicStatu
     """Ask every NameServer for a topic's route, and every member of its groups for its queues.
 
     Raises:
+        UsageError: no topic has such a name.
         OperationFailed: no NameServer answers, or none that does knows the topic.
     """
-    admin = Admin(client)
+    admin, topic = Admin(client), check_topic(topic)
     routes, problems = await _nameservers(
         topology, {each.name: admin.route(each.address, topic) for each in topology.nameservers}
     )

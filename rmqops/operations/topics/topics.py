@@ -10,6 +10,7 @@ from rmqops.model.topology import Group, Topology
 from rmqops.remoting.admin import READ_WRITE, Admin
 from rmqops.remoting.client import Client
 from rmqops.remoting.codes import Permission
+from rmqops.remoting.messages import check_topic
 from rmqops.remoting.routes import ClusterInfo, TopicConfig
 from rmqops.system import waiting
 
@@ -88,18 +89,42 @@ async def create(
 
     Raises:
         UsageError: there is no such group, or no broker takes such a name.
-        Unsafe: it is a topic of the system.
+        Unsafe: it is a topic of the system, or messages would go where nobody reads.
         OperationFailed: not everyone knew it in time.
         RemotingError: a master did not create it.
     """
+    config = wanted(topology, topic, queues, read_queues=read_queues, permission=permission)
+    await put(topology, client, [config], choose(topology, groups))
+
+
+def wanted(
+    topology: Topology,
+    topic: str,
+    queues: int,
+    *,
+    read_queues: int | None = None,
+    permission: Permission = READ_WRITE,
+) -> TopicConfig:
+    """Return what a topic is to be, as :func:`create` takes it; nobody is asked.
+
+    Raises:
+        UsageError: no broker or client takes such a name.
+        Unsafe: it is a topic of the system, or messages would go where nobody reads.
+    """
     refuse_system(topic, topology)
+    check_topic(topic)
     if not _NAME.fullmatch(topic):
         raise UsageError(
             f"{topic!r} is no name for a topic: clients refuse to use it",
             remedy="take letters, digits, -, _, % and |",
         )
-    config = TopicConfig(topic, queues if read_queues is None else read_queues, queues, permission)
-    await put(topology, client, [config], choose(topology, groups))
+    reads = queues if read_queues is None else read_queues
+    if reads < queues and permission & Permission.WRITE:
+        raise Unsafe(
+            f"{topic} would have {queues} queues to write to, of which nobody could read but the first {reads}",
+            remedy=f"give --read-queues {queues} or more",
+        )
+    return TopicConfig(topic, reads, queues, permission)
 
 
 async def put(topology: Topology, client: Client, configs: Sequence[TopicConfig], groups: Sequence[Group]) -> None:

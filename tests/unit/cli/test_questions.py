@@ -59,6 +59,77 @@ def test_what_topics_may_not_be(run: Run) -> None:
     assert run("topic", "create", "orders", "--group", "broker-z")[0] == 2
 
 
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("x" * 128, "1 to 127 bytes"),
+        ("%RETRY%" + "x" * 121, "1 to 127 bytes"),
+        ("", "1 to 127 bytes"),
+        ("\udcff", "1 to 127 bytes"),
+        ("a topic", "letters, digits"),
+        ("café", "letters, digits"),
+        ("a/b", "letters, digits"),
+    ],
+)
+def test_a_name_that_no_broker_can_store_or_no_client_use_is_refused_before_anybody_is_asked(
+    run: Run, scripted: ScriptedFleet, name: str, told: str
+) -> None:
+    for server in scripted.topology.instances:
+        scripted.kill(server.name)
+    code, out, err = run("topic", "create", name)
+    assert (code, out, told in err) == (2, "", True)
+    if "bytes" in told:
+        assert run("topic", "describe", name)[0] == 2
+        assert run("topic", "delete", name, "--yes")[0] == 2
+
+
+def test_the_longest_name_is_taken(run: Run) -> None:
+    assert run("topic", "create", "x" * 127)[0] == 0
+    assert run("group", "describe", "x" * 256)[0] == 2
+    assert run("group", "describe", "\udcff")[0] == 2
+
+
+@pytest.mark.parametrize("number", ["0", "1025", "-1", "x"])
+@pytest.mark.parametrize("option", ["--queues", "--read-queues"])
+def test_numbers_of_queues_out_of_range_are_refused(run: Run, option: str, number: str) -> None:
+    assert run("topic", "create", "orders", f"{option}={number}")[:2] == (2, "")
+
+
+def test_queues_that_nobody_could_read_are_refused(run: Run) -> None:
+    code, out, err = run("topic", "create", "orders", "--queues", "8", "--read-queues", "4")
+    assert (code, out, "nobody could read but the first 4" in err) == (5, "", True)
+    assert run("topic", "create", "orders", "--queues", "8", "--read-queues", "4", "--permission", "r")[0] == 0
+
+
+def test_fewer_queues_are_refused_while_the_others_hold_what_was_not_read(
+    run: Run, scripted: ScriptedFleet
+) -> None:
+    assert run("topic", "create", "orders", "--queues", "8")[0] == 0
+    master = scripted.instances["broker-a-0"]
+    master.queues = {("orders", 3): [b"x"] * 5, ("orders", 6): [b"x"] * 2, ("orders", 7): [b"x"] * 10}
+    code, out, err = run("topic", "create", "orders", "--queues", "4")
+    assert (code, out) == (5, "")
+    assert "12 messages in the others were not read" in err
+    assert "broker-a queue 6: 2 messages that no consumer group has read" in err
+    assert "queue 3" not in err, "it stays"
+    assert scripted.instances["broker-b-0"].topics["orders"]["readQueueNums"] == 8, "nothing was changed"
+
+    master.groups["shipping"] = {"groupName": "shipping"}
+    master.consumed = {("billing", "orders", 7): 10, ("billing", "orders", 6): 2, ("shipping", "orders", 7): 9}
+    code, _, err = run("topic", "create", "orders", "--queues", "4")
+    assert (code, "queue 7: 1 messages that shipping has not read" in err) == (5, True)
+    assert "queue 6: 2 messages that shipping has not read" in err
+
+    assert run("topic", "create", "orders", "--queues", "4", "--read-queues", "8")[0] == 0, "the way out"
+    master.consumed |= {("shipping", "orders", 7): 10, ("shipping", "orders", 6): 2}
+    assert run("topic", "create", "orders", "--queues", "4")[0] == 0
+
+    assert run("topic", "create", "orders", "--queues", "8")[0] == 0
+    master.consumed.clear()
+    assert run("topic", "create", "orders", "--queues", "4")[0] == 5
+    assert run("topic", "create", "orders", "--queues", "4", "--hide-unread")[0] == 0
+
+
 def test_consumer_groups(run: Run) -> None:
     code, out, _ = run("group", "list")
     assert (code, "billing" in out, "TOOLS_CONSUMER" in out) == (0, True, False)

@@ -29,12 +29,18 @@ def command(
         ),
     ] = None,
     permission: Annotated[str, typer.Option("--permission", metavar="rw|r|w", help="What clients may do.")] = "rw",
+    hide_unread: Annotated[
+        bool, typer.Option("--hide-unread", help="Take fewer queues although the others hold unread messages.")
+    ] = False,
     json: Json = False,
 ) -> None:
-    """Create a topic on each group, or change it, and wait until every member and every NameServer knows it."""
+    """Create a topic on each group, or change it, and wait until every member and every NameServer knows it.
+
+    Fewer queues than before are refused while the others hold messages that were not read (docs/topics.md).
+    """
     from rmqops.cli import topic_table
     from rmqops.errors import UsageError
-    from rmqops.operations.topics import topic_status, topics
+    from rmqops.operations.topics import topic_status, topics, unread
     from rmqops.remoting.codes import Permission
 
     permissions = {
@@ -46,15 +52,13 @@ def command(
         raise UsageError(f"--permission is {permission}", remedy=f"take one of {', '.join(permissions)}")
 
     async def create(topology: Topology, client: Client) -> TopicStatus:
-        await topics.create(
-            topology,
-            client,
-            topic,
-            queues,
-            groups=group or (),
-            read_queues=read_queues,
-            permission=permissions[permission],
+        config = topics.wanted(
+            topology, topic, queues, read_queues=read_queues, permission=permissions[permission]
         )
+        groups = topics.choose(topology, group or ())
+        if not hide_unread:
+            await unread.refuse_hiding(topology, client, config, groups)
+        await topics.put(topology, client, [config], groups)
         return await topic_status.describe(topology, client, topic)
 
     question.answer(inventory, create, lambda _, status: topic_table.show(status), json=json)

@@ -15,10 +15,11 @@ def command(topic: Topic, inventory: Inventory, yes: Yes = False, json: Json = F
     from rmqops.operations import inventories
     from rmqops.operations.topics import topics
     from rmqops.remoting.client import Client
+    from rmqops.remoting.messages import check_topic
     from rmqops.system import event_loop
 
     topology = inventories.load(inventory).topology
-    topics.refuse_system(topic, topology)
+    topics.refuse_system(check_topic(topic), topology)
     if not yes:
         question = (
             f"This deletes {topic} and ALL ITS MESSAGES in {topology.cluster}. Type the topic's name to go on:"
