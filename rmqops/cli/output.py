@@ -43,6 +43,10 @@ class Styled(NamedTuple):
     style: str
 
 
+Cell = str | Styled | list[str]
+"""Of a table; a list is its lines."""
+
+
 def shown(text: str, keep: str = "") -> str:
     """Return a text as a terminal may have it: what does not print as an escape sequence of Python.
 
@@ -141,17 +145,16 @@ def error(problem: RmqopsError) -> None:
         note(f"remedy: {problem.remedy}")
 
 
-def table(
-    title: str, columns: Sequence[str], rows: Iterable[Sequence[str | Styled]], *, stderr: bool = False
-) -> None:
-    """Draw a table; each cell is text as it is, of several lines or in a style."""
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Cell]], *, stderr: bool = False) -> None:
+    """Draw a table; each cell is text as it is, of one line."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    def cell(value: str | Styled) -> Text:
-        text, style = value if isinstance(value, Styled) else (value, "")
-        return Text(shown(text, keep="\n"), style=style)
+    def cell(value: Cell) -> Text:
+        if isinstance(value, Styled):
+            return Text(shown(value.text), style=value.style)
+        return Text("\n".join(map(shown, [value] if isinstance(value, str) else value)))
 
     drawn = Table(title=cell(title) if title else None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:

@@ -80,12 +80,17 @@ def prepare() -> None:
             os.fstat(number)
         except OSError:  # the lowest number that is free is the one that is given
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
-    codecs.register_error(LEGIBLE, _legible)
+    register()
     sys.stdin = open(  # noqa: SIM115 - no path, and open as long as the process is
         0, encoding=getattr(sys.stdin, "encoding", None) or "utf-8", errors="surrogateescape", closefd=False
     )
     sys.stdout = _stream(1, sys.stdout, line_buffering=os.isatty(1))
     sys.stderr = _stream(2, sys.stderr, line_buffering=True)
+
+
+def register() -> None:
+    """Let streams have :data:`LEGIBLE` as what they do with what their encoding lacks."""
+    codecs.register_error(LEGIBLE, _legible)
 
 
 def failure(stream: object) -> OSError | None:

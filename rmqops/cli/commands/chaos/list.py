@@ -31,7 +31,7 @@ def command(json: Json = False) -> None:
         return
     output.table("drills", ["drill", "what it does"], [(each.name, each.description) for each in drills])
     rows = [
-        (kind, fault.SUMMARY, "\n".join(f"{name}={option.default}" for name, option in fault.OPTIONS.items()))
+        (kind, fault.SUMMARY, [f"{name}={option.default}" for name, option in fault.OPTIONS.items()])
         for kind, fault in kinds.items()
     ]
     output.table("faults", ["fault", "what it does", "with"], rows)
