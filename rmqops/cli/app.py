@@ -7,6 +7,7 @@ with subcommands, a package whose modules are the subcommands.
 
 from __future__ import annotations
 
+import errno
 import importlib
 import io
 import pkgutil
@@ -14,7 +15,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -26,6 +27,18 @@ from rmqops.errors import EXIT_INTERRUPTED, OperationFailed, RmqopsError
 from rmqops.system.interruption import is_interruption
 
 COMMANDS = "rmqops.cli.commands"
+
+_SHORT: Final = {
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EROFS,
+    errno.EIO,
+    errno.EFBIG,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ENOMEM,
+}
+"""What a write or an open says that names no file: the machine is short of something."""
 
 
 class LazyGroup(TyperGroup):
@@ -110,10 +123,11 @@ def _run(arguments: Sequence[str] | None) -> int:
         output.note(said.getvalue().rstrip("\n"))
         return int(error.exit_code)
     except OSError as error:
-        # What this machine refuses where nothing else was made of it: a full disk, a file that may not be read.
-        if error.filename is None:
+        # What this machine refuses, where nothing better was made of it: a file that may not be read, a full disk.
+        if error.filename is None and error.errno not in _SHORT:
             raise
-        failed = OperationFailed(f"{error.filename}: {error.strerror}", remedy="see to that file, and try again")
+        what = f"{error.filename}: {error.strerror}" if error.filename else f"this machine: {error.strerror}"
+        failed = OperationFailed(what, remedy="see to that, and give the same command again")
         output.error(failed)
         return failed.exit_code
     except BaseException as error:

@@ -109,7 +109,7 @@ class Conversation:
             self._answered = True
             become = self.wrapped.become
             if become and become.password:
-                self._unsent += become.password.reveal().encode() + b"\n"
+                self._unsent += become.password.reveal().encode("utf-8", "surrogateescape") + b"\n"
         if mark in self.out and mark in self.err:
             for stream in (self.out, self.err):
                 del stream[: stream.index(mark) + len(mark)]

@@ -47,7 +47,7 @@ class SshTransport(BaseTransport):
         watch.daemon = True
         watch.start()
         try:
-            lease.channel.exec_command(wrapped.line)
+            lease.channel.exec_command(wrapped.line.encode("utf-8", "surrogateescape"))
         except (paramiko.SSHException, EOFError, OSError) as error:
             lease.give_back()
             raise HostUnreachable(

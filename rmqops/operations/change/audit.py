@@ -89,9 +89,15 @@ def entries() -> list[AuditEntry]:
     known = []
     for path in sorted(directory().glob("*.json"), reverse=True):
         try:
-            known.append(AuditEntry(**json.loads(path.read_text("utf-8"))))
-        except (ValueError, TypeError):  # written by another version, or by somebody else
+            entry = AuditEntry(**json.loads(path.read_text("utf-8")))
+        except (ValueError, TypeError, RecursionError):  # written by another version, or by somebody else
             continue
+        lists = entry.argv, entry.plan
+        texts = (value for name, value in vars(entry).items() if name not in {"argv", "plan"})
+        if all(isinstance(each, list) for each in lists) and all(
+            isinstance(each, str) for each in (*texts, *entry.argv, *entry.plan)
+        ):
+            known.append(entry)
     return known
 
 

@@ -143,8 +143,8 @@ def run(
 
 def _private(file: Path, password: Secret) -> Path:
     """Write a password where only we can read it; the directory goes when the playbook has ended."""
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as stream:
-        stream.write(password.reveal() + "\n")
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
+        stream.write(password.reveal().encode("utf-8", "surrogateescape") + b"\n")
     return file
 
 

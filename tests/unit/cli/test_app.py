@@ -16,6 +16,8 @@ ENDINGS = {
     "cancel": "import asyncio; raise asyncio.CancelledError",
     "abort": "import typer; raise typer.Abort",
     "crash": "raise ZeroDivisionError",
+    "file": "open('/proc/self/absent')",
+    "full": "import errno; raise OSError(errno.ENOSPC, 'No space left on device')",
 }
 
 
@@ -43,6 +45,15 @@ def test_an_error_of_ours_is_told_with_its_remedy(capsys: pytest.CaptureFixture[
     app.run(["refuse"])
     shown = capsys.readouterr()
     assert (shown.out, "error: no" in shown.err, "do not" in shown.err) == ("", True, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [("file", "/proc/self/absent: No such file or directory"), ("full", "No space left on device")],
+)
+def test_what_the_machine_refuses_is_told(name: str, told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert app.run([name]) == 1
+    assert told in capsys.readouterr().err
 
 
 def test_a_wrong_command_line_ends_with_2(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import stat
 import sys
@@ -87,5 +88,10 @@ def test_a_state_that_cannot_be_written_is_told(tmp_path: Path, monkeypatch: pyt
 def test_an_entry_of_another_version_is_passed_over() -> None:
     with audit.recorded("deploy", topology()):
         pass
-    (audit.directory() / "20200101T000000-x.json").write_text('{"id": "x"}')
-    assert len(audit.entries()) == 1
+    (entry,) = audit.entries()
+    wrong: list[object] = [{"id": "x"}, [], {**vars(entry), "argv": None}, {**vars(entry), "argv": [1]}]
+    wrong += [{**vars(entry), "plan": "x"}, {**vars(entry), "outcome": 5}]
+    for number, document in enumerate(wrong):
+        (audit.directory() / f"20200101T00000{number}-x.json").write_text(json.dumps(document))
+    (audit.directory() / "20200101T000009-x.json").write_text("[" * 100_000)
+    assert audit.entries() == [entry]
