@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 
 import pytest
+import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -123,3 +124,22 @@ def test_a_good_inventory_with_anything_in_it_loads_or_is_an_inventory_error(dat
     broken = FLEET[:start] + data.draw(st.one_of(st.text(max_size=20), YAML_LIKE)) + FLEET[end:]
     with contextlib.suppress(InventoryError):
         load(broken)
+
+
+NESTED = st.recursive(
+    st.just({"a": 1, "twice": 2, "b": [3]}),
+    lambda inner: st.one_of(
+        st.builds(lambda value: {"c": value, "d": {}}, inner), st.builds(lambda value: [{"e": 4}, value], inner)
+    ),
+    max_leaves=8,
+)
+
+
+@given(NESTED)
+def test_a_key_that_stands_twice_is_found_wherever_its_mapping_is(value: object) -> None:
+    lines = yaml.safe_dump({"root": value}, sort_keys=False).splitlines()
+    at = next(number for number, line in enumerate(lines) if "twice" in line)
+    lines.insert(at + 1, lines[at].replace("-", " "))
+    _, (problem,) = yamltext.read("f.yml", "\n".join(lines))
+    assert (problem.file, problem.key) == (f"f.yml:{at + 2}", "twice")
+    assert f"first in line {at + 1}" in problem.message
