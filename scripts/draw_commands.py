@@ -17,11 +17,12 @@ Exit codes, the same for every command: 0 done or pass; 1 failed or verdict fail
 config; 4 preflight failed; 5 refused as unsafe; 6 inconclusive; 7 heal failed; 130 interrupted. With `--json` the
 result stands alone on standard output; messages and progress go to standard error.
 
-Texts of others (names of topics and clients, logs, what hosts say) are shown, never obeyed: what does not print,
-escape sequences among it, is written as Python writes it, such as `\\x1b`, also by `exec` and `logs`. JSON is ASCII and has
-every text as it is. Any locale will do: what a terminal's encoding lacks is written in ASCII. Where standard output
-takes no more, as on a full disk, the exit code is 1 unless it was another one; a reader that leaves early, such as
-`head`, changes nothing but that `exec` ends its command on the hosts, with 1, and `logs` and `chaos history` end with 0.
+Texts of others (names of topics and clients, logs, what hosts say) are shown, never obeyed: what does not
+print, escape sequences among it, is written as Python writes it, such as `\\x1b`, also by `exec` and `logs`.
+JSON is ASCII and has every text as it is. Any locale will do: what a terminal's encoding lacks is written in
+ASCII. Where standard output takes no more, as on a full disk, the exit code is 1 unless it was another one. A
+reader that leaves early, such as `head`, changes nothing but that `exec` ends its command on the hosts, with 1,
+and `logs` and `chaos history` end with 0.
 """
 
 
