@@ -102,7 +102,7 @@ def test_options_fit_the_jvm(major: int, expected: str, unexpected: str, tmp_pat
     java = tmp_path / "jdk" / "bin" / "java"
     java.parent.mkdir(parents=True)
     (tmp_path / "jdk" / "release").write_text(f'JAVA_VERSION="{"1.8.0_402" if major == 8 else f"{major}.0.1"}"\n')
-    java.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    java.write_text('#!/bin/sh\necho "$LANG ${LC_ALL:-of itself}"\nprintf "%s\\n" "$@"\n')
     java.chmod(0o755)
     base = broker.text("rocketmq_base_dir")
     (tmp_path / "srv" / "releases" / "rocketmq-4.5.2" / "lib").mkdir(parents=True)
@@ -113,12 +113,13 @@ def test_options_fit_the_jvm(major: int, expected: str, unexpected: str, tmp_pat
         target.chmod(0o755)
     done = subprocess.run(
         [str(tmp_path / "tree" / "bin" / "run.sh")],
-        env={"JAVA_HOME": str(tmp_path / "jdk"), "PATH": "/usr/bin:/bin"},
+        env={"JAVA_HOME": str(tmp_path / "jdk"), "PATH": "/usr/bin:/bin", "LANG": "de_DE.UTF-8", "LC_ALL": "C"},
         capture_output=True,
         text=True,
         check=True,
     )
-    options = done.stdout.splitlines()
+    locale, *options = done.stdout.splitlines()
+    assert locale == "de_DE.UTF-8 of itself", "the host's, not that of rmqops' commands"
     assert expected in options
     assert unexpected not in options
     assert options[-4:-2] == ["-c", str(tmp_path / "tree" / "conf" / "broker.p")]
