@@ -77,7 +77,13 @@ def _ask_become_password() -> None:
     from rmqops.transport import privilege
 
     if sys.stdin.isatty():
-        password = getpass.getpass("password for sudo: ", stream=sys.stderr)
+        try:
+            password = getpass.getpass("password for sudo: ", stream=sys.stderr)
+        except UnicodeDecodeError as error:
+            raise UsageError(
+                f"the password is no text in {error.encoding}, the encoding of this terminal",
+                remedy="pipe it in as a line",
+            ) from error
     else:
         password = sys.stdin.readline().rstrip("\n")
     if not password:

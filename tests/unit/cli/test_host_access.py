@@ -87,3 +87,20 @@ def test_the_password_is_read_from_a_pipe(monkeypatch: pytest.MonkeyPatch) -> No
     assert found.reveal() == "s3cret"
     with pytest.raises(UsageError, match="no password was given"):
         host_access.prepare(topology(), accept_new=False, ask_become_pass=True)
+
+
+def test_a_password_that_is_no_text_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def typed(prompt: str, *, stream: object) -> str:
+        return b"caf\xe9".decode("utf-8")
+
+    monkeypatch.setattr("getpass.getpass", typed)
+    monkeypatch.setattr(sys, "stdin", Terminal())
+    with pytest.raises(UsageError, match="no text in utf-8"):
+        host_access.prepare(topology(), accept_new=False, ask_become_pass=True)
+
+
+class Terminal(io.StringIO):
+    """Standard input that somebody sits at."""
+
+    def isatty(self) -> bool:
+        return True
