@@ -25,8 +25,9 @@ def command(
     """Write the files of every instance, for installing by hand.
 
     For each instance its configuration, JVM options, log configuration, scripts and systemd unit, and one page,
-    INSTALL.md, that says in which order to install. They are the bytes that a deploy puts on the hosts. A directory
-    that render wrote before is replaced whole; one that is a link or a mount is written where it is.
+    INSTALL.md, that says in which order to install. They are the bytes that a deploy puts on the hosts.
+
+    A directory that render wrote before is replaced whole; links, mounts and the current directory are kept.
     """
     from rmqops.errors import UsageError
     from rmqops.operations import inventories
