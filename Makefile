@@ -42,8 +42,9 @@ format: setup  ## Format the code.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-docs: setup  ## Draw again what is drawn: the inventory reference and the commands.
+docs: setup  ## Draw again what is drawn: the references of inventories and of RocketMQ's keys, and the commands.
 	$(BIN)/python scripts/draw_inventory_reference.py
+	$(BIN)/python scripts/draw_config_reference.py
 	$(BIN)/python scripts/draw_commands.py
 
 wheel: setup  ## Build the wheel into dist/.

@@ -13,10 +13,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from rmqops.model import config_keys, inventory, rules, schema  # noqa: E402
-from rmqops.model.config_keys import ConfigKeys  # noqa: E402
+from rmqops.model import inventory, rules, schema  # noqa: E402
 from rmqops.model.schema import Schema, Setting  # noqa: E402
-from rmqops.model.topology import Kind  # noqa: E402
 
 OUT = ROOT / "docs" / "inventory.md"
 ROLE = ROOT / "roles" / "rocketmq"
@@ -79,14 +77,8 @@ KEYS = """\
 ## RocketMQ's own keys
 
 `rocketmq_config` takes any key of the release that rmqops does not write itself. RocketMQ ignores an unknown
-key and a value that does not convert, without a word; rmqops refuses both. The keys are drawn from the sources
-of the releases by `scripts/draw_config_keys.py`; where no default is given, the source computes it. Keys that
-rmqops writes itself are not in the table.
-
-Keys that not every release has:
-
-{differences}
-
+key and a value that does not convert, without a word, and of many others it dies or does something else; rmqops
+refuses all of these. [RocketMQ's own keys](config-keys.md) lists every key, its default and what is checked.
 """
 
 
@@ -100,7 +92,6 @@ def draw() -> str:
     """Return the page."""
     specs, defaults = (ROLE / "meta" / "argument_specs.yml", ROLE / "defaults" / "main.yml")
     known = schema.schema(specs.read_text("utf-8"), defaults.read_text("utf-8"))
-    keys = config_keys.parse(Path(config_keys.__file__).with_suffix(".json").read_text("utf-8"))
     return "\n".join(
         [
             INTRODUCTION.replace("{example}", _example()).replace("{shipped}", "\n".join(_shipped())),
@@ -108,8 +99,7 @@ def draw() -> str:
             RULES,
             *_rules(),
             "",
-            KEYS.replace("{differences}", "\n".join(_differences(keys))),
-            *_keys(keys),
+            KEYS,
         ]
     )
 
@@ -167,29 +157,6 @@ def _rules() -> Iterator[str]:
     for module in pkgutil.iter_modules(rules.__path__):
         first = (importlib.import_module(f"{rules.__name__}.{module.name}").__doc__ or "").split("\n\n")[0]
         yield f"- {' '.join(first.split())}"
-
-
-def _differences(keys: ConfigKeys) -> Iterator[str]:
-    everywhere = {
-        version: {name for kind in programs.values() for name in kind} for version, programs in keys.items()
-    }
-    common = set.intersection(*everywhere.values())
-    for name in sorted(set.union(*everywhere.values()) - common):
-        yield f"- `{name}`: {', '.join(version for version, names in everywhere.items() if name in names)}"
-
-
-def _keys(keys: ConfigKeys) -> Iterator[str]:
-    from rmqops.model.rules.rocketmq_config import OWN
-
-    version = max(keys)
-    titles: dict[Kind, str] = {"broker": "A broker", "namesrv": "A NameServer"}
-    for kind, title in titles.items():
-        yield f"### {title} of {version}\n\n| key | type | default |\n|---|---|---|"
-        for name, key in sorted(keys[version][kind].items()):
-            if name not in OWN[kind]:
-                typed = " or ".join(f"`{choice}`" for choice in key.choices) or key.type
-                yield f"| `{name}` | {typed} | {_code(key.default) if key.default else ''} |"
-        yield ""
 
 
 def _code(text: str) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from rmqops.errors import Problem, Severity
+from rmqops.model.config_checks import ConfigChecks
 from rmqops.model.config_keys import ConfigKeys
 from rmqops.model.inventory import RawHost, RawInventory
 from rmqops.model.patch_choice import KnownPatch
@@ -33,6 +34,7 @@ class Reference:
 
     schema: Schema
     config_keys: ConfigKeys
+    config_checks: ConfigChecks
     patches: Mapping[str, KnownPatch]
     """Every patch of ours by its name."""
 

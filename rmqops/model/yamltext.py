@@ -24,7 +24,9 @@ MAX_NODES: Final = 200_000
 MAX_DEPTH: Final = 50
 
 _Loader: type[SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_MERGE: Final = "tag:yaml.org,2002:merge"
+_STANDARD: Final = "tag:yaml.org,2002:"
+_MERGE: Final = f"{_STANDARD}merge"
+_TEXT: Final = f"{_STANDARD}str"
 
 
 class Opaque(str):
@@ -39,6 +41,8 @@ class Origin:
 
     file: str
     line: int
+    written: str | None = None
+    """What stands there, where YAML reads another kind of value than text from it: ``04`` is the number 4."""
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}"
@@ -170,7 +174,8 @@ def _mapping(file: str, node: yaml.MappingNode, loader: SafeLoader, problems: li
     origins: dict[str, Origin] = {}
     for key_node, value_node in node.value:
         key = str(loader.construct_object(key_node, deep=True))
-        origins[key] = Origin(file, key_node.start_mark.line + 1)
+        written = str(value_node.value) if _is_converted(value_node) else None
+        origins[key] = Origin(file, key_node.start_mark.line + 1, written)
         if isinstance(value_node, yaml.MappingNode):
             entries[key] = _mapping(file, value_node, loader, problems)
             continue
@@ -185,6 +190,10 @@ def _mapping(file: str, node: yaml.MappingNode, loader: SafeLoader, problems: li
             text = str(value_node.value)
             problems.append(Problem(str(origins[key]), None, key, text, what, "Put the value in quotes"))
     return Mapped(entries, origins)
+
+
+def _is_converted(node: yaml.Node) -> bool:
+    return isinstance(node, yaml.ScalarNode) and node.tag.startswith(_STANDARD) and node.tag != _TEXT
 
 
 def _doubled(file: str, node: yaml.MappingNode, loader: SafeLoader) -> list[Problem]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rmqops import assets
 from rmqops.errors import Problem
-from rmqops.model import config_keys, inventory_files, schema, validation
+from rmqops.model import config_checks, config_keys, inventory_files, schema, validation
 from rmqops.model.cluster import LOCAL, Reference
 from rmqops.model.topology import Topology
 from rmqops.source import patching
@@ -56,15 +56,16 @@ def load(name: str) -> Loaded:
 
 @cache
 def reference() -> Reference:
-    """Return what every inventory is held to: the role's variables, the releases' keys, our patches."""
+    """Return what every inventory is held to: the role's variables, RocketMQ's keys, our patches."""
     role = assets.path("roles", "rocketmq")
-    keys = Path(config_keys.__file__).with_suffix(".json")
+    keys, checks = (Path(file).with_suffix(".json") for file in (config_keys.__file__, config_checks.__file__))
     return Reference(
         schema.schema(
             (role / "meta" / "argument_specs.yml").read_text("utf-8"),
             (role / "defaults" / "main.yml").read_text("utf-8"),
         ),
         config_keys.parse(keys.read_text("utf-8")),
+        config_checks.parse(checks.read_text("utf-8")),
         {patch.name: patch for patch in patching.catalogue()},
     )
 

@@ -5,12 +5,20 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from typing import cast
 
 import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
 
 from rmqops.errors import OperationFailed
-from rmqops.model.topology import Instance
+from rmqops.model import jvm_options
+from rmqops.model.topology import Instance, Value
+from rmqops.model.variables import HostVariables
 from rmqops.operations import inventories
 from rmqops.operations.plan import trees
 from rmqops.render import files
@@ -20,6 +28,7 @@ INVENTORIES = Path(__file__).parents[2] / "inventory"
 SHIPPED = ["local", "prod", "quickstart"]
 
 
+@cache
 def instances(name: str) -> tuple[Instance, ...]:
     return inventories.load(str(INVENTORIES / name)).topology.instances
 
@@ -71,12 +80,12 @@ def test_the_scripts_are_sound(name: str, tmp_path: Path) -> None:
     """Held to shellcheck, which ``make setup`` installs."""
     assert shutil.which("shellcheck"), "install shellcheck: make setup"
     for item in instances(name):
-        for file in trees.tree(item):
-            if file.executable:
-                script = tmp_path / f"{item.name}-{Path(file.path).name}"
-                script.write_text(file.content)
-                done = subprocess.run(["shellcheck", str(script)], capture_output=True, text=True, check=False)
-                assert done.returncode == 0, done.stdout
+        scripts = {tmp_path / item.name / file.path: file for file in trees.tree(item) if file.executable}
+        for script, file in scripts.items():
+            script.parent.mkdir(parents=True, exist_ok=True)
+            script.write_text(file.content)
+        done = subprocess.run(["shellcheck", "-x", *scripts], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -123,6 +132,46 @@ def test_options_fit_the_jvm(major: int, expected: str, unexpected: str, tmp_pat
     assert expected in options
     assert unexpected not in options
     assert options[-4:-2] == ["-c", str(tmp_path / "tree" / "conf" / "broker.p")]
+
+
+def jvm_words(options: Sequence[str], major: int) -> list[str]:
+    """Return what ``java.sh`` makes of the options of an inventory for a Java."""
+    broker = next(item for item in instances("local") if item.kind == "broker")
+    wanted: list[Value] = [*options]
+    overlaid = cast("HostVariables", broker.variables).overlaid({"rocketmq_jvm_options": wanted})
+    text = trees.file(replace(broker, variables=overlaid), "jvm.options")
+    parsed = [jvm_options.parse(line) for line in text.splitlines() if line and not line.startswith("#")]
+    assert all(parsed), text
+    return [option.word for option in parsed if option and option.oldest <= major <= option.newest]
+
+
+CHOICES = st.builds(
+    lambda prefix, name: f"{prefix}-XX:+Use{name}GC",
+    st.sampled_from(["", "8:", "11:", "17:", "8-:", "9-:", "21-:"]),
+    st.sampled_from(jvm_options.COLLECTORS),
+)
+
+
+@given(st.lists(CHOICES, max_size=4), st.integers(8, 30))
+@example(["8:-XX:+UseConcMarkSweepGC", "9-:-XX:+UseZGC"], 8)
+@example(["17:-XX:+UseZGC"], 11)
+@example(["-XX:+UseParallelGC"], 8)
+def test_every_java_is_given_one_collector(chosen: list[str], major: int) -> None:
+    """The operator's own takes the place of ours, and of its setting, for the Java that it is for alone."""
+    options = [option for option in map(jvm_options.parse, chosen) if option]
+    assume(not any(one.conflicts(two) for one in options for two in options))
+    words = jvm_words(chosen, major)
+    own = {option.word for option in options if option.oldest <= major <= option.newest}
+    ours = not any(word for word in own if word != "-XX:+UseG1GC")
+    assert {word for word in words if word.startswith("-XX:+Use") and word.endswith("GC")} == (
+        {"-XX:+UseG1GC"} if ours else own
+    )
+    assert ("-XX:InitiatingHeapOccupancyPercent=30" in words) is ours
+
+
+def test_without_a_choice_the_lines_are_for_every_java() -> None:
+    assert "-XX:+UseG1GC" in jvm_words([], 8)
+    assert jvm_words([], 9) == jvm_words([], 23)
 
 
 def test_a_template_that_asks_too_much_is_named() -> None:

@@ -299,6 +299,8 @@ class ScriptedFleet:
             return 0, "\n".join([f"listening {ports}", *map(self._facts, homes)]) + "\n"
         if "ports=" in script:
             return 0, "".join(f"{port} pid 99 (squatter)\n" for port in arguments)
+        if "-XX:-UsePerfData -version" in command.argv[2]:
+            return 0, "code 0\n\x1eend 0\n" * len(self.instances)
         if "run/promoted" in script:
             return self._record(script, f"{arguments[0]}/run/promoted")
         if "tail -n 15" in script:

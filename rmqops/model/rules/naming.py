@@ -35,6 +35,10 @@ def check(cluster: Cluster) -> Iterator[Problem]:
             yield host.problem("rocketmq_cluster", what, "Use letters, digits, `_` and `-`, the first no `-`")
         if host.text("rocketmq_user") and not _USER.fullmatch(host.text("rocketmq_user")):
             yield host.problem("rocketmq_user", "is not the name of a user", "Name a user, such as rocketmq")
+        elif host.text("rocketmq_user") == "root":
+            what = "runs RocketMQ as root: whoever makes it run a command is root on that machine"
+            remedy = "Name a user of its own, such as rocketmq"
+            yield host.problem("rocketmq_user", what, remedy, severity="warning")
     for name in cluster.groups:
         if not _TOPIC.fullmatch(name):
             what = "is not a name for a broker group: brokers make a topic of that name"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -21,15 +20,6 @@ _TYPES: Final = {
     "dict": "Write a mapping: one `key: value` a line",
 }
 _SECONDS: Final = ("rocketmq_stop_timeout", "rocketmq_start_timeout")
-_JVM_OPTION: Final = re.compile(r"(?:\d+-?:)?-[!-~]([ -~]*[!-~])?")
-_JVM_OWN: Final = {
-    "-Xms": "rocketmq_heap",
-    "-Xmx": "rocketmq_heap",
-    "-Xmn": "rocketmq_young_generation",
-    "-XX:MaxDirectMemorySize=": "rocketmq_direct_memory",
-    "-Duser.home=": "rocketmq_instance_dir",
-    "-Drmqops.instance=": "rocketmq_instance_dir",
-}
 
 
 def check(cluster: Cluster) -> Iterator[Problem]:
@@ -37,7 +27,6 @@ def check(cluster: Cluster) -> Iterator[Problem]:
     settings = cluster.reference.schema.settings
     for host in cluster.members:
         yield from _variables(cluster, host, settings.values())
-        yield from _jvm_options(host)
     for host in cluster.clients:
         yield from _variables(cluster, host, [settings[key] for key in CLIENT_KEYS])
 
@@ -89,16 +78,3 @@ def _fits(setting: Setting, value: Value) -> bool:
     if setting.type == "bool":
         return isinstance(value, bool)
     return isinstance(value, list if setting.type == "list" else dict)
-
-
-def _jvm_options(host: InventoryHost) -> Iterator[Problem]:
-    options = host.values.get("rocketmq_jvm_options")
-    key = "rocketmq_jvm_options"
-    for option in options if isinstance(options, list) else ():
-        if not isinstance(option, str) or not _JVM_OPTION.fullmatch(option):
-            remedy = "Write one option an item, such as -XX:+UseG1GC; `8:` before it is for Java 8 alone"
-            yield host.problem(key, "has an item that is not a JVM option", remedy, found=repr(option))
-            continue
-        for prefix, variable in _JVM_OWN.items():
-            if option[option.find("-X" if "-X" in option else "-D") :].startswith(prefix):
-                yield host.problem(key, f"sets what {variable} sets", f"Set {variable} instead", found=option)

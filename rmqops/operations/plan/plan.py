@@ -9,7 +9,7 @@ from typing import Literal
 from rmqops.errors import PreflightFailed
 from rmqops.model.topology import Instance, Topology
 from rmqops.operations.hosts.facts import Facts, HostSurvey, port_owner
-from rmqops.operations.plan import drift, trees
+from rmqops.operations.plan import drift, jvm_start, trees
 from rmqops.render import files
 from rmqops.transport.base import Transports, transport_for
 
@@ -90,12 +90,13 @@ def plan(
         transports: How a host is reached on which a port is taken, to ask by whom.
 
     Raises:
-        PreflightFailed: a directory belongs to another cluster, or a port to another process.
+        PreflightFailed: a directory belongs to another cluster, a port to another process, or a JVM does not
+            start.
         RmqopsError: a host could not be asked.
     """
     facts = survey.required(instances)
     changes = tuple(_change(instance, facts[instance.name], release, java) for instance in instances)
-    obstacles = list(_obstacles(topology, changes, transports))
+    obstacles = [*_obstacles(topology, changes, transports), *_jvms(changes, transports)]
     if obstacles:
         raise PreflightFailed(
             "the cluster cannot be deployed as it is",
@@ -143,6 +144,22 @@ def _obstacles(topology: Topology, changes: Sequence[InstanceChange], transports
             if port in facts.listening:
                 owner = port_owner(instance, port, transports)
                 yield f"{instance.name}: {purpose} {port} on {instance.host} is taken by {owner}"
+
+
+def _jvms(changes: Sequence[InstanceChange], transports: Transports) -> Iterator[str]:
+    """Yield the JVMs that would not start; one whose Java the deploy brings in is not tried."""
+    starting = [change.instance for change in changes if change.action != "none" and not _brings_java(change)]
+    for start in jvm_start.tried(starting, transports):
+        missing = start.absent and start.instances[0].text("rocketmq_java") == "package"
+        if start.trouble and not start.inconclusive and not missing:
+            names = ", ".join(instance.name for instance in start.instances)
+            yield f"{names}: no JVM starts on {start.instances[0].host}: {start.trouble}"
+
+
+def _brings_java(change: InstanceChange) -> bool:
+    return change.instance.bundles_java and any(
+        not name.startswith("rocketmq-") for name in change.missing_archives
+    )
 
 
 def ports(instance: Instance) -> Iterator[tuple[str, int]]:

@@ -25,6 +25,13 @@ def tree(instance: Instance) -> tuple[File, ...]:
     return files.instance_files(instance, templates())
 
 
+def file(instance: Instance, path: str) -> str:
+    """Render one file of every instance's tree, such as ``jvm.options``."""
+    name = f"common/{path}{files.SUFFIX}"
+    (rendered,) = files.instance_files(instance, {name: templates()[name]})
+    return rendered.content
+
+
 def instructions(topology: Topology) -> str:
     """Render the page that says how to install the cluster by hand."""
     return files.instructions(topology, templates())

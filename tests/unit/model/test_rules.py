@@ -33,10 +33,13 @@ class Case:
     key: str | None = None
     severity: Literal["error", "warning", "placeholder"] = "error"
     memory: Mapping[str, int] | None = None
+    replace: tuple[str, str] = ("", "")
+    """A part of the text, and what stands there instead: YAML that no value is written as."""
 
     @property
     def text(self) -> str:
-        return edited(self.base, {**(self.set or {}), **dict.fromkeys(self.remove, REMOVED)})
+        text = edited(self.base, {**(self.set or {}), **dict.fromkeys(self.remove, REMOVED)})
+        return text.replace(*self.replace) if self.replace[0] else text
 
     def matches(self, problem: Problem) -> bool:
         return (
@@ -91,9 +94,20 @@ def test_a_good_inventory_is_good(base: str) -> None:
     "edits",
     [
         {"lone.vars.rocketmq_config": {"fileReservedTime": "48", "deleteWhen": 4, "traceTopicEnable": "true"}},
-        {"lone.vars.rocketmq_config": {"rmqAddressServerDomain": "a.b", "flushDiskType": "SYNC_FLUSH"}},
+        {"lone.vars.rocketmq_config": {"haTransferBatchSize": 32768, "flushDiskType": "SYNC_FLUSH"}},
         {"alpha.hosts.a0.rocketmq_listen_port": "10911"},
         {"alpha.hosts.a0.rocketmq_jvm_options": ["-XX:+UseG1GC", "8:-XX:+PrintGC", "9-:-Xlog:gc", "-Dx=a b"]},
+        {"lone.vars.rocketmq_config": {"highSpeedMode": False, "diskMaxUsedSpaceRatio": 80}},
+        {"alpha.vars": {"rocketmq_config": {"messageDelayLevel": "1s 5s"}}},
+        {"pair.vars.rocketmq_config": {"transientStorePoolEnable": True, "transientStorePoolSize": 3}},
+        {"vars.rocketmq_jvm_options": ["8:-XX:+UseConcMarkSweepGC", "8:-XX:+UseParNewGC", "9-:-XX:+UseZGC"]},
+        {
+            "vars.rocketmq_jvm_options": [
+                "-XX:+UseParallelGC",
+                "-XX:+UseParallelOldGC",
+                "-Dtls.server.mode=disabled",
+            ]
+        },
         {"vars.rocketmq_data_dir": "/data"},
         {"vars.ansible_become_password": "secret", "vars.site": {"a": [1, 2.5, None]}},
         {"vars.rocketmq_supervisor": "detached", "vars.rocketmq_base_dir": "/opt/with space"},

@@ -57,8 +57,12 @@ def block(
     return "\n".join(lines)
 
 
-def planned(topology: Topology, describe: Callable[[str], str], listening: str = "") -> plan.Plan:
+def planned(
+    topology: Topology, describe: Callable[[str], str], listening: str = "", java: str = "code 0"
+) -> plan.Plan:
     def answer(command: Command) -> tuple[int, str]:
+        if "-XX:-UsePerfData" in command.argv[2]:
+            return 0, f"{java}\n\x1eend 0\n" * 2
         if "listening" not in command.argv[2]:
             return 0, f"{command.argv[4]} pid 99 (squatter)\n"
         blocks = [describe(instance.name) for instance in topology.instances]
@@ -149,3 +153,33 @@ def test_a_taken_port_is_an_obstacle_for_a_dead_instance_only(topology: Topology
         planned(topology, lambda name: block(topology, name, pid=None), listening)
     assert "broker-a-1: " in str(raised.value.detail)
     assert f"{port} on 127.0.0.1 is taken by pid 99 (squatter)" in str(raised.value.detail)
+
+
+@pytest.mark.parametrize(
+    ("java", "says"),
+    [
+        (
+            "code 1\nError occurred in it\nToo many collectors",
+            "Error occurred in it Too many",
+        ),
+        ("code 1\nPicked up JAVA_TOOL_OPTIONS: -Dx=y\nUnrecognized VM option 'X'", "Unrecognized VM option"),
+        ("code 134\n", "ended with 134, without a word"),
+        ("absent there is no Java at /x/bin/java: install a JRE", "/x/bin/java"),
+    ],
+)
+def test_a_jvm_that_would_not_start_is_an_obstacle(topology: Topology, java: str, says: str) -> None:
+    def changed(name: str) -> str:
+        return block(topology, name, edited="jvm.options" if name == "broker-a-1" else None)
+
+    with pytest.raises(PreflightFailed) as raised:
+        planned(topology, changed, java=java)
+    said = str(raised.value.detail)
+    assert said.startswith("broker-a-1: no JVM starts on 127.0.0.1: ")
+    assert says in said
+    assert "Picked up" not in said
+    assert planned(topology, lambda name: block(topology, name), java=java).pending == ()
+
+
+@pytest.mark.parametrize("java", ["code 124", "code 1\nCould not reserve enough space for object heap", ""])
+def test_what_was_not_found_out_is_no_obstacle(topology: Topology, java: str) -> None:
+    assert planned(topology, lambda name: block(topology, name, pid=None), java=java).pending
