@@ -16,6 +16,8 @@ NEWEST: Final = 10_000
 
 _OPTION: Final = re.compile(r"(?:([0-9]{1,4})(-?):)?(-[!-~](?:[ -~]*[!-~])?)", re.ASCII)
 _FLAG: Final = re.compile(r"-XX:(?:([+-])([A-Za-z][A-Za-z0-9]*)|([A-Za-z][A-Za-z0-9]*)=(.*))", re.ASCII)
+_AGENT: Final = re.compile(r"-(?:javaagent|agentpath):(/[^=]+)")
+_LOG_FILE: Final = re.compile(r"-(?:Xloggc:|XX:LogFile=|Xlog:[^:]*:(?:file=)?)(/[^:%]+)")
 _SIZED: Final = re.compile(r"(-X(?:ms|mx|mn|ss))(.*)", re.ASCII)
 _PACKAGE: Final = re.compile(r"(?:jdk|java|jre|temurin|corretto|zulu)-?(?:1\.)?([0-9]{1,2})\b", re.ASCII)
 _KNOWN: Final = re.compile(
@@ -88,6 +90,18 @@ class JvmOption:
         """The name of a ``-XX`` flag."""
         match = _FLAG.fullmatch(self.word)
         return (match[2] or match[3]) if match else None
+
+    @property
+    def agent(self) -> str | None:
+        """The file of the agent that it loads."""
+        match = _AGENT.match(self.word)
+        return match[1] if match else None
+
+    @property
+    def log_file(self) -> str | None:
+        """The file that it has the JVM write a log to, where that is an absolute path."""
+        match = _LOG_FILE.match(self.word)
+        return match[1] if match else None
 
     @property
     def subject(self) -> str:

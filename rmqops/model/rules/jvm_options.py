@@ -53,6 +53,11 @@ def _alone(host: InventoryHost, option: JvmOption) -> Problem | None:
     if option.word.lower() in {word.lower() for word in _TLS}:
         what = "asks for TLS, and an inventory has no place for certificates yet: rmqops speaks without TLS"
         return host.problem(_KEY, what, "Leave it out", found=option.word)
+    places = tuple(f"{host.text(name).rstrip('/')}/" for name in ("rocketmq_log_dir", "rocketmq_data_dir"))
+    file = option.log_file
+    if file and host.text("rocketmq_supervisor") == "systemd" and not file.startswith(places):
+        what = "has a log file outside of the directories that the unit lets it write to"
+        return host.problem(_KEY, what, f"Put it into {{{{ rocketmq_log_dir }}}}, {places[0]}", found=option.word)
     known = jvm_options.java_range(host.text("rocketmq_java"), host.text("rocketmq_java_package"))
     oldest, newest = max(known[0], option.oldest), min(known[1], option.newest)
     if option.lifetime and not option.word.startswith("-XX:-") and oldest <= newest:

@@ -7,11 +7,13 @@ the process that runs there is not disturbed. Instances whose options differ in 
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, cast
 
+from rmqops.model import jvm_options
 from rmqops.model.commands import Command
 from rmqops.model.topology import Instance
 from rmqops.model.variables import HostVariables
@@ -34,11 +36,24 @@ _LEFT_OUT: Final = re.compile(
 )
 """Agents and recordings take ports and write files; AlwaysPreTouch touches the whole heap."""
 _PREFIX: Final = re.compile(r"(?:[0-9]+-?:)?")
+_NOISE: Final = re.compile(
+    r"Picked up |Error: Could not create the Java Virtual Machine|Error: A fatal exception has occurred"
+)
+"""What a JVM says beside the reason."""
 _NO_ROOM: Final = re.compile(
     r"could not reserve enough space|not enough space|cannot allocate memory|insufficient memory", re.IGNORECASE
 )
 _TRY: Final = f"""
 code=$1 options=$2
+shift 2
+for need; do
+  path=${{need#?}}
+  case $need in
+    r*) [ -r "$path" ] || lacks=read ;;
+    w*) [ -w "$path" ] || lacks=written ;;
+  esac
+  [ -z "${{lacks:-}}" ] || {{ printf 'code 1\\n%s cannot be %s by %s\\n' "$path" "$lacks" "$(id -un)"; exit 0; }}
+done
 fail() {{ printf 'absent %s\\n' "$1"; exit 0; }}
 scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT
@@ -85,16 +100,16 @@ class Question:
 
 def questions(instances: Iterable[Instance]) -> tuple[Question, ...]:
     """Return what to try for some instances of one machine."""
-    together: dict[tuple[str, str, str], list[Instance]] = {}
+    together: dict[tuple[str, str, str, tuple[str, ...]], list[Instance]] = {}
     for instance in instances:
         user = instance.text("rocketmq_user") if instance.supervisor == "systemd" else ""
         together.setdefault((user, *_tried(instance)), []).append(instance)
     return tuple(
         Question(
             tuple(items),
-            Command.shell(_AS_USER, user, _TRY, code, options, timeout=SECONDS + 5),
+            Command.shell(_AS_USER, user, _TRY, code, options, *needs, timeout=SECONDS + 5),
         )
-        for (user, code, options), items in together.items()
+        for (user, code, options, needs), items in together.items()
     )
 
 
@@ -110,7 +125,7 @@ def judged(question: Question, answer: Answer) -> Start:
         return Start(question.instances, "")
     if int(text) in {sections.TIMED_OUT, 137}:
         return Start(question.instances, f"java -version took longer than {SECONDS} s", inconclusive=True)
-    said = " ".join(line for line in rest if line and not line.startswith("Picked up "))[:400]
+    said = " ".join(line for line in rest if line and not _NOISE.match(line))[:400]
     trouble = said or f"java -version ended with {text}, without a word"
     return Start(question.instances, trouble, inconclusive=_NO_ROOM.search(trouble) is not None)
 
@@ -133,13 +148,29 @@ def tried(instances: Sequence[Instance], transports: Transports) -> tuple[Start,
     return tuple(start for starts in found for start in starts)
 
 
-def _tried(instance: Instance) -> tuple[str, str]:
-    """Return the text of ``java.sh``, and the options without what would disturb the instance."""
+def _tried(instance: Instance) -> tuple[str, str, tuple[str, ...]]:
+    """Return the text of ``java.sh``, the options without what would disturb the instance, and what those need."""
     variables = cast("HostVariables", instance.variables)
     elsewhere = replace(instance, variables=variables.overlaid(dict.fromkeys(_UNDISTURBING, ".")))
     options = trees.file(elsewhere, "jvm.options").splitlines()
-    lines = (_undisturbing(line) for line in options if line and not line.startswith("#"))
-    return trees.file(instance, "bin/java.sh"), "\n".join(line for line in lines if line)
+    lines = [line for line in options if line and not line.startswith("#")]
+    own = [f"{instance.text(name).rstrip('/')}/" for name in _UNDISTURBING]
+    needs = tuple(
+        need for line in lines for need in _needs(line) if not any(need[1:].startswith(place) for place in own)
+    )
+    kept = "\n".join(filter(None, map(_undisturbing, lines)))
+    return trees.file(instance, "bin/java.sh"), kept, needs
+
+
+def _needs(line: str) -> Iterator[str]:
+    """Yield what an option that is left out reads (``r``) and where it writes (``w``), whichever Java there is."""
+    option = jvm_options.parse(line)
+    if option is None or line != option.word:
+        return
+    if option.agent:
+        yield f"r{option.agent}"
+    if option.log_file:
+        yield f"w{posixpath.dirname(option.log_file)}/"
 
 
 def _undisturbing(line: str) -> str:

@@ -108,6 +108,7 @@ def test_a_good_inventory_is_good(base: str) -> None:
                 "-Dtls.server.mode=disabled",
             ]
         },
+        {"vars.rocketmq_jvm_options": ["-Xlog:safepoint:file={{ rocketmq_log_dir }}/safepoint.log:time"]},
         {"vars.rocketmq_data_dir": "/data"},
         {"vars.ansible_become_password": "secret", "vars.site": {"a": [1, 2.5, None]}},
         {"vars.rocketmq_supervisor": "detached", "vars.rocketmq_base_dir": "/opt/with space"},
