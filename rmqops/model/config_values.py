@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from rmqops.model.cluster import InventoryHost, Reference, is_whole
 from rmqops.model.config_checks import Condition, KeyCheck
@@ -20,18 +21,18 @@ class ConfigValues:
     host: InventoryHost
     reference: Reference
 
-    @property
+    @cached_property
     def keys(self) -> Mapping[str, ConfigKey]:
         """The keys that its program has in its release; none where the release is not known."""
         return self.reference.config_keys.get(self.host.text("rocketmq_version"), {}).get(self.host.kind, {})
 
-    @property
+    @cached_property
     def written(self) -> Mapping[str, Value]:
         """What ``rocketmq_config`` says, known or not."""
         config = self.host.values.get(VARIABLE)
         return config if isinstance(config, dict) else {}
 
-    @property
+    @cached_property
     def good(self) -> Mapping[str, Value]:
         """What ``rocketmq_config`` says of keys that there are, with values of the right type."""
         keys = self.keys
