@@ -37,7 +37,7 @@ def acts(drill: Drill, probed: Iterable[Probed]) -> Iterator[Act]:
         fault, aim = faults.find(possible.strike.fault), replace(possible.aim, fault=FAULT)
         plan = fault.plan(aim, possible.output)
         steps = {
-            "probe": fault.requires(aim),
+            "probe": faults.probe(possible.strike.fault, aim),
             "arm": deadman.arm(aim.instance, FAULT, plan.cure, drill.times.deadline),
             "inject": plan.inject,
             "verify": plan.verify,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Self
@@ -11,17 +12,24 @@ from rmqops.model.commands import Command, Result
 
 
 class FakeRunning:
-    """A process that says some lines and ends; ``closed`` tells whether it was closed."""
+    """A process that says some lines and ends; ``closed`` tells whether it was closed.
 
-    def __init__(self, code: int, lines: tuple[str, ...]) -> None:
+    One that is talked to ends when it is closed, as the real ones do.
+    """
+
+    def __init__(self, code: int, lines: tuple[str, ...], *, talk: bool = False) -> None:
         self.returncode: int | None = None
         self.closed = False
         self.received = b""
         self._code = code
         self._lines = lines
+        self._over = threading.Event()
+        if not talk:
+            self._over.set()
 
     def __iter__(self) -> Iterator[str]:
         yield from self._lines
+        self._over.wait()
         self.returncode = self._code
 
     def chunks(self) -> Iterator[tuple[bytes, bytes]]:
@@ -36,6 +44,7 @@ class FakeRunning:
     def close(self) -> None:
         """Remember that it was closed."""
         self.closed = True
+        self._over.set()
         self.returncode = self._code if self.returncode is None else self.returncode
 
     def __enter__(self) -> Self:
@@ -78,5 +87,5 @@ class FakeTransport:
         """Record the command; the lines of the table's answer are what the process says."""
         self.commands.append(command)
         code, stdout = self._answer(command)
-        self.opened.append(FakeRunning(code, tuple(stdout.splitlines())))
+        self.opened.append(FakeRunning(code, tuple(stdout.splitlines()), talk=talk))
         return self.opened[-1]

@@ -18,7 +18,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from rmqops.chaos import faults
 from rmqops.chaos.mechanisms import deadman, processes
+from rmqops.chaos.mechanisms.plan import Aim
 from rmqops.chaos.run import leader_terms
 from rmqops.chaos.run.environment import Environment
 from rmqops.chaos.run.journal import Journal, JournalEntry
@@ -37,10 +39,11 @@ ELECTION = 1.0
 PID = "42"
 
 _AIM = instance("any", "/any")
+_ANY = Topology("any", "4.5.2", "any", (), (), drillable=True)
 _STEPS = {
     command.argv[2]: step
     for step, command in {
-        "requires": processes.probe(_AIM),
+        "requires": faults.probe("kill", Aim(_AIM, _ANY)),
         "inject": processes.signal(_AIM, PID, "KILL"),
         "inject and stay": processes.kill(_AIM, PID),
         "verify": processes.gone(_AIM, PID),
@@ -90,6 +93,8 @@ class ScriptedCluster:
         """Called with each request of the protocol before it is answered."""
         self.refusing: Callable[[str], str | None] = lambda _producer: None
         """Says why a producer's send is refused, if it is."""
+        self.locked = False
+        """Whether somebody else works on the cluster."""
         self.deaf: set[str] = set()
         """Processes of the load that do nothing."""
         self.started: list[ScriptedProcess] = []
@@ -151,7 +156,13 @@ class ScriptedCluster:
     def transport(self, host: Reachable) -> FakeTransport:
         """Return what leads to an instance's host."""
         assert isinstance(host, Instance)
-        return FakeTransport(lambda command: self._do(host, command), host.name)
+        return FakeTransport(lambda command: self._answer(host, command), host.name)
+
+    def _answer(self, instance: Instance, command: Command) -> tuple[int, str]:
+        """Answer for the cluster's lock, or do a command of a host."""
+        if (script := command.script) is not None and "flock" in script.text:
+            return 0, "busy somebody else" if self.locked else "held"
+        return self._do(instance, command)
 
     def _do(self, instance: Instance, command: Command) -> tuple[int, str]:
         """Do a command of a host."""

@@ -84,6 +84,8 @@ class ScriptedInstance:
     consumed: dict[tuple[str, str, int], int] = field(default_factory=dict)
     """The offset that a consumer group has committed, by group, topic and queue."""
     peer: Peer | None = None
+    heals: set[str] = field(default_factory=set)
+    """Faults whose heals lie armed on its host."""
     tree_name: str | None = None
     """Where its files lie, if they were edited there since: a tree keeps the name of what was put in place."""
 
@@ -152,6 +154,8 @@ class ScriptedFleet:
         """Playbook and instance, such as ``start broker-a-1``, that fail."""
         self.refusing: set[str] = set()
         """Brokers that were told to refuse sends."""
+        self.unhealable: set[str] = set()
+        """Instances whose faults cannot be ended."""
         self.taken_ports: set[int] = set()
         self.corrupting = False
         """Whether brokers give back something else than they took."""
@@ -295,7 +299,7 @@ class ScriptedFleet:
         if "listening" in script:
             self._moment("ask hosts")
             ports = " ".join(f"0100007F:{port:04X}" for port in sorted(self.taken_ports))
-            homes = arguments[::5]
+            homes = arguments[::6]
             return 0, "\n".join([f"listening {ports}", *map(self._facts, homes)]) + "\n"
         if "ports=" in script:
             return 0, "".join(f"{port} pid 99 (squatter)\n" for port in arguments)
@@ -320,6 +324,7 @@ class ScriptedFleet:
         lines = [f"instance {home}", f"release {each.release}"]
         if each.instance.bundles_java:
             lines.append(f"java {'java-17' if each.release else ''}")
+        lines += [f"heal 1796092800 {fault}.sh" for fault in each.heals]
         if each.mark is None:
             return "\n".join(lines)
         lines += [f"mark {each.mark}", f"tree {each.tree}"]

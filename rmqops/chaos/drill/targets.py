@@ -78,6 +78,15 @@ def candidates(target: str, topology: Topology) -> tuple[Instance, ...]:
     return topology.brokers if target in WORDS else _named(target, topology)
 
 
+def could_mean(target: str, instance: Instance) -> bool:
+    """Tell whether a target could mean an instance, whatever else the inventory has or lacks."""
+    if client(target):
+        return False
+    if target in NAMESERVERS:
+        return instance.kind == "namesrv"
+    return instance.kind == "broker" if target in WORDS else instance.name in map(str.strip, target.split(","))
+
+
 def worst_case(target: str, topology: Topology) -> tuple[Instance, ...]:
     """Return instances like those that the target could mean, without asking anybody; for the guard.
 

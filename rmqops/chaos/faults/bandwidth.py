@@ -47,7 +47,7 @@ def requires(aim: Aim) -> Command:
 
 def plan(aim: Aim, _probe_output: str) -> FaultPlan:
     """Return the plan."""
-    kbit, peer = aim.number("kbit"), packet_filter.peers(aim)[0]
+    kbit, peer = aim.number("kbit"), next(iter(packet_filter.peers(aim)), "")
     queue = max(kbit * 125 * QUEUE_SECONDS, 131_072)
     return FaultPlan(
         inject=traffic_control.inject(aim, f"rate {kbit:.0f}kbit quantum 60000", f"bfifo limit {queue:.0f}"),

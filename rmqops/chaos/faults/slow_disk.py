@@ -16,6 +16,7 @@ from __future__ import annotations
 from rmqops.chaos.mechanisms import bounded_wait, processes, store_directory
 from rmqops.chaos.mechanisms.plan import Aim, FaultPlan, Option
 from rmqops.model.commands import Command, Script
+from rmqops.operations.hosts import armed_heals
 
 SUMMARY = "what the broker flushes to its disk has to share few KiB a second; healed by taking the limit away"
 OPTIONS = {"kib": Option(256, "KiB a second", low=16, high=1_048_576)}
@@ -71,13 +72,15 @@ mounted 2> /dev/null || refuse "there is no cgroup hierarchy here that limits di
 """
 )
 
-# $1 instance directory, $2 store, $3 the cgroup's name, $4 pid, $5 bytes a second, $6 where the process is
+# $1 instance directory, $2 store, $3 the cgroup's name, $4 pid, $5 bytes a second, $6 where the process is, $7 the
+# note of that, for the heal.
 _INJECT = (
     _TOOLS
     + """
 now=$("$1/current/bin/pid.sh") || { echo "$1 does not run" >&2; exit 1; }
 [ "$now" = "$4" ] || { echo "$1 runs as $now and not as $4 any more" >&2; exit 1; }
 mounted || exit 1
+mkdir -p "${7%/*}" && printf '%s\\n' "$6" > "$7" || exit 1
 ours=$top$6/$3
 if [ "$limits" = io.max ]; then
   ours=$top/$3
@@ -108,8 +111,8 @@ rm -f "$7"
 """
 )
 
-# $1 instance directory, $2 store, $3 the cgroup's name, $4 the file, $5 where the process was. What waits already
-# is let go first.
+# $1 instance directory, $2 store, $3 the cgroup's name, $4 the file, $5 the note of where the process was. What
+# waits already is let go first.
 _HEAL = (
     _TOOLS
     + """
@@ -121,9 +124,12 @@ removed() {
   return 1
 }
 find "$top" -type d -name "$3" | while read -r ours; do
+  above=${ours#"$top"}
+  read -r was 2> /dev/null < "$5" || was=${above%/*}
   cut -d ' ' -f 1 "$ours/$limits" | while read -r disk; do limit "$disk" 0 > "$ours/$limits"; done
-  wait_until removed "$ours" "$5" || { echo "the cgroup $3 cannot be removed" >&2; exit 1; }
+  wait_until removed "$ours" "$was" || { echo "the cgroup $3 cannot be removed" >&2; exit 1; }
 done || exit 1
+rm -f "$5"
 if [ -d "$top/rmqops-io" ] && [ -z "$(find "$top" -maxdepth 1 -name 'rmqops-fault-*')" ]; then
   echo -io > "$top/cgroup.subtree_control" && rmdir "$top/rmqops-io"
 fi
@@ -167,10 +173,11 @@ def plan(aim: Aim, probe_output: str) -> FaultPlan:
     file = f"{cgroup[1]}/.rmqops-fault-{aim.fault}"
     size, least = f"{kib * SECONDS:.0f}", f"{SECONDS * 500}"
     limit = (*cgroup, pid, f"{kib * 1024:.0f}", path)
-    heal = _unshared(bounded_wait.script(_HEAL, *cgroup, file, path, seconds=END_SECONDS))
+    note = f"{armed_heals.directory(aim.instance)}/{aim.fault}.cgroup"
+    heal = _unshared(bounded_wait.script(_HEAL, *cgroup, file, note, seconds=END_SECONDS))
     started = Script(f'{_RUNS} || "$1/current/bin/start.sh"', (home,))
     return FaultPlan(
-        inject=_unshared(Script(_INJECT, limit)).command(),
+        inject=_unshared(Script(_INJECT, (*limit, note))).command(),
         verify=_unshared(Script(_VERIFY, (*limit, file, size, least))).command(timeout=60),
         heal=heal.then(started).command(
             timeout=END_SECONDS + processes.start(aim.instance).timeout + bounded_wait.MARGIN

@@ -8,12 +8,11 @@ stand at one of those addresses, and must be able to see the fault and to heal i
 
 from __future__ import annotations
 
-import hashlib
-
 from rmqops.chaos.mechanisms import bounded_wait
 from rmqops.chaos.mechanisms.plan import Aim, FaultPlan, Option
 from rmqops.errors import UsageError
 from rmqops.model.commands import Command
+from rmqops.operations.hosts import armed_heals
 
 VERIFY_SECONDS = 10
 """How long the first packet may take; a group without load sends a heartbeat every 2 s."""
@@ -77,8 +76,8 @@ case $rules in *"$1"*) echo "the chain $1 is there still" >&2; exit 1 ;; esac
 
 
 def chain(aim: Aim) -> str:
-    """Name the fault's chain; iptables takes 28 characters."""
-    return f"RMQOPS-{hashlib.sha256(aim.fault.encode()).hexdigest()[:16]}"
+    """Name the fault's chain."""
+    return armed_heals.chain(aim.fault)
 
 
 def ssh_port(aim: Aim) -> str:

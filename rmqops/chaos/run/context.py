@@ -4,7 +4,8 @@
 stage      asks                                        for whom
 ========== =========================================== ==================================
 refuse     nobody: two values are compared             everybody
-lock       this machine: does another drill run?       who touches the cluster
+lock       this machine, NameServers' machines: does   who touches the cluster
+           anybody else work on it?
 steady     NameServers, brokers, hosts: is all well?   who runs now, or says what a run does
 survey     hosts: can it be done there?                everybody
 files      clients' hosts, which are given them        who touches the cluster
@@ -33,17 +34,16 @@ from rmqops.chaos.load.hosts.place import Place
 from rmqops.chaos.load.settings import Load
 from rmqops.chaos.run import lock, placement, preflight
 from rmqops.chaos.run.environment import Environment
-from rmqops.chaos.run.journal import Journal
+from rmqops.chaos.run.journal import DRILL, Journal
 from rmqops.chaos.run.preflight import Probed
 from rmqops.chaos.verdicts.bounds import Bounds
 from rmqops.errors import UsageError
 from rmqops.model.topology import Topology
+from rmqops.operations.change import lock as cluster_lock
+from rmqops.operations.change.lock import Lock
 from rmqops.operations.topics import topics
 from rmqops.system.files import write_whole
 from rmqops.system.progress import Say
-
-DRILL = "drill.yml"
-"""In a run's directory: the drill as it was run, the command line's changes included."""
 
 
 class LoadRequest(Protocol):
@@ -116,6 +116,8 @@ class Ready:
     survey: Survey
     places: tuple[Place, ...]
     """Where the load runs, by turns."""
+    lock: Lock
+    """The cluster's, held meanwhile: to be made sure of before each strike."""
 
 
 def refuse(request: LoadRequest) -> None:
@@ -162,20 +164,24 @@ def rehearsed(request: LoadRequest, environment: Environment) -> Survey:
 
 @contextmanager
 def prepared(request: LoadRequest, say: Say, environment: Environment) -> Iterator[Ready]:
-    """Make everything ready, and keep other drills of this user from the cluster while the block runs.
+    """Make everything ready, and keep others from the cluster while the block runs, drills and changes alike.
 
     Raises:
-        Unsafe: the guard refuses; no command was sent.
+        Unsafe: the guard refuses, and no command was sent; or somebody works on the cluster.
         PreflightFailed: a drill is running, the cluster is not in a steady state, or it cannot be done there;
             nothing was touched.
         OperationFailed, SourceError, UsageError: as :func:`survey`, :func:`refuse`.
     """
     refuse(request)
-    with lock.exclusive(request.topology):
+    what = f"chaos run {request.drill.name}" if request.drill is not None else "bench"
+    with (
+        lock.exclusive(request.topology),
+        cluster_lock.held(request.topology, what, environment.transports) as ours,
+    ):
         preflight.steady(request.topology, environment)
         answers = survey(request, environment)
         say("steady state: the cluster is healthy")
-        yield Ready(answers, placement.places(answers.client_hosts, answers.driver, environment, say))
+        yield Ready(answers, placement.places(answers.client_hosts, answers.driver, environment, say), ours)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,8 @@ from rmqops.errors import OperationFailed, UsageError
 from rmqops.system import files
 
 FILE = "journal.jsonl"
+DRILL = "drill.yml"
+"""Beside it: the drill as it was run, the command line's changes included."""
 
 JournalStep = Literal[
     "run", "topic", "untopic", "heal-plan", "arm", "inject", "verify", "heal", "healed", "disarm"
@@ -43,6 +45,8 @@ class JournalEntry:
     instance: str | None = None
     command: tuple[str, ...] | None = None
     """What is to be run, as argv."""
+    machine: str | None = None
+    """Where the instance was when its fault was planned; in a ``heal-plan``."""
     note: str | None = None
     """What came of it, or what it is about."""
     time: str = ""
@@ -110,7 +114,7 @@ def read(run: Path) -> tuple[JournalEntry, ...]:
     for number, line in enumerate(lines[:-1], 1):
         try:
             entries.append(_parse(line))
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             raise OperationFailed(
                 f"{path}, line {number} is no entry of a journal: {error}",
                 remedy="heal from the hosts alone: rmqops chaos heal without the run",
@@ -124,8 +128,14 @@ def _parse(line: str) -> JournalEntry:
         raise ValueError("not an object with the fields of an entry")
     if document.get("step") not in get_args(JournalStep) or document.get("state") not in get_args(JournalState):
         raise ValueError(f"step {document.get('step')!r}, state {document.get('state')!r}")
+    texts = {key: value for key, value in document.items() if key != "command"}
+    if wrong := [key for key, value in texts.items() if not isinstance(value, str)]:
+        raise ValueError(f"{', '.join(wrong)} is not a text")
     if "command" in document:
-        document["command"] = tuple(str(part) for part in document["command"])
+        command = document["command"]
+        if not isinstance(command, list) or not all(isinstance(part, str) for part in command):
+            raise ValueError("command is not a list of texts")
+        document["command"] = tuple(command)
     return JournalEntry(**document)
 
 

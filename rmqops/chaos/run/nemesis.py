@@ -106,7 +106,7 @@ class Nemesis:
         for strike in planned:
             fault = faults.find(strike.kind)
             aim = replace(strike.aim, fault=f"{self._prefix}-{len(self.strikes) + 1}")
-            probe = self._transports(aim.instance).run(fault.requires(aim))
+            probe = self._transports(aim.instance).run(faults.probe(strike.kind, aim))
             if not probe.ok:
                 raise PreflightFailed(
                     f"{aim.instance.name}: the fault {strike.kind} is not possible there; nothing was struck",
@@ -190,7 +190,12 @@ class Nemesis:
                 self._pause(AGAIN)
 
     def _note(self, strike: FaultInForce, step: JournalStep, command: Command) -> None:
-        self._write(JournalEntry(step, "intent", strike.fault, strike.kind, strike.instance.name, command.argv))
+        where = strike.instance.machine if step == "heal-plan" else None
+        self._write(
+            JournalEntry(
+                step, "intent", strike.fault, strike.kind, strike.instance.name, command.argv, machine=where
+            )
+        )
 
     def _write(self, entry: JournalEntry) -> None:
         """Journal an entry. Without it nothing is struck; but a full disk must not keep a fault from its heal."""

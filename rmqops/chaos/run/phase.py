@@ -127,6 +127,7 @@ class PhaseRun:
         )
         victims = [strike.victim for strike in planned]
         guard.limit(run.topology, run.drill, victims)
+        await waiting.to_end(run.ready.lock.check)
         clients = [strike for strike in self._step.phase.strikes if targets.client(strike.target)]
         self._client_kills.choose(clients, random.Random(self._step.seed))
         await waiting.to_end(lambda: self._nemesis.prepare(planned))

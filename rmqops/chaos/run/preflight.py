@@ -108,7 +108,7 @@ def possible(
 
     def ask(item: tuple[Strike, Aim]) -> tuple[Probed, str | None]:
         strike, aim = item
-        probe = transports(aim.instance).run(faults.find(strike.fault).requires(aim))
+        probe = transports(aim.instance).run(faults.probe(strike.fault, aim))
         why = probe.stderr.strip() or probe.stdout.strip()
         problem = f"{aim.instance.name}: {strike.fault}: {why or f'its probe ended with {probe.code}'}"
         return Probed(strike, aim, probe.stdout), None if probe.ok else problem

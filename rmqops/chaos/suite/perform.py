@@ -121,7 +121,7 @@ def _try(row: Claim, request: Request, say: Say, environment: Environment) -> tu
                 pause=environment.pause,
             )
         finished = runner.run(request, say, environment)
-    except PreflightFailed as error:
+    except (PreflightFailed, Unsafe) as error:  # it is not well, or somebody works on it
         return ClaimOutcome(row, Verdict.INCONCLUSIVE, error.message, cluster=request.topology.cluster), None
     except KeyboardInterrupt:  # before the drill began, or after it had cleaned up: what came before is still told
         return ClaimOutcome(row, None, "interrupted", interrupted=True), None

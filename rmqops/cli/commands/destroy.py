@@ -23,7 +23,13 @@ def command(
     accept_new_host_keys: AcceptNewHostKeys = False,
     ask_become_pass: AskBecomePass = False,
 ) -> None:
-    """Stop a cluster and remove what a deploy made; the messages stay unless --data is given."""
+    """Stop a cluster and remove what a deploy made; the messages stay unless --data is given.
+
+    Faults of drills that may be in force are healed first.
+    """
+    from functools import partial
+
+    from rmqops.chaos.run import heal
     from rmqops.operations import inventories
     from rmqops.operations.change.destroy import Destroy, refuse_other_name
     from rmqops.operations.change.fleet import Fleet
@@ -38,7 +44,9 @@ def command(
         question = f"This removes cluster {topology.cluster} {messages}. Type the cluster's name to go on:"
         refuse_other_name(topology, output.ask(question))
 
-    completed = fleet_change.perform(Destroy(Fleet(topology), data), _show, ask if confirm is None else None)
+    completed = fleet_change.perform(
+        Destroy(Fleet(topology), data, partial(heal.end_faults, topology)), _show, ask if confirm is None else None
+    )
     removed = completed.plan.instances
     output.result(f"removed: {', '.join(removed)}" if removed else "there was nothing to remove")
 

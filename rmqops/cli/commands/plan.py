@@ -29,10 +29,11 @@ def command(
     """Show what a deploy would change, touching nothing: files as diffs, restarts in their order, and drift.
 
     A restart is one instance at a time, followers before their master, healthy between one and the next. What a
-    deploy would refuse is refused here as well.
+    deploy would refuse is refused here as well; faults of drills, for which it would be, are told.
     """
     from rmqops.operations.change import deploy
     from rmqops.operations.change.fleet import Fleet
+    from rmqops.operations.hosts import armed_heals
     from rmqops.operations.observe import settings_in_force
     from rmqops.operations.plan import differences, drift
     from rmqops.source.cache import find_artifact
@@ -49,12 +50,17 @@ def command(
         )
         for change in plan.changes
     }
+    left = armed_heals.problems(topology, {change.instance.name: change.facts for change in plan.changes})
+    problems = [text for _, text in left]
     if json:
-        output.result_json({**_json(topology.cluster, plan, diffs, drifts), "unlisted": list(status.unlisted)})
+        document = _json(topology.cluster, plan, diffs, drifts)
+        output.result_json({**document, "unlisted": list(status.unlisted), "problems": problems})
     else:
         _show(plan, diffs, drifts)
         for text in status.unlisted:
             output.result(f"left as it is: {text}")
+        for text in problems:
+            output.result(f"problem: {text}")
     return int(exit_code and bool(plan.pending))
 
 

@@ -11,6 +11,7 @@ from rmqops.operations.change import lifecycle, playbook
 from rmqops.operations.change.fleet import NO_RESTART, Fleet, files_of
 from rmqops.operations.change.progress import Progress
 from rmqops.operations.change.recipe import Verb
+from rmqops.operations.hosts import armed_heals
 from rmqops.operations.inventories import Loaded
 from rmqops.operations.observe import health
 from rmqops.operations.observe.status import Status
@@ -69,8 +70,10 @@ class Deploy(Verb[Plan, None]):
     forks: int = playbook.FORKS
 
     def plan(self) -> Plan:
-        """Compare the inventory with the hosts (:func:`prepare`)."""
-        return prepare(self.fleet, self.instances, self.artifact)
+        """Compare the inventory with the hosts (:func:`prepare`), and refuse while a fault may be in force."""
+        plan = prepare(self.fleet, self.instances, self.artifact)
+        armed_heals.refuse(self.fleet.topology, {change.instance.name: change.facts for change in plan.changes})
+        return plan
 
     def carry_out(self, plan: Plan, progress: Progress) -> None:
         """Put files in place and start what is down, all at once; restart what must be, one after the other."""

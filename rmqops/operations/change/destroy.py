@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rmqops.errors import Unsafe
-from rmqops.model.topology import Topology
+from rmqops.model.topology import Instance, Topology
 from rmqops.operations.change.fleet import Fleet
 from rmqops.operations.change.progress import Progress
 from rmqops.operations.change.recipe import Verb
-from rmqops.operations.hosts import facts
+from rmqops.operations.hosts import armed_heals, facts
 from rmqops.operations.observe.status import observe
+from rmqops.system.progress import Say
 
 
 @dataclass(frozen=True)
@@ -23,21 +25,28 @@ class Removal:
     """Whether their messages go as well."""
     unlisted: tuple[str, ...] = ()
     """What is registered with the NameServers and in no inventory: it is left running."""
+    faults: tuple[tuple[Instance, str], ...] = ()
+    """Those of drills that may be in force there, and must end first: their heals go with the rest."""
 
     @property
     def steps(self) -> tuple[str, ...]:
-        """One for each instance."""
-        return tuple(f"remove {name}{' and its messages' if self.data else ''}" for name in self.instances)
+        """One for each fault, and one for each instance."""
+        return (
+            *(f"heal {fault} on {instance.name}" for instance, fault in self.faults),
+            *(f"remove {name}{' and its messages' if self.data else ''}" for name in self.instances),
+        )
 
 
 @dataclass(frozen=True)
 class Destroy(Verb[Removal, None]):
-    """Stop and remove every instance."""
+    """End the faults of drills that may be in force; stop and remove every instance."""
 
     name = "destroy"
 
     fleet: Fleet
     data: bool
+    heal: Callable[[Sequence[Instance], Say], None]
+    """Ends every fault whose heal lies on the host of an instance, and says so; raises ``HealFailed``."""
 
     def plan(self) -> Removal:
         """Look which instances are there.
@@ -56,10 +65,23 @@ class Destroy(Verb[Removal, None]):
                 detail="\n".join(f"{topology.instance(name).home}: {mark}" for name, mark in foreign.items()),
                 remedy="check rocketmq_instance_dir in the inventory",
             )
-        return Removal(tuple(marks), self.data, observe(topology).unlisted if marks else ())
+        return Removal(
+            tuple(marks),
+            self.data,
+            observe(topology).unlisted if marks else (),
+            armed_heals.armed(topology, on_hosts),
+        )
 
     def carry_out(self, plan: Removal, progress: Progress) -> None:
-        """Remove all of it, if there is any; hosts on which nothing is are looked after as well."""
+        """Remove all of it, if there is any; hosts on which nothing is are looked after as well.
+
+        Raises:
+            HealFailed: a fault may still be in force; nothing was removed.
+            OperationFailed: a host failed.
+        """
+        if plan.faults:
+            progress.go_on()
+            self.heal([instance for instance, _ in plan.faults], progress.say)
         if plan.instances:
             self.fleet.play("destroy", (), progress, variables={"rocketmq_destroy_data": plan.data})
 

@@ -44,8 +44,9 @@ class Fleet:
         """Run a playbook for some instances, all when none is given; the arguments are those of the runner.
 
         Raises:
-            OperationFailed: a host failed or was not reached.
+            OperationFailed: a host failed or was not reached, or the cluster's lock was lost before.
         """
+        progress.go_on()
         self.run_playbook(
             name,
             self.topology.inventory,

@@ -10,7 +10,7 @@ from rmqops.model.topology import Instance, Topology
 from rmqops.operations.change.fleet import Fleet
 from rmqops.operations.change.progress import Progress
 from rmqops.operations.change.recipe import Verb
-from rmqops.operations.hosts import facts
+from rmqops.operations.hosts import armed_heals, facts
 from rmqops.operations.hosts.facts import HostSurvey
 from rmqops.operations.observe import health
 from rmqops.operations.observe.status import Status
@@ -44,7 +44,7 @@ class ProcessVerb(Verb[ProcessPlan, None]):
             OperationFailed: some were not.
             RmqopsError: a host could not be asked.
         """
-        require_deployed(self.fleet.topology, self.instances, facts.survey(self.instances, self.fleet.transports))
+        require_ready(self.fleet.topology, self.instances, facts.survey(self.instances, self.fleet.transports))
         return ProcessPlan(self.name, self.instances)
 
 
@@ -61,7 +61,7 @@ class StartingVerb(ProcessVerb):
             RmqopsError: a host could not be asked.
         """
         survey = self.fleet.survey(self.instances)
-        require_deployed(self.fleet.topology, self.instances, survey)
+        require_ready(self.fleet.topology, self.instances, survey)
         mastership.refuse_second_master(self.fleet.topology, self.instances, survey.facts)
         return ProcessPlan(self.name, self.instances)
 
@@ -109,14 +109,16 @@ class Restart(StartingVerb):
         roll(self.fleet, plan.instances, progress)
 
 
-def require_deployed(topology: Topology, instances: Sequence[Instance], survey: HostSurvey) -> None:
-    """Make sure that instances were deployed.
+def require_ready(topology: Topology, instances: Sequence[Instance], survey: HostSurvey) -> None:
+    """Make sure that instances were deployed, and that no fault of a drill may be in force.
 
     Raises:
+        Unsafe: one may be, on one of the hosts that were asked.
         OperationFailed: some were not.
         RmqopsError: a host could not be asked.
     """
     on_hosts = survey.required(instances)
+    armed_heals.refuse(topology, survey.facts)
     missing = [item.name for item in instances if on_hosts[item.name].mark != f"{topology.cluster}/{item.name}"]
     if missing:
         raise OperationFailed(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,3 +20,5 @@ class Progress:
     """Told of each event of a playbook."""
     say: Say
     """Told of each step, in a few words."""
+    go_on: Callable[[], None] = lambda: None
+    """Called before each step; raises when the change must end there, since its lock was lost."""

@@ -6,7 +6,7 @@
    that person: the lock is not held yet.
 3. The cluster's *lock* is taken, and the plan made again under it. If it is not the one that was confirmed,
    nothing is done.
-4. The verb *carries it out*.
+4. The verb *carries it out*; before each of its steps it is made sure that the lock is held still.
 5. The *gate*: the verb waits until the cluster is what it should be. Then a *canary* is sent to each group's
    master and read back, where the verb names groups for it; and what the verb does last is done.
 6. All of that is on *record* (:mod:`rmqops.operations.change.audit`) from before the first look.
@@ -124,7 +124,7 @@ def perform(verb: Verb[P, R], consent: Consent[P], *, listener: Listener, say: S
             if confirmed.steps:
                 consent.show(confirmed)
                 consent.confirm(confirmed)
-        with lock.held(topology, verb.name, verb.fleet.transports):
+        with lock.held(topology, verb.name, verb.fleet.transports) as ours:
             plan = verb.plan()
             if confirmed is not None:
                 _refuse_another(confirmed, plan)
@@ -132,12 +132,13 @@ def perform(verb: Verb[P, R], consent: Consent[P], *, listener: Listener, say: S
                 entry.plan = list(plan.steps)
                 if plan.steps:
                     consent.show(plan)
-            progress = Progress(Path(entry.log), listener, say)
+            progress = Progress(Path(entry.log), listener, say, ours.check)
             result = verb.carry_out(plan, progress)
             status = verb.gate(plan, progress)
             instances = verb.canary(plan)
             if status is not None and instances is not None:
                 canary.send_and_read_back(topology, status, instances)
+            progress.go_on()
             verb.finish(plan, progress)
     return Completed(plan, result, status)
 

@@ -15,13 +15,16 @@ from rmqops.transport.base import Transports, check, transport_for
 _SCRIPT = """
 sockets=$(cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == "0A" {printf "%s ", $2}')
 printf 'listening %s\\n' "$sockets"
+# Listing the chains would load the kernel's tables where nobody has used them.
+{ read -r _ < /proc/net/ip_tables_names || [ -d /sys/module/nf_tables ]; } 2>/dev/null &&
+  iptables -w 1 -S 2>/dev/null | sed -n 's/^-N \\(RMQOPS-[0-9a-f]*\\)$/chain \\1/p'
 newline='
 '
 IFS=$newline links=
 set -f
 while [ $# -gt 0 ]; do
-  dir=$1 release=$2 java=$3 unit=$4 logs=$5 scope=
-  shift 5
+  dir=$1 release=$2 java=$3 unit=$4 logs=$5 data=$6 scope=
+  shift 6
   printf 'instance %s\\n' "$dir"
   # Most instances of a machine share their releases; each process that is not started is 2 ms.
   if [ "$release $java" != "$links" ]; then
@@ -38,6 +41,17 @@ while [ $# -gt 0 ]; do
   esac
   [ ! -f "$unit" ] || printf 'unit %s\\n' "$(sha256sum < "$unit")"
   set +f
+  # What a drill left. The owner of the data may have put files there under any name.
+  name=${unit##*/rocketmq-}
+  for file in "$dir"/heals/*.sh "${data:-$dir}"/wiped-* "$dir"/.rmqops-fault-* "${data:-$dir}"/.rmqops-fault-* \\
+    /etc/systemd/system/rmqops-fault-"${name%.service}"-*.service; do
+    [ -e "$file" ] || continue
+    case ${file##*/} in
+      *[!A-Za-z0-9.-]*) ;;
+      *.sh) printf 'heal %s %s\\n' "$(stat -c %Y "$file")" "${file##*/}" ;;
+      *) printf 'left %s\\n' "$file" ;;
+    esac
+  done
   for override in "$unit".d/*.conf; do [ ! -f "$override" ] || printf 'override %s\\n' "$override"; done
   if [ -f "$unit" ]; then
     export XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-/run/user/$(id -u)}"
@@ -104,6 +118,16 @@ done
 
 
 @dataclass(frozen=True)
+class ArmedHeal:
+    """A heal that lies on a host: its fault may be in force."""
+
+    fault: str
+    """The fault's id: the run's name, the number of its phase, and its own."""
+    since: float
+    """When it was armed: seconds since 1970, by the host's clock."""
+
+
+@dataclass(frozen=True)
 class Facts:
     """What is on a host of one instance."""
 
@@ -134,6 +158,12 @@ class Facts:
     """Name of the release that the process was started from; its link may have been turned since."""
     listening: frozenset[int] = frozenset()
     """The ports that something listens on, on its machine."""
+    heals: tuple[ArmedHeal, ...] = ()
+    """Of faults of drills; see :mod:`rmqops.operations.hosts.armed_heals`."""
+    leftovers: tuple[str, ...] = ()
+    """Files that a fault keeps while it is in force, whether or not its heal lies there."""
+    chains: frozenset[str] = frozenset()
+    """Chains of iptables, on its machine, that are faults' own."""
 
     @property
     def alive(self) -> bool:
@@ -141,8 +171,8 @@ class Facts:
         return self.pid is not None
 
 
-def _arguments(instance: Instance) -> tuple[str, str, str, str, str]:
-    """Return an instance's directory, the links to what it runs, its unit, its logs; empty where there is none."""
+def _arguments(instance: Instance) -> tuple[str, str, str, str, str, str]:
+    """Return an instance's directory, the links to what it runs, its unit, its logs, its data, or nothing."""
     releases = f"{instance.text('rocketmq_base_dir')}/releases"
     unit = f"rocketmq-{instance.name}.service"
     units = {"systemd": f"/etc/systemd/system/{unit}", "systemd-user": unit, "detached": ""}
@@ -152,6 +182,7 @@ def _arguments(instance: Instance) -> tuple[str, str, str, str, str]:
         f"{releases}/java" if instance.bundles_java else "",
         units[instance.supervisor],
         instance.text("rocketmq_log_dir"),
+        instance.text("rocketmq_data_dir") if instance.kind == "broker" else "",
     )
 
 
@@ -216,9 +247,10 @@ def question(machine: Machine) -> Command:
 def parse(machine: Machine, output: str) -> dict[str, Facts]:
     """Return the facts of a machine's instances by name."""
     head, *blocks = output.split("\ninstance ")
-    listening = _listening(head)
+    first, *chains = head.splitlines()
+    listening, ours = _listening(first), frozenset(line.removeprefix("chain ") for line in chains)
     return {
-        instance.name: _parse(block.splitlines()[1:], listening)
+        instance.name: _parse(block.splitlines()[1:], listening, ours)
         for instance, block in zip(machine.instances, blocks, strict=True)
     }
 
@@ -244,13 +276,15 @@ def _listening(line: str) -> frozenset[int]:
     return frozenset(int(address.rpartition(":")[2], 16) for address in line.split()[1:])
 
 
-def _parse(lines: Iterable[str], listening: frozenset[int]) -> Facts:
+def _parse(lines: Iterable[str], listening: frozenset[int], chains: frozenset[str]) -> Facts:
     single: dict[str, str] = {}
     modes: dict[str, str] = {}
     contents: dict[str, str] = {}
     overrides: list[str] = []
     settings: dict[str, str] = {}
     said: list[str] = []
+    heals: list[ArmedHeal] = []
+    leftovers: list[str] = []
     for line in lines:
         kind, _, rest = line.partition(" ")
         if kind == "mode":
@@ -263,6 +297,11 @@ def _parse(lines: Iterable[str], listening: frozenset[int]) -> Facts:
             settings[key.strip()] = value.strip()
         elif kind == "said":
             said.append(rest)
+        elif kind == "heal":
+            since, _, name = rest.partition(" ")
+            heals.append(ArmedHeal(name.removesuffix(".sh"), float(since)))
+        elif kind == "left":
+            leftovers.append(rest)
         elif kind == "override":
             overrides.append(rest)
         else:
@@ -282,4 +321,7 @@ def _parse(lines: Iterable[str], listening: frozenset[int]) -> Facts:
         running=single.get("running"),
         on=single.get("on"),
         listening=listening,
+        heals=tuple(heals),
+        leftovers=tuple(leftovers),
+        chains=chains,
     )

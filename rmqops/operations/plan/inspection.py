@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from rmqops.model.topology import Topology
-from rmqops.operations.hosts import facts, supervision
+from rmqops.operations.hosts import armed_heals, facts, supervision
 from rmqops.operations.hosts.facts import Facts, HostSurvey
 from rmqops.operations.plan import drift, running_releases
 from rmqops.transport.base import Transports, transport_for
@@ -52,17 +52,19 @@ def inspect(topology: Topology, transports: Transports = transport_for) -> Inspe
         running_releases.warning(topology, survey.facts, answering),
     ]
     return Inspection(
-        _with_complaints(status, survey.facts),
+        _with_complaints(topology, status, survey.facts),
         tuple(_drift(topology, survey, settings)),
         tuple(filter(None, warnings)),
         {name: host.on for name, host in survey.facts.items() if host.on is not None},
     )
 
 
-def _with_complaints(status: Status, facts: Mapping[str, Facts]) -> Status:
-    """Add to the problems what systemd says of units that it could not keep up, and what is in no inventory."""
-    complaints = [(name, supervision.complaint(host)) for name, host in facts.items()]
-    told = tuple(((name,), f"{name}: {text}") for name, text in complaints if text)
+def _with_complaints(topology: Topology, status: Status, facts: Mapping[str, Facts]) -> Status:
+    """Add to the problems what keeps units down, what a drill has left, and what is in no inventory."""
+    complaints = [
+        (name, f"{name}: {text}") for name, host in facts.items() if (text := supervision.complaint(host))
+    ]
+    told = tuple(((name,), text) for name, text in (*complaints, *armed_heals.problems(topology, facts)))
     return replace(status, troubles=(*status.troubles, *told, *(((), text) for text in status.unlisted)))
 
 

@@ -46,7 +46,7 @@ def test_every_fault_is_probed_wherever_its_target_could_be_and_nothing_else_is_
 
     found = preflight.possible(CLUSTER, drill.parse(MINE, "mine.yml"), lambda _: FakeTransport(answer), ())
     assert len(found) == len(asked) == 3 + 3
-    assert all("kill -0" in command.argv[2] for command in asked)
+    assert all("kill -0" in str(command) for command in asked)
 
 
 def test_a_fault_that_is_not_possible_is_named_with_its_place() -> None:

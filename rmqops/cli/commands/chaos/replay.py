@@ -30,7 +30,7 @@ def command(
     """
     from rmqops.chaos import drill
     from rmqops.chaos.report.result import read_result
-    from rmqops.chaos.run.context import DRILL
+    from rmqops.chaos.run.journal import DRILL
     from rmqops.operations import inventories
 
     directory = find_run(run)

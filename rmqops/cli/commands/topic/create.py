@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rmqops.cli import question
-from rmqops.cli.options import Inventory, Json, Topic
+from rmqops.cli.options import AcceptNewHostKeys, AskBecomePass, Inventory, Json, Topic
 
 if TYPE_CHECKING:
     from rmqops.model.topology import Topology
@@ -33,13 +33,17 @@ def command(
         bool, typer.Option("--hide-unread", help="Take fewer queues although the others hold unread messages.")
     ] = False,
     json: Json = False,
+    accept_new_host_keys: AcceptNewHostKeys = False,
+    ask_become_pass: AskBecomePass = False,
 ) -> None:
     """Create a topic on each group, or change it, and wait until every member and every NameServer knows it.
 
-    Fewer queues than before are refused while the others hold messages that were not read (docs/topics.md).
+    Fewer queues than before are refused while the others hold messages that were not read (docs/topics.md), and all
+    of it while somebody else works on the cluster.
     """
     from rmqops.cli import topic_table
     from rmqops.errors import UsageError
+    from rmqops.operations import inventories
     from rmqops.operations.topics import topic_status, topics, unread
     from rmqops.remoting.codes import Permission
 
@@ -51,14 +55,17 @@ def command(
     if permission not in permissions:
         raise UsageError(f"--permission is {permission}", remedy=f"take one of {', '.join(permissions)}")
 
+    topology = inventories.load(inventory).topology
+    config = topics.wanted(topology, topic, queues, read_queues=read_queues, permission=permissions[permission])
+    groups = topics.choose(topology, group or ())
+
     async def create(topology: Topology, client: Client) -> TopicStatus:
-        config = topics.wanted(
-            topology, topic, queues, read_queues=read_queues, permission=permissions[permission]
-        )
-        groups = topics.choose(topology, group or ())
         if not hide_unread:
             await unread.refuse_hiding(topology, client, config, groups)
         await topics.put(topology, client, [config], groups)
         return await topic_status.describe(topology, client, topic)
 
-    question.answer(inventory, create, lambda _, status: topic_table.show(status), json=json)
+    with question.locked(
+        topology, f"topic create {topic}", accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass
+    ):
+        question.print_answer(topology, create, lambda _, status: topic_table.show(status), json=json)

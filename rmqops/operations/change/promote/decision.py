@@ -12,7 +12,7 @@ from rmqops.operations.change.fleet import Fleet
 from rmqops.operations.change.promote import record
 from rmqops.operations.change.promote.plan import PromotionPlan, RoleChange, find_slave
 from rmqops.operations.change.promote.record import PromotionRecord
-from rmqops.operations.hosts import facts
+from rmqops.operations.hosts import armed_heals, facts
 from rmqops.operations.hosts.facts import Facts
 from rmqops.operations.observe import status
 from rmqops.operations.observe.status import Answers
@@ -43,7 +43,7 @@ def group_state(fleet: Fleet, group: Group, gone: Collection[str]) -> GroupState
 
     Raises:
         UsageError: somebody who is not in the group is said to be gone.
-        Unsafe: another host cannot be asked.
+        Unsafe: another host cannot be asked, or a fault of a drill may be in force on one.
     """
     names = {member.name for member in group.members}
     if strangers := sorted(set(gone) - names):
@@ -57,6 +57,7 @@ def group_state(fleet: Fleet, group: Group, gone: Collection[str]) -> GroupState
             detail="\n".join(map(str, survey.errors.values())),
             remedy="see to its host; only if that is dead and stays so, give --gone with the name",
         )
+    armed_heals.refuse(fleet.topology, survey.facts)
     return GroupState(group, survey.facts, status.hear(fleet.topology))
 
 

@@ -12,8 +12,8 @@ from rmqops.chaos.bench import BenchRequest
 from rmqops.chaos.load.clients.drivers import Driver, Native
 from rmqops.chaos.load.hosts.place import Place, ThisMachine
 from rmqops.chaos.load.settings import Load
-from rmqops.chaos.run import context
 from rmqops.chaos.run.context import Request, prepared, refuse, rehearsed, survey, under_way
+from rmqops.chaos.run.journal import DRILL
 from rmqops.errors import PreflightFailed, RmqopsError, Unsafe, UsageError
 from rmqops.model.commands import Command
 from rmqops.model.topology import Client, Instance, Reachable
@@ -206,7 +206,7 @@ def test_a_run_has_a_directory_with_its_drill(trial: Trial) -> None:
         prepared(request, trial.say, environment) as ready,
         under_way(request, ready, trial.say, environment) as run,
     ):
-        assert (run.directory / context.DRILL).read_text() == request.drill.yaml()
+        assert (run.directory / DRILL).read_text() == request.drill.yaml()
         assert run.topics == (f"rmqops-drill-{run.name}",)
         assert run.name.endswith("Z-trial")
         assert run.now() == 0

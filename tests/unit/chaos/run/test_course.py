@@ -14,7 +14,7 @@ from rmqops.chaos.drill import Drill
 from rmqops.chaos.history.fault_records import faults
 from rmqops.chaos.history.format import FILE as HISTORY
 from rmqops.chaos.history.lines import events
-from rmqops.chaos.run import context, journal, runner
+from rmqops.chaos.run import journal, runner
 from rmqops.chaos.run.runner import Finished
 from rmqops.chaos.verdicts.verdict import Verdict
 from rmqops.errors import HealFailed, Inconclusive, OperationFailed, PreflightFailed
@@ -60,7 +60,7 @@ def test_a_drill_that_passes_does_each_thing_in_its_order_and_leaves_nothing(tmp
     assert {path.name for path in finished.run.iterdir()} == files
     result = json.loads((finished.run / "result.json").read_text())
     assert result["faults"][0]["verified"] is result["faults"][0]["healed"] is True
-    assert drills.find(str(finished.run / context.DRILL)) == short(drills.find("kill-master"))
+    assert drills.find(str(finished.run / journal.DRILL)) == short(drills.find("kill-master"))
 
 
 def test_a_heal_is_armed_on_each_host_before_the_first_fault(trial: Trial) -> None:

@@ -38,7 +38,7 @@ def name(command: Command) -> str:
     """Name the step that a command is."""
     if command.argv[0].endswith("start.sh"):
         return "heal"
-    return next((word for mark, word in WORDS.items() if mark in command.argv[2]), "healed")
+    return next((word for mark, word in WORDS.items() if mark in str(command)), "healed")
 
 
 class Trial:

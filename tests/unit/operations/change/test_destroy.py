@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
-from rmqops.errors import Unsafe
+from rmqops.errors import HealFailed, Unsafe
+from rmqops.model.topology import Instance
 from rmqops.operations.change import audit, recipe
 from rmqops.operations.change.destroy import Destroy, Removal, refuse_other_name
 from rmqops.operations.change.recipe import Completed, Consent
+from rmqops.system.progress import Say
 from tests.support.interrupting import interrupted_at_each_moment
 from tests.support.scripted_fleet import ScriptedFleet
 
 
 def perform(scripted: ScriptedFleet, *, data: bool = False) -> Completed[Removal, None]:
-    verb = Destroy(scripted.fleet, data)
+
+    def heal(instances: Sequence[Instance], say: Say) -> None:
+        for instance in instances:
+            if instance.name in scripted.unhealable:
+                raise HealFailed(f"{instance.name} could not be healed")
+            say(f"healed {instance.name}")
+            scripted.instances[instance.name].heals.clear()
+
+    verb = Destroy(scripted.fleet, data, heal)
     return recipe.perform(verb, Consent(lambda plan: None), listener=lambda event: None, say=scripted.say)
 
 
@@ -26,6 +36,26 @@ def test_everything_that_is_there_is_removed(new_fleet: Callable[..., ScriptedFl
     assert scripted.alive() == set()
     assert not any(each.mark for each in scripted.instances.values())
     assert audit.entries()[0].plan == ["remove namesrv-1 and its messages", "remove broker-a-0 and its messages"]
+
+
+def test_faults_end_before_what_would_end_them_is_removed(new_fleet: Callable[..., ScriptedFleet]) -> None:
+    scripted = new_fleet()
+    scripted.deploy()
+    scripted.instances["broker-a-1"].heals.add("f-1")
+    assert perform(scripted).plan.steps[0] == "heal f-1 on broker-a-1"
+    assert scripted.moments.index("say healed broker-a-1") < next(
+        number for number, moment in enumerate(scripted.moments) if moment.startswith("destroy")
+    )
+
+
+def test_a_fault_that_cannot_be_ended_keeps_all_of_it(new_fleet: Callable[..., ScriptedFleet]) -> None:
+    scripted = new_fleet()
+    scripted.deploy()
+    scripted.instances["broker-a-1"].heals.add("f-1")
+    scripted.unhealable.add("broker-a-1")
+    with pytest.raises(HealFailed):
+        perform(scripted)
+    assert scripted.alive() == set(scripted.instances)
 
 
 def test_where_nothing_is_no_playbook_is_run(new_fleet: Callable[..., ScriptedFleet]) -> None:

@@ -28,6 +28,7 @@ def instance(home: Path, name: str = "broker-a-0") -> Instance:
             "rocketmq_supervisor": "detached",
             "rocketmq_java": "system",
             "rocketmq_log_dir": str(home / "logs"),
+            "rocketmq_data_dir": str(home / "data"),
         },
     )
 

@@ -87,7 +87,7 @@ def test_a_host_that_cannot_be_looked_at_is_drift_and_what_is_not_deployed_is_no
 def test_what_systemd_says_of_a_unit_is_a_problem_of_its_instance(scripted: ScriptedFleet) -> None:
     status = inspect(scripted).status
     state = {"ActiveState": "failed", "SubState": "failed", "Result": "exit-code", "NRestarts": "5"}
-    told = inspection._with_complaints(status, {"broker-a-0": Facts(state=state)})
+    told = inspection._with_complaints(scripted.topology, status, {"broker-a-0": Facts(state=state)})
     assert (told.ailing, told.healthy) == (("broker-a-0",), False)
     assert told.problems[0].startswith("broker-a-0: its unit has failed (exit-code)")
 
