@@ -324,7 +324,7 @@ class ScriptedFleet:
         lines = [f"instance {home}", f"release {each.release}"]
         if each.instance.bundles_java:
             lines.append(f"java {'java-17' if each.release else ''}")
-        lines += [f"heal 1796092800 {fault}.sh" for fault in each.heals]
+        lines += [f"heal 1796083200 {fault}.sh" for fault in each.heals]
         if each.mark is None:
             return "\n".join(lines)
         lines += [f"mark {each.mark}", f"tree {each.tree}"]

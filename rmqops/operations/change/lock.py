@@ -52,7 +52,7 @@ place() {
   else set -- "${HOME:-/nonexistent}/.local/state/rmqops/locks" "/run/user/$(id -u)/rmqops" "/tmp/rmqops-$(id -u)"
   fi
   for dir; do ! ours_alone "$dir" || return 0; done
-  echo "no directory for the lock is one that $(id -un) alone can enter: $*: $(ls -ld "$@" 2>&1 | tr '\\n' ' ')"
+  echo "no directory for the lock is one that user $(id -u) alone can enter:" $(ls -ld "$@" 2>&1)
   return 1
 }
 command -v flock > /dev/null || { echo "there is no flock (util-linux)"; exit 1; }
@@ -207,10 +207,9 @@ def held(topology: Topology, purpose: str, transports: Transports = transport_fo
         sessions: list[_Session] = []
         for instance in machines(topology):
             transport = transports(instance)
-            command = Command.shell(_HOLD, topology.cluster, who, str(PATIENCE))
             opened = time.monotonic()
             try:
-                running = stack.enter_context(transport.open(command, talk=True))
+                running = stack.enter_context(transport.open(hold_command(topology, who), talk=True))
                 lines = iter(running)
                 answer = next(lines, "")
             except HostUnreachable as error:
@@ -225,6 +224,15 @@ def held(topology: Topology, purpose: str, transports: Transports = transport_fo
         if not sessions and unreachable:
             raise unreachable
         yield Lock(topology, sessions)
+
+
+def hold_command(topology: Topology, who: str) -> Command:
+    """Return what holds the lock on one machine, for as long as it is sent lines: the pulses.
+
+    It says ``held``, and so again for each of them; ``busy`` and who has it, and ends; ``broken`` and by whom, and
+    ends; or why it cannot be had.
+    """
+    return Command.shell(_HOLD, topology.cluster, who, str(PATIENCE))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from rmqops.cli import app
-from rmqops.operations.change import audit
+from rmqops.operations import inventories
+from rmqops.operations.change import audit, lock
 from tests.support.clusters import dledger_inventory, free_port_base
 
 PROD = str(Path(__file__).parents[3] / "inventory" / "prod")
@@ -78,3 +79,40 @@ def test_who_cannot_be_promoted(
 ) -> None:
     assert app.run([*arguments, "--inventory", str(inventory)]) == code
     assert says in capsys.readouterr().err
+
+
+def test_a_lock_is_broken_under_its_clusters_name_and_goes_on_record(
+    inventory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    topology = inventories.load(str(inventory)).topology
+    asked = ["unlock", "--inventory", str(inventory)]
+    assert app.run([*asked, "--confirm", "another"]) == 5
+    assert app.run([*asked, "--confirm", topology.cluster]) == 0
+    assert f"nobody holds the lock of {topology.cluster}" in capsys.readouterr().out
+    with lock.held(topology, "deploy"):
+        assert app.run(["topic", "create", "T", "--inventory", str(inventory)]) == 5
+        assert "rmqops deploy" in capsys.readouterr().err
+        assert app.run(asked) == 5, "nobody is there to type the name"
+        assert "held by" in capsys.readouterr().err
+        assert app.run([*asked, "--confirm", topology.cluster, "--json"]) == 0
+        (broken,) = json.loads(capsys.readouterr().out)["broken"]
+        assert broken["holder"].endswith("rmqops deploy")
+        assert audit.entries()[0].verb == "unlock"
+        assert "broke the lock of" in audit.entries()[0].plan[0]
+        with lock.held(topology, "restart"):
+            pass
+
+
+def test_a_plan_tells_of_a_fault_and_a_deploy_refuses(inventory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    home = Path(inventories.load(str(inventory)).topology.instance("broker-a-1").home)
+    (home / "heals").mkdir(parents=True)
+    (home / "heals" / "f-1.sh").write_text("exit 1\n")
+    assert app.run(["plan", "--json", "--inventory", str(inventory)]) == 0
+    assert "the heal of fault f-1" in json.loads(capsys.readouterr().out)["problems"][0]
+    assert app.run(["status", "--json", "--inventory", str(inventory)]) == 1
+    assert any("the heal of fault f-1" in text for text in json.loads(capsys.readouterr().out)["problems"])
+    assert app.run(["chaos", "heal", "--limit", "namesrv-1", "--inventory", str(inventory)]) == 0
+    assert app.run(["chaos", "heal", "--inventory", str(inventory)]) == 7
+    assert app.run(["chaos", "heal", "--forget", "--json", "--inventory", str(inventory)]) == 7
+    assert "yours to end" in capsys.readouterr().out
+    assert not (home / "heals").exists()

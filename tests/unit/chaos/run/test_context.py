@@ -81,6 +81,16 @@ def test_what_needs_no_network_is_refused_by_everybody_before_anybody_is_asked(t
     assert not (state_directory() / "locks").exists(), "no lock either"
 
 
+def test_a_drill_waits_for_nobody_who_works_on_the_cluster(trial: Trial) -> None:
+    trial.cluster.locked = True
+    with (
+        pytest.raises(Unsafe, match="somebody works on cluster trial: somebody else"),
+        prepared(trial.request(of(MASTER)), trial.say, trial.cluster.environment()),
+    ):
+        pass
+    assert (trial.cluster.commands, trial.runs.exists()) == ([], False)
+
+
 def ill(cluster: ScriptedCluster) -> None:
     cluster.dead.add("broker-a-2")
 
