@@ -49,7 +49,13 @@ LANES = (
         "three-hosts",
         600,
         (
-            ("e2e/test_lab.py", "e2e/test_hosts_first.py", "e2e/test_check.py", "e2e/test_check_lab.py"),
+            (
+                "e2e/test_lab.py",
+                "e2e/test_hosts_first.py",
+                "e2e/test_cut_off.py",
+                "e2e/test_check.py",
+                "e2e/test_check_lab.py",
+            ),
             ("e2e/test_hosts.py", "e2e/test_faults_store.py"),
         ),
     ),

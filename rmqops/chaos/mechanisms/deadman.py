@@ -78,7 +78,7 @@ _ARM = (
     + """
 mkdir -p "$(dirname "$1")" || exit 1
 [ ! -e "$1.sh" ] || { echo "$1.sh is armed already" >&2; exit 1; }
-printf '%s\\n' "$4" > "$1.new" && mv "$1.new" "$1.sh" || exit 1
+printf '%s\\n' "$4" > "$1.new" && mv "$1.new" "$1.sh" && : > "$1.log" || exit 1
 double() { printf '%s\\n' "$1" | sed 's/\\$/$$/g'; }
 logged='exec > "$1.log" 2>&1
 '

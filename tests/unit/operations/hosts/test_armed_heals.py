@@ -9,6 +9,7 @@ from pathlib import Path
 from rmqops.model.topology import Group, Topology
 from rmqops.operations.hosts import armed_heals, facts
 from rmqops.operations.hosts.facts import ArmedHeal, Facts
+from rmqops.operations.hosts.machines import machines
 from tests.unit.operations.hosts.test_facts import instance
 
 FAULT = "20261201T000000Z-disk-full-1-1"
@@ -58,7 +59,7 @@ def test_a_chain_is_told_once_a_machine_and_not_where_its_heal_lies() -> None:
 
 
 def test_chains_are_read_before_the_instances() -> None:
-    machine = facts.machines(cluster(Path("/nowhere")).instances)[0]
+    machine = machines(cluster(Path("/nowhere")).instances)[0]
     read = facts.parse(machine, "listening 0100007F:1F90 \nchain RMQOPS-0123456789abcdef\ninstance /nowhere\n")
     assert read["broker-a-0"].chains == {"RMQOPS-0123456789abcdef"}
     assert read["broker-a-0"].listening == {8080}
