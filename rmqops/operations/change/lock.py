@@ -148,6 +148,8 @@ class _Session:
                     self.broken = line.removeprefix("broken ")
         except RmqopsError as error:
             self.ended = error.message
+        except (OSError, ValueError) as error:  # it did not end when it was closed, and was let go of
+            self.ended = f"{self.host}: {error}"
         else:
             self.ended = f"{self.host}: its process there has ended"
 

@@ -95,5 +95,7 @@ def test_what_systemd_says_of_a_unit_is_a_problem_of_its_instance(scripted: Scri
 def test_what_is_in_no_inventory_is_a_problem_and_no_part_of_a_gate(scripted: ScriptedFleet) -> None:
     seen = inspect(scripted)
     assert seen.json()["nameservers"][0]["release"] == scripted.artifact.name  # type: ignore[index]
-    told = inspection._with_complaints(replace(seen.status, unlisted=("orders is registered",)), {})
+    told = inspection._with_complaints(
+        scripted.topology, replace(seen.status, unlisted=("orders is registered",)), {}
+    )
     assert (told.problems, told.healthy, told.ailing) == (("orders is registered",), False, ())
