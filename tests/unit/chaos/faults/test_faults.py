@@ -199,6 +199,22 @@ def test_an_armed_heal_can_be_run_by_anybody_who_finds_it(victim: Instance) -> N
     assert alive(victim)
 
 
+def test_an_armed_heal_is_found_by_its_fault_alone(victim: Instance) -> None:
+    """Whatever the inventory says of its directory by now: the sleeper knows where it lies."""
+    plan, fault = kill(victim), f"find-{os.getpid()}-1"
+    must(deadman.arm(victim, fault, plan.cure, 60))
+    try:
+        assert must(deadman.find(fault)) == deadman.path(victim, fault)
+        assert must(deadman.find(f"{fault}1")) == must(deadman.find(fault[1:])) == ""
+        must(plan.inject)
+        must(plan.verify)
+        must(deadman.fire_at(must(deadman.find(fault)), 10))
+        assert alive(victim)
+    finally:
+        assert must(deadman.disarm_at(deadman.path(victim, fault))) == "armed"
+    assert must(deadman.find(fault)) == ""
+
+
 def test_a_heal_that_fails_stays_armed(victim: Instance) -> None:
     must(deadman.arm(victim, "f-1", Command(("/bin/sh", "-c", "echo no >&2; exit 1")), 0.05))
     log = Path(victim.home, "heals", "f-1.log")

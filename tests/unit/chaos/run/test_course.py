@@ -19,6 +19,7 @@ from rmqops.chaos.run.runner import Finished
 from rmqops.chaos.verdicts.verdict import Verdict
 from rmqops.errors import HealFailed, Inconclusive, OperationFailed, PreflightFailed
 from rmqops.model.topology import Instance
+from rmqops.operations.change.lock import Lock
 from tests.support.instances import topology
 from tests.support.scripted_cluster import ScriptedCluster
 from tests.support.scripted_drills import Trial, of, short
@@ -77,6 +78,19 @@ def test_a_heal_is_armed_on_each_host_before_the_first_fault(trial: Trial) -> No
     finished = trial.run(drill)
     assert finished.problem is None
     assert [step for step, _ in trial.cluster.commands].count("inject") == 2
+
+
+def test_a_drill_that_has_lost_the_clusters_lock_strikes_nobody(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(_: Lock) -> None:
+        raise OperationFailed("the lock of cluster trial was broken")
+
+    monkeypatch.setattr(Lock, "check", lost)
+    finished = trial.run(of(MASTER))
+    assert "was broken" in str(finished.problem)
+    assert {"arm", "inject"}.isdisjoint(step for step, _ in trial.cluster.commands)
+    assert trial.cluster.untouched
 
 
 def test_the_topic_stays_where_that_was_asked_for(trial: Trial) -> None:
