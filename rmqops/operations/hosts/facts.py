@@ -43,11 +43,11 @@ while [ $# -gt 0 ]; do
   set +f
   # What a drill left. The owner of the data may have put files there under any name.
   name=${unit##*/rocketmq-}
-  for file in "$dir"/heals/*.sh "${data:-$dir}"/wiped-* "$dir"/.rmqops-fault-* "${data:-$dir}"/.rmqops-fault-* \\
+  for file in "$dir"/heals/* "${data:-$dir}"/wiped-* "$dir"/.rmqops-fault-* "${data:-$dir}"/.rmqops-fault-* \\
     /etc/systemd/system/rmqops-fault-"${name%.service}"-*.service; do
     [ -e "$file" ] || continue
     case ${file##*/} in
-      *[!A-Za-z0-9.-]*) ;;
+      *[!A-Za-z0-9.-]* | *.log | *.new) ;;
       *.sh) printf 'heal %s %s\\n' "$(stat -c %Y "$file")" "${file##*/}" ;;
       *) printf 'left %s\\n' "$file" ;;
     esac
