@@ -116,3 +116,22 @@ def test_a_plan_tells_of_a_fault_and_a_deploy_refuses(inventory: Path, capsys: p
     assert app.run(["chaos", "heal", "--forget", "--json", "--inventory", str(inventory)]) == 7
     assert "yours to end" in capsys.readouterr().out
     assert not (home / "heals").exists()
+
+
+def test_destroy_ends_a_fault_before_anything_is_removed(
+    inventory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    topology = inventories.load(str(inventory)).topology
+    home = Path(topology.instance("broker-a-1").home)
+    (home / "heals").mkdir(parents=True)
+    heal = home / "heals" / "f-1.sh"
+    heal.write_text("exit 1\n")
+    asked = ["destroy", "--confirm", topology.cluster, "--inventory", str(inventory)]
+    assert app.run(asked) == 7
+    assert heal.exists()
+    heal.write_text(f"echo > '{home}/healed'\n")
+    assert app.run(asked) == 0
+    shown = capsys.readouterr()
+    assert "heal f-1 on broker-a-1" in shown.err
+    assert ((home / "healed").exists(), heal.parent.exists()) == (True, False)
+    assert [entry.outcome for entry in audit.entries()] == ["done", "failed"]
