@@ -189,12 +189,12 @@ def _from_journal(
     open_ = [
         item for item in open_faults.faults_in(entries) if item.fault not in done and item.instance not in others
     ]
-    if not open_:
-        return
-    drill = open_faults.drill_of(run)
+    drill = _drill(run) if open_ else ""
     for entry in open_:
         fault, where = str(entry.fault), str(entry.instance)
-        if not open_faults.is_fault(entry.fault, drill):
+        if isinstance(drill, str):
+            yield HealedFault(fault, where, drill)
+        elif not open_faults.is_fault(entry.fault, drill):
             yield HealedFault(
                 fault, where, f"it is no fault of a run of drill {drill.name}; nothing was run for it"
             )
@@ -240,17 +240,27 @@ def _topics(
     topology: Topology, run: Path, entries: tuple[JournalEntry, ...], environment: Environment
 ) -> Iterator[HealedFault]:
     names = open_faults.topics_in(entries)
-    drill = open_faults.drill_of(run) if names else None
+    drill = _drill(run) if names else ""
     for topic in names:
         error: str | None = None
-        if drill is None or not open_faults.is_topic(topic, drill):
-            error = "it is no topic of a run of this drill; it was not deleted"
+        if isinstance(drill, str):
+            error = drill
+        elif not open_faults.is_topic(topic, drill):
+            error = f"it is no topic of a run of drill {drill.name}; it was not deleted"
         else:
             try:
                 environment.run(_delete(topology, topic, environment))
             except (RemotingError, OperationFailed) as problem:
                 error = str(problem)
         yield HealedFault(topic, topology.cluster, error)
+
+
+def _drill(run: Path) -> Drill | str:
+    """Return a run's drill, or why there is none to explain its journal by."""
+    try:
+        return open_faults.drill_of(run)
+    except RmqopsError as error:
+        return f"nothing was done for it, since the run's own drill cannot be read: {_reason(error)}"
 
 
 async def _delete(topology: Topology, topic: str, environment: Environment) -> None:

@@ -207,6 +207,16 @@ def test_a_topic_that_cannot_be_deleted_is_told(run: Path) -> None:
     assert "no NameServer of trial answers" in str(item.error)
 
 
+def test_a_run_without_its_drill_explains_nothing_and_keeps_no_armed_heal(run: Path) -> None:
+    write(run, ("inject", "done"))
+    (run / DRILL).write_text("name: [")
+    hosts = Hosts(broker_a_0="f-1")
+    found = {item.what: item.error for item in heal.heal(CLUSTER, run, hosts.environment())}
+    assert found["f-1"] is None
+    assert "the run's own drill cannot be read" in str(found[FAULT])
+    assert len(hosts.cured) == 1
+
+
 def test_an_instance_that_the_inventory_has_no_more_is_named_and_the_rest_is_healed(run: Path) -> None:
     write(
         run,
