@@ -38,8 +38,8 @@ def command(
 ) -> None:
     """Create a topic on each group, or change it, and wait until every member and every NameServer knows it.
 
-    Fewer queues than before are refused while the others hold messages that were not read (docs/topics.md), and all
-    of it while somebody else works on the cluster.
+    Fewer queues than before are refused while the others hold messages that were not read (docs/topics.md), and
+    anything while somebody else works on the cluster.
     """
     from rmqops.cli import topic_table
     from rmqops.errors import UsageError
