@@ -121,7 +121,16 @@ class HostKeyUnknown(PreflightFailed):
     """No known_hosts file has a key of the host; ``host`` is as an inventory or a jump names it."""
 
     def __init__(
-        self, host: str, *, name: str, key_type: str, fingerprint: str, key: str, file: str, askable: bool = True
+        self,
+        host: str,
+        *,
+        name: str,
+        key_type: str,
+        fingerprint: str,
+        key: str,
+        file: str,
+        askable: bool = True,
+        also: Sequence[str] = (),
     ) -> None:
         then = f"give --accept-new-host-keys; it goes into {file}"
         if not askable:
@@ -129,6 +138,7 @@ class HostKeyUnknown(PreflightFailed):
         super().__init__(
             f"{host}: nobody has vouched for its host key yet: {key_type} {fingerprint}",
             remedy=f"compare it with what ssh-keygen -lf says on the host's console, then {then}",
+            detail="\n".join(also) or None,
         )
         self.host = host
         self.name = name

@@ -8,7 +8,6 @@ import json
 import os
 import time
 
-from ansible import constants
 from ansible.plugins.callback import CallbackBase
 
 DOCUMENTATION = r"""
@@ -21,12 +20,7 @@ requirements: [RMQOPS_EVENTS in the environment]
 
 
 def spare_the_processor():
-    """Leave the processor to what the playbook starts; measured, a third of Ansible's own time.
-
-    Ansible looks for results a thousand times a second, which only a file of its settings could change, and each
-    of its workers collects garbage among the objects that it inherits.
-    """
-    constants.DEFAULT_INTERNAL_POLL_INTERVAL = 0.01
+    """Leave the processor to what the playbook starts: each worker collects garbage among what it inherits."""
     gc.freeze()
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rmqops.errors import HostKeyUnknown
     from rmqops.model.topology import Client, Reachable, Topology
 
+_told: set[str] = set()
 _ROUNDS: Final = 4
 """A host behind one that was unknown itself shows its key only in the next round."""
 
@@ -29,6 +30,7 @@ def prepare(
     """
     if ask_become_pass:
         _ask_become_password()
+    _tell_what_is_left_out(topology, clients)
     trust(topology, clients, accept=accept_new)
 
 
@@ -59,6 +61,18 @@ def trust(topology: Topology, clients: Sequence[Client] = (), *, accept: bool = 
                 "--accept-new-host-keys",
             )
         hostkeys.append(keys)
+
+
+def _tell_what_is_left_out(topology: Topology, clients: Sequence[Client]) -> None:
+    hosts: tuple[Reachable, ...] = (*topology.instances, *clients)
+    if all(item.connection == "local" for item in hosts):
+        return
+    from rmqops.transport import login_options
+
+    for sentence in login_options.left_out():
+        if sentence not in _told:  # a suite prepares for each of its drills
+            output.note(f"note: {sentence}")
+            _told.add(sentence)
 
 
 def _show(keys: Sequence[HostKeyUnknown]) -> None:

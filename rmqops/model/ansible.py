@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from typing import Final
+
+_REFUSAL: Final = re.compile(r"\s*(?:\[ERROR\]:|ERROR!?:?) *(.*)")
+_ENDED: Final = re.compile(r"\s*(?:Traceback |\[WARNING\]|\[DEPRECATION WARNING\]|\[ERROR\]:|ERROR!?:? )")
+_LINES: Final = 12
 _TRUE = frozenset({"y", "yes", "on", "1", "true", "t", "1.0"})
 """``BOOLEANS_TRUE`` of ``ansible.module_utils.parsing.convert_bool``."""
 
@@ -9,3 +16,27 @@ _TRUE = frozenset({"y", "yes", "on", "1", "true", "t", "1.0"})
 def truthy(value: object) -> bool:
     """Tell whether Ansible takes a value as true; nothing and unknown words are false."""
     return str(value).lower().strip() in _TRUE
+
+
+def complaint(output: str) -> str:
+    """Return what Ansible itself says it cannot do; empty when it says nothing of the kind.
+
+    Its programs write ``ERROR: …``, ``ERROR! …`` or ``[ERROR]: …``, then lines that belong to that (``Origin: …``
+    and the place in the file), then, at times, Python's own account, which is left out.
+
+    Args:
+        output: What a program of Ansible's wrote to standard error, or all that it wrote.
+    """
+    return "\n".join(_told(output.splitlines())).strip()
+
+
+def _told(lines: list[str]) -> Iterator[str]:
+    start = next((number for number, line in enumerate(lines) if _REFUSAL.match(line)), None)
+    if start is None:
+        return
+    first = _REFUSAL.match(lines[start])
+    yield first[1] if first else ""
+    for line in lines[start + 1 : start + _LINES]:
+        if _ENDED.match(line):
+            return
+        yield line.rstrip()

@@ -10,6 +10,7 @@
       unpacked/                  artifacts unpacked, named as they are
       classes/                   our own Java, compiled; named by the sources and what they were compiled against
       logs/                      what Maven said, build by build
+      ansible/                   what Ansible answered of its settings, named by what it read for that
       work/                      half-made things; emptied by the next build
 
 Every file comes into its place by a rename, so that what is there is whole.
@@ -43,6 +44,7 @@ from rmqops.source.digest import file_digest
 from rmqops.source.progress import Progress, ProgressListener, silent
 from rmqops.system import locks
 from rmqops.system.files import write_whole
+from rmqops.system.places import cache_directory
 
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -156,11 +158,7 @@ class Cache:
 
 def default_cache(environ: Mapping[str, str] = os.environ) -> Cache:
     """Return the user's cache: RMQOPS_CACHE, else where the system keeps caches (XDG_CACHE_HOME)."""
-    if environ.get("RMQOPS_CACHE"):
-        return Cache(Path(environ["RMQOPS_CACHE"]).expanduser().absolute())
-    import platformdirs
-
-    return Cache(platformdirs.user_cache_path("rmqops"))
+    return Cache(cache_directory(environ))
 
 
 def find_artifact(

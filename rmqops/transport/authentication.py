@@ -29,6 +29,7 @@ from paramiko.pkey import PKey, PublicBlob, UnknownKeyType
 
 from rmqops.errors import LoginRefused
 from rmqops.model.secret import Secret
+from rmqops.transport import algorithms
 from rmqops.transport.destination import Destination
 
 _AGENT_TIMEOUT: Final = 30
@@ -88,6 +89,10 @@ class KeyStrategy(AuthStrategy):
 
     def _candidates(self) -> Iterator[AuthSource]:
         target = self._target
+        if not target.by_key:
+            reason = "PubkeyAuthentication is no: ssh is configured to offer no key"
+            yield _Unusable(self._username, NotAccepted(reason, "set PubkeyAuthentication to yes for this host"))
+            return
         agent_keys = {key.asbytes(): key for key in self._agent.get_keys()} if self._agent else {}
         certificates: list[_Certificate] = []
         for path in target.certificates:
@@ -99,6 +104,8 @@ class KeyStrategy(AuthStrategy):
         offered: set[bytes] = set()
         for path in target.identities:
             if not Path(path).is_file():
+                if path in target.named_identities:
+                    yield _Unusable(self._username, NotAccepted(f"{path}: there is no such file"))
                 continue
             try:
                 key = self._load(path, agent_keys)
@@ -136,9 +143,10 @@ class KeyStrategy(AuthStrategy):
         key.public_blob = None  # its certificate is offered by _with_certificates
         return key
 
-    def _with_certificates(
-        self, what: str, key: PKey, certificates: list[_Certificate]
-    ) -> Iterator[InMemoryPrivateKey]:
+    def _with_certificates(self, what: str, key: PKey, certificates: list[_Certificate]) -> Iterator[AuthSource]:
+        if reason := algorithms.why_not_offered(key, self._target.algorithms):
+            yield _Unusable(self._username, NotAccepted(f"{what}: {reason}"))
+            return
         for certificate in certificates:
             if certificate.is_for(key):
                 certificate.used = True
@@ -243,9 +251,11 @@ def refused(target: Destination, failure: AuthFailure) -> LoginRefused:
     """Return the error of a host that took none of the keys, with what became of each and the nearest remedy."""
     errors = [attempt.result for attempt in failure.result]
     remedies = [error.remedy for error in errors if isinstance(error, NotAccepted) and error.remedy]
+    tried = [*map(str, errors)] or ["there is no key: no file, no agent"]
+    others = [f"{name} {value} is not followed: {remedy}" for name, value, remedy in target.not_honoured]
     return LoginRefused(
         f"{target.host}: {target.user} cannot log in with the keys at hand",
-        detail="\n".join(map(str, errors)) or "there is no key: no file, no agent",
+        detail="\n".join((*tried, *others)),
         remedy=remedies[0]
         if remedies
         else "set ansible_user and ansible_ssh_private_key_file, or ssh-add the key",

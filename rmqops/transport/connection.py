@@ -26,9 +26,9 @@ import fabric
 import paramiko
 from paramiko.auth_strategy import AuthFailure
 
-from rmqops.errors import HostUnreachable
+from rmqops.errors import HostUnreachable, PreflightFailed
 from rmqops.model.secret import Secret
-from rmqops.transport import authentication, hostkeys
+from rmqops.transport import algorithms, authentication, hostkeys
 from rmqops.transport.authentication import KeyStrategy
 from rmqops.transport.destination import Destination
 
@@ -39,7 +39,6 @@ SILENCE: Final = 30
 
 _HERE: Final = ("127.0.0.1", 0)
 """Where a forwarded connection claims to come from; sshd writes it to its log."""
-_ALGORITHMS: Final = {"ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256")}
 
 logging.getLogger("paramiko").addHandler(logging.NullHandler())  # its errors are ours to tell
 
@@ -166,6 +165,7 @@ class Connection(fabric.Connection):  # type: ignore[misc] # fabric has no types
         try:
             transport = paramiko.Transport(line, disabled_algorithms=disabled_algorithms)
             transport.handshake_timeout = self.target.timeout
+            algorithms.hold(transport, self.target)
             _prefer_known(transport, self.target)
         except BaseException:
             line.close()
@@ -180,6 +180,10 @@ class _KnownHostsPolicy(paramiko.MissingHostKeyPolicy):
         self._target = target
 
     def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:
+        if reason := algorithms.too_short(key, self._target.algorithms):
+            raise PreflightFailed(
+                f"{self._target.host}: its host key {reason}", remedy="give the host a key that is long enough"
+            )
         hostkeys.verify(self._target, key.get_name(), key.get_base64(), key.asbytes())
 
 
@@ -215,7 +219,7 @@ def through(
 
 def _dial(target: Destination) -> socket.socket:
     try:
-        line = socket.create_connection((target.address, target.port), timeout=target.timeout)
+        line = _connected(target)
     except OSError as error:
         reason = error.strerror or str(error)
         if isinstance(error, TimeoutError):
@@ -227,6 +231,20 @@ def _dial(target: Destination) -> socket.socket:
     line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     line.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SILENCE * 1000)
     return line
+
+
+def _connected(target: Destination) -> socket.socket:
+    """Connect to the first address of a host that answers, of its family and from the address that ssh would."""
+    source = (target.bind, 0) if target.bind else None
+    if target.family == socket.AF_UNSPEC:
+        return socket.create_connection((target.address, target.port), target.timeout, source)
+    failure = OSError("the name has no address")
+    for *_, address in socket.getaddrinfo(target.address, target.port, target.family, socket.SOCK_STREAM):
+        try:
+            return socket.create_connection((str(address[0]), target.port), target.timeout, source)
+        except OSError as error:
+            failure = error
+    raise failure
 
 
 def _run_proxy(command: str) -> socket.socket:
@@ -249,7 +267,7 @@ def _prefer_known(transport: paramiko.Transport, target: Destination) -> None:
         name
         for entry in hostkeys.entries(target)
         if not entry.revoked
-        for name in _ALGORITHMS.get(entry.key_type, (entry.key_type,))
+        for name in algorithms.RSA.get(entry.key_type, (entry.key_type,))
     ]
     options = transport.get_security_options()
     offered = tuple(options.key_types)

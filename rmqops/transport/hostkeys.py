@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
-from rmqops.errors import HostKeyChanged, HostKeyUnknown, OperationFailed, PreflightFailed
+from rmqops.errors import HostKeyChanged, HostKeyUnknown, PreflightFailed
 from rmqops.transport import known_hosts
 from rmqops.transport.destination import Destination
 from rmqops.transport.known_hosts import KnownHost
@@ -40,23 +40,25 @@ def verify(target: Destination, key_type: str, key: str, blob: bytes) -> None:
     Raises:
         HostKeyUnknown: nobody has vouched for it.
         HostKeyChanged: another one is known, or it is revoked.
-        PreflightFailed: it is unknown, and ssh is configured to keep no keys.
+        PreflightFailed: it is unknown, and there is no file of the user's own to keep it in.
     """
     judgement = known_hosts.judge(target.known_name, key_type, key, entries(target))
     fingerprint = known_hosts.fingerprint(blob)
     if judgement.standing == "known":
         return
     if judgement.entry is None:
-        if target.strict != "yes":
-            _refuse_to_forget(target)
+        file = "" if target.strict == "yes" else _file_to_keep(target)
         unknown = HostKeyUnknown(
             target.host,
             name=target.known_name,
             key_type=key_type,
             fingerprint=fingerprint,
             key=key,
-            file=target.known_hosts[0] if target.known_hosts else "",
-            askable=target.strict != "yes" and bool(target.known_hosts),
+            file=file or next(iter(target.known_hosts), ""),
+            askable=bool(file),
+            also=[
+                f"{name} {value} is not followed: {remedy}" for name, value, remedy in _asking_elsewhere(target)
+            ],
         )
         if target.strict != "accept-new":
             raise unknown
@@ -76,21 +78,53 @@ def verify(target: Destination, key_type: str, key: str, blob: bytes) -> None:
     )
 
 
-def _refuse_to_forget(target: Destination) -> None:
-    file = Path(target.known_hosts[0]) if target.known_hosts else None
-    if file is not None and file.exists() and not file.is_file():
-        raise PreflightFailed(
-            f"{target.host}: there is no file to keep its host key in: UserKnownHostsFile is {file}",
-            remedy="rmqops always verifies host keys. Name a file, with -o UserKnownHostsFile=FILE in "
-            "ansible_ssh_common_args, or for these hosts in ~/.ssh/config",
-        )
+def _asking_elsewhere(target: Destination) -> Iterator[tuple[str, str, str]]:
+    """Yield the options that would tell OpenSSH a host's key from somewhere else than a file."""
+    return (item for item in target.not_honoured if item[0] in {"knownhostscommand", "verifyhostkeydns"})
+
+
+def _file_to_keep(target: Destination) -> str:
+    """Return the file that a new key goes into: the first of the user's own that nobody else trusts.
+
+    Raises:
+        PreflightFailed: there is none.
+    """
+    shared = {os.path.realpath(file) for file in target.shared_hosts}
+    reasons = {
+        file: _why_not(Path(file), shared) for file in target.known_hosts if file not in target.shared_hosts
+    }
+    for file, reason in reasons.items():
+        if not reason:
+            return file
+    found = "; ".join(f"{file} {reason}" for file, reason in reasons.items()) or "it is none"
+    raise PreflightFailed(
+        f"{target.host}: there is no file to keep its host key in: UserKnownHostsFile: {found}",
+        remedy="rmqops always verifies host keys. Name a file of your own, with -o UserKnownHostsFile=FILE in "
+        "ansible_ssh_common_args, or for these hosts in ~/.ssh/config",
+    )
+
+
+def _why_not(file: Path, shared: Collection[str]) -> str:
+    """Tell why no key is written to a file; empty where one may be."""
+    if os.path.realpath(file) in shared:
+        return "is trusted for every user of this machine"
+    try:
+        if file.exists() and not file.is_file():
+            return "is not a file"
+        place = next(place for place in (file.resolve(), *file.resolve().parents) if place.exists())
+        owner = place.stat().st_uid
+    except OSError as error:
+        return f"cannot be looked at ({error.strerror})"
+    if owner != os.geteuid():
+        return f"is another user's ({place} is of user id {owner})" if owner else f"is root's ({place})"
+    return "" if os.access(place, os.W_OK) else f"cannot be written ({place})"
 
 
 def append(keys: Iterable[HostKeyUnknown]) -> None:
     """Write keys into their known_hosts files, each once, and see them on disk.
 
     Raises:
-        OperationFailed: a file cannot be written.
+        PreflightFailed: a file cannot be written.
     """
     files: dict[str, list[HostKeyUnknown]] = {}
     for key in keys:
@@ -99,7 +133,10 @@ def append(keys: Iterable[HostKeyUnknown]) -> None:
         try:
             _append(Path(file), items)
         except OSError as error:
-            raise OperationFailed(f"{file} cannot be written: {error.strerror}") from error
+            raise PreflightFailed(
+                f"{file} cannot be written: {error.strerror}",
+                remedy="host keys are kept there: make it writable, or name another file by UserKnownHostsFile",
+            ) from error
 
 
 def _append(file: Path, keys: Iterable[HostKeyUnknown]) -> None:

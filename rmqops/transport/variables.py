@@ -7,8 +7,10 @@ from rmqops.model.topology import Reachable
 from rmqops.model.variables import Unresolvable
 
 
-def text(instance: Reachable, *keys: str) -> str:
-    """Return the last of some variables that is set, as text; empty when none is.
+def given(instance: Reachable, *keys: str) -> tuple[str, str] | None:
+    """Return the last of some variables that is set, as its name and its text; None when none is.
+
+    So it is Ansible's own precedence among several names of one option; one that is empty is set, and null is not.
 
     Raises:
         InventoryError: it cannot be resolved, such as one that is vaulted.
@@ -21,9 +23,19 @@ def text(instance: Reachable, *keys: str) -> str:
         except Unresolvable as error:
             remedy = "Write the value itself, or let the environment hand it in: lookup('env', NAME)"
             raise InventoryError([problem(instance, key, "", str(error), remedy)]) from error
-        if value is not None and value != "":
-            return str(value)
-    return ""
+        if value is not None:
+            return key, str(value)
+    return None
+
+
+def text(instance: Reachable, *keys: str) -> str:
+    """Return the last of some variables that is set, as text; empty when none is.
+
+    Raises:
+        InventoryError: it cannot be resolved, such as one that is vaulted.
+    """
+    found = given(instance, *keys)
+    return found[1] if found else ""
 
 
 def problem(instance: Reachable, key: str, found: str, message: str, remedy: str) -> Problem:

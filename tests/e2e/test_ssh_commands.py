@@ -268,7 +268,7 @@ def test_ansible_reaches_the_host_as_rmqops_does(
         playbook.run("destroy", str(inventory), log=tmp_path / "log", listener=lambda _: None)
 
     def end_connections() -> None:
-        for socket in sockets.iterdir():
+        for socket in (sockets / "rmqops").iterdir():
             subprocess.run(["ssh", "-O", "exit", "-S", str(socket), "any"], check=False, capture_output=True)
 
     try:

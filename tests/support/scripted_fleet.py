@@ -24,7 +24,7 @@ import yaml
 
 from rmqops.errors import OperationFailed
 from rmqops.model.commands import Command
-from rmqops.model.topology import Group, Instance, Topology, Value
+from rmqops.model.topology import Group, Instance, Reachable, Topology, Value
 from rmqops.operations import inventories
 from rmqops.operations.change.fleet import Fleet, files_of
 from rmqops.operations.change.playbook import Listener, PlaybookEvent
@@ -223,6 +223,7 @@ class ScriptedFleet:
         variables: Mapping[str, Value] | None = None,
         limit: Sequence[str] = (),
         rendered: Mapping[str, Mapping[str, str]] | None = None,
+        hosts: Sequence[Reachable] = (),
         forks: int = 1,
     ) -> tuple[PlaybookEvent, ...]:
         """Do to the instances what the playbook of that name does."""

@@ -55,6 +55,7 @@ class Fleet:
             variables=variables,
             limit=[instance.name for instance in instances],
             rendered=rendered,
+            hosts=self.topology.instances,
             forks=forks,
         )
 

@@ -6,12 +6,12 @@ wall of text goes to a log, and a callback plug-in beside the playbooks writes o
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,20 +19,15 @@ from typing import Literal, Protocol, cast
 
 from rmqops import assets
 from rmqops.errors import OperationFailed, ToolMissing
+from rmqops.model.ansible import complaint
 from rmqops.model.secret import Secret
-from rmqops.model.topology import Value
+from rmqops.model.topology import Reachable, Value
+from rmqops.operations.change import ansible_environment
 from rmqops.system import files as system_files
+from rmqops.system import scratch
 from rmqops.transport import privilege
 
 FORKS = 10
-SSH_ARGUMENTS = (
-    "-o ControlMaster=auto -o ControlPersist=60s -o BatchMode=yes -o StrictHostKeyChecking=yes"
-    " -o ServerAliveInterval=15 -o ServerAliveCountMax=2"
-)
-"""Ansible's own without -C, as the archives are compressed already; two that come before all others: ask nothing,
-and verify host keys whatever else says; and how long a host may be silent in the middle of a task, without which a
-frozen one holds the run for ever."""
-
 _LEASH = """
 import ctypes, os, signal, sys
 ctypes.CDLL(None).prctl(1, signal.SIGTERM)
@@ -74,6 +69,7 @@ class PlaybookRunner(Protocol):
         variables: Mapping[str, Value] | None = None,
         limit: Sequence[str] = (),
         rendered: Mapping[str, Mapping[str, str]] | None = None,
+        hosts: Sequence[Reachable] = (),
         forks: int = FORKS,
     ) -> tuple[PlaybookEvent, ...]:
         """Run it to its end; as :func:`run`."""
@@ -88,6 +84,7 @@ def run(
     variables: Mapping[str, Value] | None = None,
     limit: Sequence[str] = (),
     rendered: Mapping[str, Mapping[str, str]] | None = None,
+    hosts: Sequence[Reachable] = (),
     forks: int = FORKS,
 ) -> tuple[PlaybookEvent, ...]:
     """Run a playbook to its end and return the results of the hosts.
@@ -100,60 +97,88 @@ def run(
         variables: Extra variables; they travel in a file, so no value stands on a command line.
         limit: Hosts to touch; all when empty.
         rendered: Text of each file of each host's tree; the role renders them itself when it is not given.
+        hosts: Those of the inventory, each of which is logged into as rmqops itself does it.
         forks: How many hosts are worked on at once.
 
     Raises:
         OperationFailed: a host failed or was not reached; names it, its task and what it said.
+        InventoryError: a host cannot be logged into as the inventory or Ansible's settings say.
         ToolMissing: there is no ``ansible-playbook``.
+        PreflightFailed: this machine has no locale in UTF-8.
     """
-    with tempfile.TemporaryDirectory(prefix="rmqops-") as scratch:
-        extra = Path(scratch, "variables.json")
-        handed = dict(variables or {})
+    handed = {**(variables or {}), **ansible_environment.variables(hosts)}
+    password = privilege.remembered()
+    with scratch.directory("playbook") as own:
+        events = own / "events.jsonl"
+        environment = ansible_environment.environment(events, forks)
+        extra = own / "variables.json"
         if rendered:
-            handed["rocketmq_rendered"] = scratch
+            handed["rocketmq_rendered"] = str(own)
             for host, files in rendered.items():
-                Path(scratch, f"{host}.json").write_text(json.dumps(files), encoding="utf-8")
+                (own / f"{host}.json").write_text(json.dumps(files), encoding="utf-8")
         extra.write_text(json.dumps(handed), encoding="utf-8")
-        events = Path(scratch, "events.jsonl")
         events.touch()
         argv = [_program(), "--inventory", inventory, "--extra-vars", f"@{extra}", *UNCHECKED]
         argv += [str(_path(name))]
         if limit:
             argv += ["--limit", ",".join(limit)]
-        if password := privilege.remembered():
-            argv += ["--become-password-file", str(_private(Path(scratch, "become"), password))]
+        pipe = _PasswordPipe(own / "become", password) if password else None
+        if pipe:
+            argv += ["--become-password-file", str(pipe.path)]
         log.parent.mkdir(parents=True, exist_ok=True)
         with system_files.append_private(log) as sink:
-            sink.write(f"$ {' '.join(argv)}\n".encode())
+            begin = sink.tell()
+            told = (f"not for this run: {item}\n" for item in ansible_environment.left_out())
+            sink.write(f"$ {' '.join(argv)}\n{''.join(told)}".encode(errors="replace"))
             sink.flush()
             process = subprocess.Popen(
                 [sys.executable, "-I", "-S", "-c", _LEASH, str(os.getpid()), *argv],
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
                 stderr=subprocess.STDOUT,
-                env=_environment(events, forks),
+                env=environment,
                 start_new_session=True,  # Ctrl-C is ours to pass on, once
             )
-            seen = _follow(process, events, listener)
+            seen = _follow(process, events, listener, pipe)
     failed = [event for event in seen if event.status in {"failed", "unreachable"}]
     if process.returncode == 0 and not failed:
         return tuple(event for event in seen if event.event == "host")
-    raise _failure(name, failed, log, process.returncode)
+    raise _failure(name, failed, log, begin, process.returncode)
 
 
-def _private(file: Path, password: Secret) -> Path:
-    """Write a password where only we can read it; the directory goes when the playbook has ended."""
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
-        stream.write(password.reveal().encode("utf-8", "surrogateescape") + b"\n")
-    return file
+class _PasswordPipe:
+    """Hands a password to who opens a pipe; it stands in no file, so nothing is left of it whoever dies."""
+
+    def __init__(self, path: Path, password: Secret) -> None:
+        self.path = path
+        self._password: Secret | None = password
+        os.mkfifo(path, 0o600)
+
+    def serve(self) -> None:
+        """Write it, if somebody has opened the pipe meanwhile to read it; once."""
+        if self._password is None:
+            return
+        try:
+            number = os.open(self.path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:
+            if error.errno == errno.ENXIO:  # nobody reads
+                return
+            raise
+        with os.fdopen(number, "wb", buffering=0) as stream:
+            stream.write(self._password.reveal().encode("utf-8", "surrogateescape") + b"\n")
+        self._password = None
 
 
-def _follow(process: subprocess.Popen[bytes], events: Path, listener: Listener) -> list[PlaybookEvent]:
+def _follow(
+    process: subprocess.Popen[bytes], events: Path, listener: Listener, pipe: _PasswordPipe | None
+) -> list[PlaybookEvent]:
     seen: list[PlaybookEvent] = []
     try:
         with events.open(encoding="utf-8") as stream:
             ended = False
             while not ended:
+                if pipe:
+                    pipe.serve()
                 ended = _ended(process)
                 for event in _lines(stream.read()):
                     seen.append(event)
@@ -186,11 +211,18 @@ def _lines(text: str) -> Iterator[PlaybookEvent]:
         yield PlaybookEvent(**fields)  # type: ignore[arg-type]
 
 
-def _failure(name: str, failed: Sequence[PlaybookEvent], log: Path, code: int) -> OperationFailed:
+def _failure(name: str, failed: Sequence[PlaybookEvent], log: Path, begin: int, code: int) -> OperationFailed:
     if not failed:
-        tail = log.read_text("utf-8", errors="replace").strip().splitlines()[-12:]
+        with log.open("rb") as stream:
+            stream.seek(begin)
+            output = stream.read().decode("utf-8", "replace")
+        said = complaint(output)
+        tail = "\n".join(output.strip().splitlines()[-12:])
+        reason = f": {said.splitlines()[0]}" if said else ""
         return OperationFailed(
-            f"playbook {name} ended with {code}", detail="\n".join(tail), remedy=f"the whole log is {log}"
+            f"playbook {name} ended with {code}{reason}",
+            detail="\n".join(said.splitlines()[1:]) or None if said else tail,
+            remedy=f"the whole log is {log}",
         )
     hosts = ", ".join(dict.fromkeys(event.host for event in failed))
     messages = "\n".join(f"{event.host}: {event.task}: {event.message.strip()}" for event in failed)
@@ -212,19 +244,3 @@ def _program() -> str:
             f"there is no {program}", remedy="install rmqops with its dependencies: pip install rmqops"
         )
     return str(program)
-
-
-def _environment(events: Path, forks: int) -> dict[str, str]:
-    chosen = {
-        "ANSIBLE_CALLBACK_PLUGINS": str(assets.path("playbooks", "callback_plugins")),
-        "ANSIBLE_CALLBACKS_ENABLED": "rmqops_events",
-        "ANSIBLE_FORKS": str(forks),
-        "ANSIBLE_HOST_KEY_CHECKING": "1",
-        "ANSIBLE_NOCOLOR": "1",
-        "ANSIBLE_PIPELINING": "1",
-        "ANSIBLE_PYTHON_INTERPRETER": "auto_silent",
-        "ANSIBLE_ROLES_PATH": str(assets.path("roles")),
-        "ANSIBLE_SSH_ARGS": SSH_ARGUMENTS,
-        "RMQOPS_EVENTS": str(events),
-    }
-    return {**os.environ, **chosen}

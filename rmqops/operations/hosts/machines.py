@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from rmqops.model.ansible import truthy
 from rmqops.model.topology import Instance
+from rmqops.transport import privilege
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Machine:
     @property
     def become(self) -> bool:
         """Whether commands there run as another user than the one that logs in."""
-        return truthy(self.setting("ansible_become"))
+        return bool(self.instances) and privilege.becomes(self.instances[0])
 
 
 def machines(instances: Iterable[Instance]) -> tuple[Machine, ...]:
