@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import statistics
-import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from rmqops.chaos.history.lines import parse_line
 from rmqops.chaos.history.recorder import Recorder
@@ -21,7 +19,7 @@ from rmqops.chaos.run.environment import REAL, Environment
 from rmqops.errors import Inconclusive, OperationFailed
 from rmqops.model.topology import Topology
 from rmqops.operations.topics import topics
-from rmqops.system import waiting
+from rmqops.system import scratch, waiting
 from rmqops.system.progress import Say
 
 WARM_UP = 5.0
@@ -95,9 +93,9 @@ def run(request: BenchRequest, say: Say, environment: Environment = REAL) -> Ben
     """
     with (
         prepared(request, say, environment) as ready,
-        tempfile.TemporaryDirectory(prefix="rmqops-bench-") as directory,
+        scratch.directory("bench") as directory,
     ):
-        with Recorder(Path(directory), environment.clock) as recorder:
+        with Recorder(directory, environment.clock) as recorder:
             begin = environment.run(_perform(request, ready, recorder, say, environment))
         with recorder.path.open(encoding="utf-8") as lines:
             return measured(request.topology, request.load, lines, begin, begin + request.seconds)

@@ -6,11 +6,11 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from rmqops.errors import SourceError, ToolMissing
+from rmqops.system import scratch
 
 
 def check_signature(archive: Path, signature: Path, keyring: Path, environ: Mapping[str, str]) -> str:
@@ -33,8 +33,8 @@ def check_signature(archive: Path, signature: Path, keyring: Path, environ: Mapp
         )
     if not os.access(keyring, os.R_OK):
         raise SourceError(f"the key ring {keyring} cannot be read", remedy="name a readable file with --keyring")
-    with tempfile.TemporaryDirectory(prefix="rmqops-gpg-") as home:
-        gpg = [program, "--homedir", home, "--batch", "--no-tty", "--no-autostart", "--status-fd", "1"]
+    with scratch.directory("gpg") as home:
+        gpg = [program, "--homedir", str(home), "--batch", "--no-tty", "--no-autostart", "--status-fd", "1"]
         if _is_key_box(keyring):
             gpg += ["--no-default-keyring", "--keyring", str(keyring.absolute())]
         else:

@@ -13,12 +13,17 @@ import re
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 _OURS: Final = re.compile(r"rmqops-[a-z]+\.[a-z0-9_]{8}")
+_BEFORE: Final = re.compile(r"rmqops-[a-z0-9_]{8}")
+"""Those of playbooks of earlier releases, which held no lock; a password may stand in one."""
+_BEFORE_HOLDS: Final = frozenset({"events.jsonl", "variables.json"})
+_DAY: Final = 86400.0
 
 
 @contextmanager
@@ -39,10 +44,16 @@ def directory(purpose: str) -> Iterator[Path]:
 
 def sweep() -> None:
     """Remove the directories of this user's processes that have died; what cannot be removed is left."""
-    for path in Path(tempfile.gettempdir()).glob("rmqops-*.*"):
+    for path in Path(tempfile.gettempdir()).glob("rmqops-*"):
         with suppress(OSError):
-            if _OURS.fullmatch(path.name) and _is_abandoned(path):
+            if (_OURS.fullmatch(path.name) or _is_from_before(path)) and _is_abandoned(path):
                 shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_from_before(path: Path) -> bool:
+    if not _BEFORE.fullmatch(path.name) or time.time() - path.lstat().st_mtime < _DAY:
+        return False
+    return {entry.name for entry in path.iterdir()} >= _BEFORE_HOLDS
 
 
 def _held(purpose: str) -> tuple[Path, int]:

@@ -1,4 +1,4 @@
-"""Both halves log in alike: what Ansible's own ssh plug-in makes of settings, held against what rmqops makes of them."""
+"""Both halves log in alike: what Ansible's own ssh plug-in makes of settings, and what rmqops makes of them."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ import pytest
 from rmqops.errors import OperationFailed
 from rmqops.model.commands import Command
 from rmqops.model.topology import Instance
-from rmqops.operations.change import playbook
-from rmqops.transport import ansible_settings, destination, openssh, pool
+from rmqops.operations.change import ansible_environment, playbook
+from rmqops.transport import destination, openssh, pool
 from rmqops.transport.base import transport_for
-from tests.support.sshd import Sshd, sshd
+from tests.support.sshd import sshd
 
 pytestmark = pytest.mark.e2e
 
@@ -85,7 +85,9 @@ def instances(hosts: Mapping[str, Mapping[str, Any]]) -> list[Instance]:
 
 def write(hosts: Mapping[str, Mapping[str, Any]]) -> Path:
     path = Path("hosts.json")
-    path.write_text(json.dumps({"all": {"vars": NOTHING_DEPLOYED, "children": {"namesrv": {"hosts": hosts}, "brokers": {}}}}))
+    path.write_text(
+        json.dumps({"all": {"vars": NOTHING_DEPLOYED, "children": {"namesrv": {"hosts": hosts}, "brokers": {}}}})
+    )
     return path
 
 
@@ -120,10 +122,10 @@ def test_rmqops_makes_of_settings_what_ansibles_own_plug_in_makes_of_them(
     recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Path("ansible.cfg").write_text(CONFIG)
-    keys = {"key": {"ansible_private_key_file": "/low"}, "keys": {"ansible_private_key_file": "/low"}}
-    Path("high").touch()
-    keys["keys"]["ansible_ssh_private_key_file"] = keys["key"]["ansible_private_key_file"] = str(Path("high").absolute())
-    hosts = {**HOSTS, **keys}
+    Path("key").touch()
+    key = str(Path("key").absolute())
+    keys = {"ansible_private_key_file": "/no/such/key", "ansible_ssh_private_key_file": key}
+    hosts = {**HOSTS, "key": {"ansible_private_key_file": key}, "keys": keys}
     monkeypatch.setenv("ANSIBLE_REMOTE_PORT", "2303")
     program = Path(sys.executable).with_name("ansible")
     subprocess.run(
@@ -136,7 +138,7 @@ def test_rmqops_makes_of_settings_what_ansibles_own_plug_in_makes_of_them(
     assert theirs.keys() == hosts.keys()
     resolved = {**hosts, "template": {"ansible_user": "templated"}}
     for instance in instances(resolved):
-        # They turn host keys off here, and ask for less than a login by any key; neither is ours to do.
+        # They turn host keys off here, and say how else nobody logs in; neither is ours to do.
         passed_over = {"stricthostkeychecking", "kbdinteractiveauthentication", "preferredauthentications",
                        "passwordauthentication", "controlpath", "numberofpasswordprompts"}  # fmt: skip
         ours = [*destination.login_of(instance).words, instance.name]
@@ -190,8 +192,8 @@ def test_what_must_hold_in_ansibles_half_holds_whatever_anybody_says(
         if name != "PATH":
             monkeypatch.setenv(name, value)
     ready = instances(hosts)
-    plugged = playbook.ansible_environment.variables(ready)
-    monkeypatch.setattr(playbook.ansible_environment, "variables", lambda _hosts: plugged)
+    plugged = ansible_environment.variables(ready)
+    monkeypatch.setattr(ansible_environment, "variables", lambda _hosts: plugged)
     monkeypatch.setenv("PATH", recorder.environment["PATH"])
     with pytest.raises(OperationFailed):
         playbook.run("stop", str(path), log=tmp_path / "log", listener=lambda _: None, hosts=ready, forks=4)
@@ -209,7 +211,7 @@ def test_what_must_hold_in_ansibles_half_holds_whatever_anybody_says(
         assert "-A" not in words
         if "-7" in host:
             command = answer.first("proxycommand")
-            assert "-W" in command and "StrictHostKeyChecking=yes" in command and "ForwardAgent=no" in command
+            assert {"-W", "StrictHostKeyChecking=yes", "ForwardAgent=no"} <= set(shlex.split(command))
             assert shlex.split(command)[-1] == "jump"
 
 
@@ -221,8 +223,9 @@ def test_ansible_cfg_says_how_both_halves_log_in(tmp_path: Path) -> None:
             f"-o 'UserKnownHostsFile={one.known_hosts} {two.known_hosts}'\n"
         )
         (two.directory / "authorized_keys").write_text((one.directory / "id.pub").read_text())
-        hosts = {
-            name: {"ansible_host": "127.0.0.1", "ansible_port": each.port, "ansible_python_interpreter": sys.executable}
+        hosts: dict[str, dict[str, Any]] = {
+            name: {"ansible_host": "127.0.0.1", "ansible_port": each.port,
+                   "ansible_python_interpreter": sys.executable}
             for name, each in (("one", one), ("two", two))
         }  # fmt: skip
         ready = [Instance(name, "namesrv", None, "127.0.0.1", "ssh", values) for name, values in hosts.items()]
@@ -235,6 +238,25 @@ def test_ansible_cfg_says_how_both_halves_log_in(tmp_path: Path) -> None:
         end_connections(tmp_path / "home")
 
 
+def test_what_opens_vaults_reaches_a_run_and_what_ansible_lacks_stands_first(tmp_path: Path) -> None:
+    Path("password").write_text("opens it\n")
+    program = str(Path(sys.executable).with_name("ansible-vault"))
+    argv = [program, "encrypt_string", "--vault-password-file", "password", sys.executable]
+    environment = {**os.environ, "LC_ALL": "C.UTF-8"}
+    vaulted = subprocess.run(argv, capture_output=True, text=True, check=True, env=environment).stdout
+    Path("group_vars").mkdir()
+    Path("group_vars/all.yml").write_text(f"ansible_python_interpreter: {vaulted}")
+    path = write({"one": {"ansible_connection": "local"}})
+
+    def destroy() -> None:
+        playbook.run("destroy", str(path), log=tmp_path / "log", listener=lambda _: None)
+
+    Path("ansible.cfg").write_text("[defaults]\nvault_password_file = ./password\n")
+    destroy()
+    Path("ansible.cfg").unlink()
+    with pytest.raises(OperationFailed) as caught:
+        destroy()
+    assert "no vault secrets" in f"{caught.value} {caught.value.detail}"
 
 
 def test_a_host_on_the_way_is_verified_in_ansibles_half_whatever_the_configuration_says(tmp_path: Path) -> None:

@@ -402,7 +402,7 @@ def test_nobody_is_asked_for_a_passphrase_in_the_middle(host: Sshd, tmp_path: Pa
 
 def test_there_is_no_file_for_a_hosts_key(host: Sshd) -> None:
     options = f"-F {host.directory / 'config'} -o UserKnownHostsFile=/dev/null"
-    with pytest.raises(PreflightFailed, match="UserKnownHostsFile is /dev/null") as caught:
+    with pytest.raises(PreflightFailed, match="UserKnownHostsFile: /dev/null is not a file") as caught:
         pool.unknown_keys([host.instance(ansible_ssh_common_args=options)])
     assert caught.value.exit_code == 4
     assert not isinstance(caught.value, HostKeyUnknown)

@@ -7,7 +7,6 @@ is removed afterwards, and asks DuckDB within a bound of memory.
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from rmqops.chaos.history.format import DRAIN, FIELDS, FILE
 from rmqops.chaos.history.lines import MalformedHistory, events, torn_bytes
 from rmqops.errors import OperationFailed, UsageError
 from rmqops.model.history import Event, Op
+from rmqops.system import scratch
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -155,8 +155,7 @@ def open_history(path: Path, range_bits: int = tables.RANGE_BITS) -> Iterator[Hi
         raise UsageError(
             f"{path} does not exist", remedy=f"name a run: a directory with a {FILE} that a drill wrote"
         )
-    with tempfile.TemporaryDirectory(prefix="rmqops-checks-") as private:
-        place = Path(private)
+    with scratch.directory("checks") as place:
         torn = torn_bytes(path)
         if path.stat().st_size == torn:
             raise MalformedHistory(path, 1, "there is not one whole event: the drill ended before it began")

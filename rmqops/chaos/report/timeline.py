@@ -11,7 +11,6 @@ those of narrower ones, so each width is counted for itself).
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +20,7 @@ from rmqops.chaos.history.format import ADDRESS, CONSUMER, DRAIN, FILE, INSTANCE
 from rmqops.chaos.report import lanes, outcomes
 from rmqops.chaos.report.outcomes import ByPeriod, SendError
 from rmqops.errors import OperationFailed, UsageError
+from rmqops.system import scratch
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -135,15 +135,15 @@ def read_timeline(run: Path, faults: Iterable[FaultRecord] = ()) -> Timeline:
     source = run / FILE
     if not source.is_file():
         raise UsageError(f"{source} does not exist", remedy="name the directory of a run")
-    with tempfile.TemporaryDirectory(prefix="rmqops-report-") as directory:
+    with scratch.directory("report") as directory:
         settings: dict[str, str | bool | int | float | list[str]] = {
             "threads": "2",
             "memory_limit": MEMORY_LIMIT,
-            "temp_directory": directory,
+            "temp_directory": str(directory),
             "preserve_insertion_order": "false",
         }
         try:
-            with duckdb.connect(str(Path(directory) / "bins.db"), config=settings) as database:
+            with duckdb.connect(str(directory / "bins.db"), config=settings) as database:
                 _load(database, source)
                 outcomes.load(database, faults)
                 return _timeline(database)

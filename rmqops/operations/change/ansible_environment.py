@@ -8,19 +8,21 @@ rmqops. What must hold whatever an inventory says is handed over as extra variab
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
 import shlex
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, cast
 
 from rmqops import assets
-from rmqops.errors import ToolMissing
+from rmqops.errors import PreflightFailed, ToolMissing
 from rmqops.model.topology import Reachable, Value
 from rmqops.system.language import in_english_utf8
 from rmqops.transport import ansible_settings, arguments, destination, login_options
@@ -32,12 +34,14 @@ _VERIFIED: Final = (
 )  # fmt: skip
 """Ask nothing, verify host keys, lend nobody the operator's keys, and give up a host that is silent in the middle
 of a task, which would hold a run for ever. The first value wins in OpenSSH, so they stand before all others."""
-_SHARED: Final = ("-o", "ControlMaster=auto", "-o", "ControlPersist=60s")
+_ALONE: Final = ("-o", "ControlMaster=no", "-o", "ControlPath=none")
 _OURS: Final = frozenset({"forwardagent", "controlmaster", "controlpath", "controlpersist"})
 """What is left out of the arguments of others: some of it has flags that win over an ``-o`` before them."""
 _WAY: Final = frozenset({"proxyjump", "proxycommand"})
 _LENDS_AGENT: Final = re.compile(r"-[A-Za-z0-9]*A[A-Za-z0-9]*")
 _SOCKETS: Final = "~/.ansible/cp"
+_LONGEST_SOCKET: Final = 107 - len(".0123456789abcdef")
+"""Bytes of a socket's name (unix(7)), less what ssh appends while it makes it."""
 
 HANDED: Final[Mapping[str, tuple[str, ...]]] = {
     # how hosts are logged into, beside the arguments of ssh
@@ -81,6 +85,8 @@ HANDED: Final[Mapping[str, tuple[str, ...]]] = {
     "YAML_FILENAME_EXTENSIONS": ("ANSIBLE_YAML_FILENAME_EXT",),
 }
 """The settings of others that a run gets, and the variables that carry each, the strongest last."""
+_OF_INVENTORIES: Final = ("inventory/", "vars/")
+"""Plug-ins of which every setting is part of what an inventory means."""
 _BY_VARIABLES: Final = frozenset({f"connection/ssh/{name}" for name in login_options.OPTIONS})
 _FOR_OTHER_PROGRAMS: Final = re.compile(
     r"CONFIG_FILE|DEFAULT_HOST_LIST|DEFAULT_TIMEOUT|DEFAULT_REMOTE_PORT|.*GALAXY.*|DEFAULT_BECOME_USER|"
@@ -101,8 +107,8 @@ def environment(events: Path, forks: int) -> dict[str, str]:
     """
     kept = {name: value for name, value in os.environ.items() if not _is_a_setting(name)}
     for name, setting in ansible_settings.asked().items():
-        if name in HANDED and setting.variable is None:
-            kept[HANDED[name][-1]] = _text(setting.value)
+        if setting.variable is None and (carriers := _carriers(name)):
+            kept[carriers[-1]] = _text(setting.value)
     return {
         **in_english_utf8(kept),
         "ANSIBLE_CONFIG": str(assets.path("ansible.cfg")),
@@ -122,7 +128,7 @@ def left_out() -> tuple[str, ...]:
         f"{setting.origin}: {name}"
         for name, setting in ansible_settings.asked().items()
         if setting.origin != own
-        and name not in HANDED
+        and not _carriers(name)
         and name not in _BY_VARIABLES
         and not _FOR_OTHER_PROGRAMS.fullmatch(name)
     )
@@ -136,22 +142,19 @@ def variables(hosts: Sequence[Reachable]) -> dict[str, Value]:
 
     Raises:
         InventoryError: an ssh argument is not one that rmqops honours.
-        PreflightFailed: ssh cannot make sense of its configuration.
+        PreflightFailed: ssh cannot make sense of its configuration, or somebody else could use our connections.
     """
     logins: dict[str, Value] = {host.name: _login(host) for host in hosts if host.connection != "local"}
     mine = "(rmqops_logins[inventory_hostname] | default({}))"
     return {
         "rmqops_logins": logins,
-        "ansible_ssh_args": f"{{{{ {mine}['ssh'] | default('{shlex.join((*_VERIFIED, *_SHARED))}') }}}}",
+        "ansible_ssh_args": f"{{{{ {mine}['ssh'] | default('{shlex.join((*_VERIFIED, *_ALONE))}') }}}}",
         **{
             f"ansible_{name}_args": f"{{{{ {mine}['{name}'] | default('') }}}}"
             for name in ("ssh_common", "ssh_extra", "sftp_extra", "scp_extra")
         },
         "ansible_ssh_timeout": f"{{{{ {mine}['timeout'] | default({int(destination.CONNECT)}) }}}}",
         "ansible_ssh_host_key_checking": True,
-        # A connection that somebody else has opened may be unverified, and lend his agent.
-        "ansible_control_path": None,
-        "ansible_control_path_dir": f"{{{{ {mine}['sockets'] | default('{_SOCKETS}/rmqops') }}}}",
     }
 
 
@@ -159,17 +162,41 @@ def _login(host: Reachable) -> dict[str, Value]:
     login, target = destination.login_of(host), destination.of(host)
     way = _way(target, arguments.file_of(login.words))
     without = _OURS | _WAY if way else _OURS
-    sockets = login_options.of(host, "control_path_dir")
+    shared = _shared(host, login.words)
     return {
-        "ssh": shlex.join((*_VERIFIED, *way, *arguments.without(login.ssh_args, without), *_SHARED)),
+        "ssh": shlex.join((*_VERIFIED, *shared, *way, *arguments.without(login.ssh_args, without))),
         "ssh_common": shlex.join(arguments.without(login.ssh_common_args, without)),
         "ssh_extra": shlex.join(arguments.without(login.ssh_extra_args, without)),
         "sftp_extra": _without_agent(host, "sftp_extra_args"),
         "scp_extra": _without_agent(host, "scp_extra_args"),
         # Also how long sudo may take to ask, so never less than usual.
         "timeout": max(int(target.timeout), int(destination.CONNECT)),
-        "sockets": str(Path(sockets.text if sockets else _SOCKETS) / "rmqops"),
     }
+
+
+def _shared(host: Reachable, words: Sequence[str]) -> tuple[str, ...]:
+    """Return what keeps a connection for the next task, in a socket that only runs of ours use.
+
+    A connection that somebody else has opened may be unverified, and lend his agent.
+    """
+    chosen = login_options.of(host, "control_path_dir")
+    directory = Path(chosen.text if chosen else _SOCKETS).expanduser().absolute() / "rmqops"
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        seen = directory.lstat()
+    except OSError:
+        return _ALONE
+    if not stat.S_ISDIR(seen.st_mode) or seen.st_uid != os.geteuid() or seen.st_mode & 0o022:
+        raise PreflightFailed(
+            f"{directory} is not this user's alone, and connections are kept there",
+            remedy="remove it, or name a directory of your own by control_path_dir",
+        )
+    name = hashlib.sha256("\0".join((host.host, *words)).encode("utf-8", "surrogateescape")).hexdigest()[:10]
+    socket = directory / name
+    if len(os.fsencode(socket)) > _LONGEST_SOCKET:
+        return _ALONE
+    path = str(socket).replace("%", "%%")
+    return ("-o", "ControlMaster=auto", "-o", "ControlPersist=60s", "-o", f'ControlPath="{path}"')
 
 
 def _without_agent(host: Reachable, name: str) -> str:
@@ -195,7 +222,16 @@ def _through(hops: Sequence[Destination], file: tuple[str, ...]) -> tuple[str, .
         command = shlex.join(_through(nearer, file)).replace("%", "%%")
         way = ("-o", f"ProxyCommand={command}", *way)
     user = ("-l", last.user, "-p", str(last.port))
-    return ("ssh", *file, *_VERIFIED, "-o", "ControlPath=none", *way, *user, "-W", "[%h]:%p", last.name)
+    return ("ssh", *file, *_VERIFIED, "-S", "none", *way, *user, "-W", "[%h]:%p", last.name)
+
+
+def _carriers(name: str) -> tuple[str, ...]:
+    """Return the variables that carry a setting into a run; none of one that is left out."""
+    if name in HANDED or not name.startswith(_OF_INVENTORIES):
+        return HANDED.get(name, ())
+    kind, plugin, option = name.split("/", 2)
+    entry = _listed().get("PLUGINS", {}).get(kind, {}).get(plugin, {}).get(option, {})
+    return tuple(_names({"env": entry.get("env", [])}))
 
 
 def _is_a_setting(name: str) -> bool:
@@ -203,19 +239,20 @@ def _is_a_setting(name: str) -> bool:
 
     An inventory may look up any other one, whatever it is called.
     """
-    if not name.startswith(("ANSIBLE_", "_ANSIBLE_")) or name in _carriers():
+    if not name.startswith(("ANSIBLE_", "_ANSIBLE_")) or name.startswith(("ANSIBLE_INVENTORY_", "ANSIBLE_VARS_")):
         return False
-    return name in _known()
-
-
-@cache
-def _carriers() -> frozenset[str]:
-    return frozenset(name for names in HANDED.values() for name in names)
+    return all(name not in names for names in HANDED.values()) and name in _known()
 
 
 @cache
 def _known() -> frozenset[str]:
-    """Return every variable that Ansible takes a setting from, by asking it."""
+    """Return every variable that Ansible takes a setting from."""
+    return frozenset({"ANSIBLE_CONFIG", *_names(_listed())})
+
+
+@cache
+def _listed() -> dict[str, Any]:
+    """Return all settings that there are, by asking Ansible."""
     program = Path(sys.executable).with_name("ansible-config")
     try:
         done = subprocess.run(
@@ -229,7 +266,7 @@ def _known() -> frozenset[str]:
         raise ToolMissing(
             f"{program} does not answer", remedy="install rmqops with its dependencies: pip install rmqops"
         ) from error
-    return frozenset({"ANSIBLE_CONFIG", *_names(json.loads(done.stdout))})
+    return cast("dict[str, Any]", json.loads(done.stdout))
 
 
 def _foreign() -> dict[str, str]:

@@ -78,13 +78,12 @@ def test_jumps_in_a_circle(config: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("-o Ciphers=aes128-ctr", "'ciphers'"),
+        ("-o PKCS11Provider=/lib/p11.so", "'pkcs11provider'"),
+        ("-o NobodyKnowsThis=1", "'nobodyknowsthis'"),
         ("-oRemoteCommand=ls", "'remotecommand'"),
         ("-L 80:localhost:80", "'-L'"),
         ("-o", "'-o' has no value"),
         ("host", "'host'"),
-        ("-o 'StrictHostKeyChecking no'", "StrictHostKeyChecking=no turns host keys off"),
-        ("-oStrictHostKeyChecking=off", "StrictHostKeyChecking=off"),
         ("-i '", "cannot be split"),
     ],
 )
@@ -96,6 +95,13 @@ def test_an_argument_that_is_not_honoured_is_named(text: str, says: str, config:
         destination.of(instance("web", config, ansible_ssh_extra_args=text))
     assert told.value.problems[0].key == "ansible_ssh_extra_args"
     assert told.value.exit_code == 3
+
+
+@pytest.mark.parametrize("text", ["-o 'StrictHostKeyChecking no'", "-oStrictHostKeyChecking=off"])
+def test_an_inventory_cannot_turn_host_keys_off(text: str, config: Path) -> None:
+    with pytest.raises(InventoryError) as told:
+        destination.of(instance("web", config, ansible_ssh_extra_args=text))
+    assert "turns host keys off" in str(told.value.problems[0])
 
 
 @pytest.mark.parametrize(
@@ -121,6 +127,11 @@ def test_an_argument_that_ssh_does_not_take(config: Path) -> None:
     ("variables", "key"),
     [
         ({"ansible_password": "s3cret"}, "ansible_password"),
+        ({"ansible_ssh_pass": "s3cret"}, "ansible_ssh_pass"),
+        ({"ansible_private_key": "s3cret"}, "ansible_private_key"),
+        ({"ansible_ssh_private_key_passphrase": "s3cret"}, "ansible_ssh_private_key_passphrase"),
+        ({"ansible_ssh_executable": "/opt/wrapper"}, "ansible_ssh_executable"),
+        ({"ansible_ssh_pkcs11_provider": "/lib/p11.so"}, "ansible_ssh_pkcs11_provider"),
         ({"ansible_ssh_private_key_file": "/no/such/key"}, "ansible_ssh_private_key_file"),
     ],
 )

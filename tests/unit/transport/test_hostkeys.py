@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
+import os
 from pathlib import Path
 
 import pytest
 
-from rmqops.errors import HostKeyChanged, HostKeyUnknown, OperationFailed, PreflightFailed
+from rmqops.errors import HostKeyChanged, HostKeyUnknown, PreflightFailed
 from rmqops.transport import hostkeys
 from tests.unit.transport.ssh_server import target
 
@@ -58,7 +59,7 @@ def test_a_changed_or_revoked_key_is_always_refused(tmp_path: Path, strict: str,
 
 @pytest.mark.parametrize("strict", ["ask", "accept-new"])
 def test_where_ssh_keeps_no_keys(tmp_path: Path, strict: str) -> None:
-    with pytest.raises(PreflightFailed, match="UserKnownHostsFile is /dev/null") as caught:
+    with pytest.raises(PreflightFailed, match="UserKnownHostsFile: /dev/null is not a file") as caught:
         verify(tmp_path, known_hosts=("/dev/null",), strict=strict)
     assert not isinstance(caught.value, HostKeyUnknown)
     assert "UserKnownHostsFile=FILE" in str(caught.value.remedy)
@@ -66,5 +67,31 @@ def test_where_ssh_keeps_no_keys(tmp_path: Path, strict: str) -> None:
 
 def test_a_file_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(OperationFailed, match="cannot be written"):
+    with pytest.raises(PreflightFailed, match="cannot be"):
         verify(tmp_path, known_hosts=(str(tmp_path / "file" / "known_hosts"),), strict="accept-new")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_no_key_is_written_where_it_is_trusted_for_others(tmp_path: Path) -> None:
+    """A global file, by its own name or through a link, and another user's, there or not."""
+    shared = tmp_path / "ssh_known_hosts"
+    shared.write_text("")
+    (tmp_path / "link").symlink_to(shared)
+    theirs = tmp_path / "home"
+    theirs.mkdir()
+    (theirs / "known_hosts").write_text("")
+    os.chown(theirs / "known_hosts", 4242, 4242)
+    os.chown(theirs, 4242, 4242)
+    refused = [shared, tmp_path / "link", theirs / "known_hosts", theirs / ".ssh" / "known_hosts"]
+    for file in refused:
+        with pytest.raises(PreflightFailed, match="UserKnownHostsFile: ") as caught:
+            verify(
+                tmp_path, known_hosts=(str(file), str(shared)), shared_hosts=(str(shared),), strict="accept-new"
+            )
+        assert not isinstance(caught.value, HostKeyUnknown)
+    assert shared.read_text() == (theirs / "known_hosts").read_text() == ""
+    assert not (theirs / ".ssh").exists()
+    mine = tmp_path / "mine"
+    files = (*map(str, refused), str(mine), str(shared))
+    verify(tmp_path, known_hosts=files, shared_hosts=(str(shared),), strict="accept-new")
+    assert KEY in mine.read_text()
