@@ -249,7 +249,7 @@ def test_what_opens_vaults_reaches_a_run_and_what_ansible_lacks_stands_first(tmp
     path = write({"one": {"ansible_connection": "local"}})
 
     def destroy() -> None:
-        playbook.run("destroy", str(path), log=tmp_path / "log", listener=lambda _: None)
+        playbook.run("destroy", str(path), hosts=(), log=tmp_path / "log", listener=lambda _: None)
 
     Path("ansible.cfg").write_text("[defaults]\nvault_password_file = ./password\n")
     destroy()

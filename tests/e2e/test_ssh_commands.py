@@ -21,6 +21,7 @@ import pytest
 import yaml
 
 from rmqops.errors import OperationFailed
+from rmqops.operations import inventories
 from rmqops.operations.change import playbook
 from tests.support.clusters import Done, rmqops
 from tests.support.sshd import Sshd, sshd
@@ -187,12 +188,12 @@ def test_a_changed_key_is_refused_whatever_is_accepted(inventory: Path, host: Ss
 
 def test_bad_ssh_arguments_are_named(inventory: Path) -> None:
     document = yaml.safe_load(inventory.read_text())
-    document["all"]["vars"]["ansible_ssh_extra_args"] = "-o Ciphers=none"
+    document["all"]["vars"]["ansible_ssh_extra_args"] = "-o RevokedHostKeys=/etc/passwd"
     inventory.write_text(yaml.safe_dump(document))
     done = run(inventory, "exec", "--", "true")
     assert done.code == 3, done
     assert "ansible_ssh_extra_args" in done.stderr
-    assert "'ciphers'" in done.stderr
+    assert "'revokedhostkeys'" in done.stderr
 
 
 def test_logs_in_the_order_of_time(inventory: Path, broker_logs: Path) -> None:
@@ -265,7 +266,8 @@ def test_ansible_reaches_the_host_as_rmqops_does(
     monkeypatch.setenv("ANSIBLE_SSH_CONTROL_PATH_DIR", str(sockets))
 
     def destroy() -> None:
-        playbook.run("destroy", str(inventory), log=tmp_path / "log", listener=lambda _: None)
+        hosts = inventories.load(str(inventory)).topology.instances
+        playbook.run("destroy", str(inventory), hosts=hosts, log=tmp_path / "log", listener=lambda _: None)
 
     def end_connections() -> None:
         for socket in (sockets / "rmqops").iterdir():

@@ -218,12 +218,12 @@ class ScriptedFleet:
         name: str,
         inventory: str,
         *,
+        hosts: Sequence[Reachable],
         log: Path,
         listener: Listener,
         variables: Mapping[str, Value] | None = None,
         limit: Sequence[str] = (),
         rendered: Mapping[str, Mapping[str, str]] | None = None,
-        hosts: Sequence[Reachable] = (),
         forks: int = 1,
     ) -> tuple[PlaybookEvent, ...]:
         """Do to the instances what the playbook of that name does."""

@@ -50,12 +50,12 @@ class Fleet:
         self.run_playbook(
             name,
             self.topology.inventory,
+            hosts=self.topology.instances,
             log=progress.log,
             listener=progress.listener,
             variables=variables,
             limit=[instance.name for instance in instances],
             rendered=rendered,
-            hosts=self.topology.instances,
             forks=forks,
         )
 

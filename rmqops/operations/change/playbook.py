@@ -64,12 +64,12 @@ class PlaybookRunner(Protocol):
         name: str,
         inventory: str,
         *,
+        hosts: Sequence[Reachable],
         log: Path,
         listener: Listener,
         variables: Mapping[str, Value] | None = None,
         limit: Sequence[str] = (),
         rendered: Mapping[str, Mapping[str, str]] | None = None,
-        hosts: Sequence[Reachable] = (),
         forks: int = FORKS,
     ) -> tuple[PlaybookEvent, ...]:
         """Run it to its end; as :func:`run`."""
@@ -79,12 +79,12 @@ def run(
     name: str,
     inventory: str,
     *,
+    hosts: Sequence[Reachable],
     log: Path,
     listener: Listener,
     variables: Mapping[str, Value] | None = None,
     limit: Sequence[str] = (),
     rendered: Mapping[str, Mapping[str, str]] | None = None,
-    hosts: Sequence[Reachable] = (),
     forks: int = FORKS,
 ) -> tuple[PlaybookEvent, ...]:
     """Run a playbook to its end and return the results of the hosts.
@@ -92,12 +92,12 @@ def run(
     Args:
         name: The playbook, such as ``site``.
         inventory: The inventory's path.
+        hosts: Those of it that the playbook may touch; each is logged into as rmqops itself does it.
         log: Where Ansible's own output is appended.
         listener: Told of each event as it happens.
         variables: Extra variables; they travel in a file, so no value stands on a command line.
         limit: Hosts to touch; all when empty.
         rendered: Text of each file of each host's tree; the role renders them itself when it is not given.
-        hosts: Those of the inventory, each of which is logged into as rmqops itself does it.
         forks: How many hosts are worked on at once.
 
     Raises:
