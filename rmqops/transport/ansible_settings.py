@@ -134,11 +134,28 @@ def _keep(file: Path, settings: Settings) -> None:
         write_whole(file, json.dumps(items), mode=0o600)
 
 
-def _dump() -> object:
+def _dump() -> list[object]:
+    """Ask for all settings; where a plug-in of the operator's own cannot be read, for those that matter here.
+
+    Raises:
+        InventoryError: Ansible cannot read its settings.
+    """
+    with suppress(InventoryError):
+        return _dumped("all")
+    parts = (("base",), ("connection", "ssh"), ("become", "sudo"), ("shell", "sh"))
+    return [entry for part in parts for entry in _of_type(part[0], _dumped(*part))]
+
+
+def _of_type(kind: str, entries: list[object]) -> list[object]:
+    """Return an answer about one type of plug-ins as it stands in one about all."""
+    return entries if kind == "base" else [{f"{kind.upper()}_PLUGINS": entries}]
+
+
+def _dumped(kind: str, *plugins: str) -> list[object]:
     program = Path(sys.executable).with_name("ansible-config")
     try:
         done = subprocess.run(
-            [program, "dump", "--type", "all", "--only-changed", "--format", "json"],
+            [program, "dump", "--only-changed", "--format", "json", "--type", kind, *plugins],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             encoding="utf-8",
@@ -152,14 +169,14 @@ def _dump() -> object:
         ) from error
     with suppress(ValueError):
         if done.returncode == 0:
-            return json.loads(done.stdout)
+            return cast("list[object]", json.loads(done.stdout))
     file = next((str(path) for path in _candidates() if path.exists()), "the environment")
     said = complaint(done.stderr) or f"ansible-config ended with {done.returncode}"
     remedy = "Correct it, or name another by ANSIBLE_CONFIG"
     raise InventoryError([Problem(file, None, None, "", f"Ansible cannot read its settings: {said}", remedy)])
 
 
-def _flat(document: object) -> Iterator[Setting]:
+def _flat(document: list[object]) -> Iterator[Setting]:
     """Yield the settings of a dump: those of Ansible itself, then ``{"BECOME_PLUGINS": [{"sudo": [...]}]}``."""
     for entry in cast("list[dict[str, object]]", document):
         if "name" in entry:

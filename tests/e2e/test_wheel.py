@@ -61,7 +61,7 @@ def test_it_finds_its_playbooks(installed: Path, tmp_path: Path) -> None:
         "from rmqops import assets; import subprocess, sys; from pathlib import Path\n"
         "program = Path(sys.executable).with_name('ansible-playbook')\n"
         "sys.exit(subprocess.run([program, '--syntax-check', '-i', assets.path('inventory', 'local'),"
-        " assets.path('playbooks', 'site.yml')], env={'ANSIBLE_ROLES_PATH': str(assets.path('roles')),"
+        " assets.path('playbooks', 'site.yml')], env={'ANSIBLE_CONFIG': str(assets.path('ansible.cfg')),"
         " 'PATH': '/usr/bin:/bin', 'HOME': '/tmp', 'LANG': 'C.UTF-8'}).returncode)"
     )
     done = subprocess.run(

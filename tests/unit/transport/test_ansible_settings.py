@@ -40,7 +40,7 @@ def questions(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
     asked: list[None] = []
     dump = ansible_settings._dump
 
-    def counted() -> object:
+    def counted() -> list[object]:
         asked.append(None)
         return dump()
 
@@ -100,6 +100,19 @@ def test_an_answer_is_kept_until_what_it_came_from_changes(
     assert (questions(), questions(), user()) == (1, 0, "four")
     (other / "ansible.cfg").unlink()
     assert (questions(), user()) == (1, "two")
+
+
+def test_a_plug_in_of_the_operators_that_cannot_be_read_is_in_nobodys_way(directory: Path) -> None:
+    (directory / "plugins").mkdir()
+    (directory / "plugins" / "broken.py").write_text(
+        'DOCUMENTATION = "name: x\\noptions: ["\nclass Connection: pass\n'
+    )
+    (directory / "ansible.cfg").write_text(
+        "[defaults]\nconnection_plugins = ./plugins\nremote_user = me\n[privilege_escalation]\nbecome_user = you\n"
+    )
+    settings = ansible_settings.asked()
+    found = {name: settings[name].value for name in ("connection/ssh/remote_user", "become/sudo/become_user")}
+    assert found == {"connection/ssh/remote_user": "me", "become/sudo/become_user": "you"}
 
 
 def test_what_is_kept_is_this_users_alone_and_damage_to_it_is_mended(
