@@ -189,7 +189,7 @@ def _resolve(host: str, chosen: tuple[str, ...], through: tuple[str, ...]) -> De
     address, user = answer.first("hostname"), answer.first("user")
     name = (alias or address).lower()
     tokens = {
-        "%": "%", "d": str(Path.home()), "h": address, "n": host, "p": str(port), "r": user,
+        "%": "%", "d": openssh.home(), "h": address, "n": host, "p": str(port), "r": user,
         "u": getpass.getuser(), "i": str(os.getuid()), "k": alias or host, "j": answer.first("proxyjump"),
         "L": socket.gethostname().partition(".")[0], "l": socket.gethostname(),
     }  # fmt: skip

@@ -7,6 +7,7 @@ OpenSSH's because it is OpenSSH that decides. What it says without any file is w
 from __future__ import annotations
 
 import os
+import pwd
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -135,4 +136,14 @@ def expanded(text: str, tokens: Mapping[str, str]) -> str:
 
 def path(text: str, tokens: Mapping[str, str]) -> str:
     """Return a file's path, its tokens and ``~`` replaced."""
-    return str(Path(expanded(text, tokens)).expanduser())
+    file = Path(expanded(text, tokens))
+    return str(Path(home(), *file.parts[1:]) if file.parts[:1] == ("~",) else file.expanduser())
+
+
+@cache
+def home() -> str:
+    """Return the user's home as ssh takes it: from the list of users, whatever HOME says."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_dir
+    except KeyError:
+        return str(Path.home())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 import re
 import socket
 import subprocess
@@ -81,6 +83,14 @@ def test_an_option_that_is_honoured(tmp_path: Path, lines: str, name: str, value
     for part in name.split("."):
         found = getattr(found, part)
     assert found == value
+
+
+def test_home_is_ssh_s_own_whatever_home_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    home = pwd.getpwuid(os.getuid()).pw_dir
+    found = resolved(tmp_path, "IdentityFile ~/.ssh/own\nCertificateFile %d/cert\n")
+    assert (found.identities, found.certificates) == ((f"{home}/.ssh/own",), (f"{home}/cert",))
+    assert all(file.startswith(f"{home}/") for file in found.known_hosts if file not in found.shared_hosts)
 
 
 def test_each_that_is_honoured_is_shown_to_be() -> None:
