@@ -69,7 +69,7 @@ def _tell_what_is_left_out(topology: Topology, clients: Sequence[Client]) -> Non
         return
     from rmqops.transport import login_options
 
-    for sentence in login_options.left_out():
+    for sentence in login_options.left_out(hosts):
         if sentence not in _told:  # a suite prepares for each of its drills
             output.note(f"note: {sentence}")
             _told.add(sentence)

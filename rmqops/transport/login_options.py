@@ -8,11 +8,12 @@ table to the plug-in's own.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from rmqops.errors import InventoryError, Problem
+from rmqops.model.ansible import truthy
 from rmqops.model.topology import Reachable
 from rmqops.transport import ansible_settings, variables
 
@@ -131,13 +132,16 @@ def refuse(instance: Reachable) -> None:
             )
 
 
-def left_out() -> tuple[str, ...]:
-    """Return a sentence for each setting of a login in ``ansible.cfg`` or the environment that is not followed.
+def left_out(hosts: Iterable[Reachable]) -> tuple[str, ...]:
+    """Return a sentence for each setting of a login that is not followed, wherever it stands.
 
     Raises:
-        InventoryError: Ansible cannot read its settings.
+        InventoryError: a variable cannot be resolved, or Ansible cannot read its settings.
     """
-    told = []
+    checking = OPTIONS["host_key_checking"]
+    given = (variables.given(host, *checking.variables) for host in hosts)
+    names = dict.fromkeys(found[0] for found in given if found and not truthy(found[1]))
+    told = [f"the inventory: {name} is left out: {checking.remedy}" for name in names]
     for name, option in OPTIONS.items():
         setting = setting_of(name)
         if setting is None or not option.remedy or _is_the_usual_program(name, str(setting.value)):

@@ -186,7 +186,7 @@ def test_the_table_of_options_is_the_plug_ins_own() -> None:
 )
 def test_what_cannot_be_followed_is_told_with_what_to_do_instead(directory: Path, text: str, name: str) -> None:
     (directory / "ansible.cfg").write_text(text + "\n")
-    [sentence] = login_options.left_out()
+    [sentence] = login_options.left_out([])
     assert sentence.startswith(f"{directory / 'ansible.cfg'}: {name} is left out: ")
 
 
@@ -195,7 +195,13 @@ def test_what_is_followed_and_what_says_nothing_new_is_not_told(directory: Path)
         "[defaults]\nremote_user = me\nhost_key_checking = True\ntransport = ssh\nstdout_callback = yaml\n"
         "[ssh_connection]\nssh_executable = ssh\n[privilege_escalation]\nbecome_method = sudo\nbecome = True\n"
     )
-    assert login_options.left_out() == ()
+    assert login_options.left_out([instance(), instance(ansible_host_key_checking=True)]) == ()
+
+
+def test_a_variable_that_turns_host_keys_off_is_told_once() -> None:
+    hosts = [instance(ansible_host_key_checking=False), instance(ansible_host_key_checking="no")]
+    [sentence] = login_options.left_out(hosts)
+    assert sentence.startswith("the inventory: ansible_host_key_checking is left out: host keys are verified")
 
 
 def test_a_setting_that_rmqops_does_not_honour_is_complained_of_by_its_file(directory: Path) -> None:
