@@ -61,6 +61,8 @@ class Artifact:
     """The patches that are in it, by name."""
     patch_set: str = ""
     """What tells these patches from any others, to the byte (``PatchSet.identity``)."""
+    pins: str = ""
+    """The digests that its jars were held to (``pinned_jars.identity``); empty where they were held to none."""
 
     @property
     def bill(self) -> Path:
@@ -108,6 +110,7 @@ def artifact_from_json(text: str, artifacts: Path, logs: Path) -> Artifact | Non
             log=logs / str(fields["log"]),
             patches=tuple(str(name) for name in fields["patches"]),
             patch_set=str(fields["patch_set"]),
+            pins=str(fields.get("pins", "")),
             runtime=_runtime(fields["runtime"], artifacts) if fields["runtime"] else None,
         )
     except (ValueError, KeyError, TypeError, AttributeError):

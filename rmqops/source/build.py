@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -12,9 +11,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
-from rmqops.errors import PreflightFailed, UsageError
+from rmqops.errors import UsageError
 from rmqops.model.releases import DEFAULT_VERSION, Release, assumed
-from rmqops.source import bill, bundle, patching
+from rmqops.source import bill, bundle, patching, pinned_jars
 from rmqops.source.artifacts import Artifact, RuntimeArtifact
 from rmqops.source.cache import Cache, default_cache, disk_error, intact
 from rmqops.source.digest import check_sha512, expected_sha512, file_digest
@@ -94,7 +93,7 @@ def build(
     Raises:
         UsageError: the version or the options are wrong.
         PreflightFailed: there is no JDK, no Maven or not enough room.
-        DigestMismatch: the source is not the release.
+        DigestMismatch: the source is not the release, or a jar is not the pinned one.
         SourceError: the source cannot be fetched, or Maven failed.
     """
     options = options or BuildOptions()
@@ -172,7 +171,12 @@ class _Job:
         if artifact is None or not intact(artifact):
             return None
         # A JDK that was named is meant; one that was found is not.
-        return artifact if self.options.jdk is None or artifact.jdk == self.jdk.version else None
+        if self.options.jdk is not None and artifact.jdk != self.jdk.version:
+            return None
+        held = pinned_jars.held(artifact, self.patches)
+        if held and held is not artifact:
+            self.cache.save(held)
+        return held
 
     def linked(self) -> RuntimeArtifact | None:
         runtime = self.cache.runtime(runtime_identity(self.jdk, self.release.runtime_modules))
@@ -226,7 +230,7 @@ class _Job:
 
     def compile(self) -> Artifact:
         """Compile and pack the release, and bring the archive into its place."""
-        self.require_room(BUILD_ROOM)
+        self.cache.require_room(BUILD_ROOM)
         maven = self.maven
         source = self.source()
         self.report(Progress("unpack", self.fetcher.zip_name))
@@ -238,6 +242,7 @@ class _Job:
         javac_options = compiler_options(self.work / "java8") if java8 else None
         maven.run(package_arguments(self.release), project, self.follow, javac_options)
         distribution = find_distribution(project, self.version)
+        pins = pinned_jars.check(self.patches, pinned_jars.of_distribution(distribution))
         self.report(Progress("pack", f"RocketMQ {self.version}"))
         prefix = "-".join(filter(None, ("rocketmq", self.version, self.patches.label)))
         name, path, digest = self.pack(distribution, f"rocketmq-{self.version}", prefix)
@@ -254,13 +259,14 @@ class _Job:
             log=maven.log,
             patches=self.patches.names,
             patch_set=self.patches.identity,
+            pins=pins,
         )
         write_whole(artifact.bill, bill.written(artifact, distribution, self.patches))
         return artifact
 
     def link(self) -> RuntimeArtifact:
         """Make a Java runtime, and bring its archive into its place."""
-        self.require_room(RUNTIME_ROOM)
+        self.cache.require_room(RUNTIME_ROOM)
         self.report(Progress("runtime", f"Java {self.jdk.version} by jlink"))
         target = self.work / "java"
         modules = self.release.runtime_modules
@@ -286,11 +292,3 @@ class _Job:
         module = module_begun(line)
         if module:
             self.report(Progress("compile", module.name, module.done, module.total))
-
-    def require_room(self, needed: int) -> None:
-        free = shutil.disk_usage(self.work).free
-        if free < needed:
-            raise PreflightFailed(
-                f"{self.cache.root} has {free // 1_000_000} MB free, but this takes {needed // 1_000_000} MB",
-                remedy="make room there, or set RMQOPS_CACHE to a directory on another disk",
-            )

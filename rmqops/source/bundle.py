@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import os
 import shutil
 import stat
 import tarfile
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +17,8 @@ from rmqops.errors import SourceError
 
 EPOCH: Final = 1546300800
 """The modification time of every file in an archive: 2019-01-01, since zero upsets some tools."""
+
+_BROKEN: Final = (tarfile.TarError, EOFError, ValueError, gzip.BadGzipFile, zlib.error)
 
 
 def pack(directory: Path, top: str, target: Path) -> None:
@@ -58,6 +62,24 @@ def _add(archive: tarfile.TarFile, path: Path, name: str) -> None:
         archive.addfile(entry)
 
 
+def jars(archive: Path) -> dict[str, str]:
+    """Return the SHA-256 of each jar in an archive made by :func:`pack`, by its file name.
+
+    Raises:
+        SourceError: it is not a whole archive.
+    """
+    digests = {}
+    try:
+        with tarfile.open(archive, "r:gz") as opened:
+            for member in opened:
+                name = member.name.rpartition("/")[2]
+                if name.endswith(".jar") and (content := opened.extractfile(member)):
+                    digests[name] = hashlib.sha256(content.read()).hexdigest()
+    except _BROKEN as error:
+        raise _broken(archive, error) from error
+    return digests
+
+
 def unpack(archive: Path, directory: Path) -> None:
     """Unpack an archive made by :func:`pack` into a new directory, without its top directory.
 
@@ -72,12 +94,14 @@ def unpack(archive: Path, directory: Path) -> None:
             opened.extractall(unpacked)  # noqa: S202
         (top,) = unpacked.iterdir()
         top.rename(directory)
-    except (tarfile.TarError, EOFError, ValueError, gzip.BadGzipFile) as error:
-        raise SourceError(
-            f"{archive} cannot be unpacked: {error}", remedy="delete it and run rmqops build again"
-        ) from error
+    except _BROKEN as error:
+        raise _broken(archive, error) from error
     finally:
         shutil.rmtree(unpacked, ignore_errors=True)
+
+
+def _broken(archive: Path, error: Exception) -> SourceError:
+    return SourceError(f"{archive} cannot be unpacked: {error}", remedy="delete it and run rmqops build again")
 
 
 def unpack_source(archive: Path, directory: Path) -> Path:
@@ -89,7 +113,7 @@ def unpack_source(archive: Path, directory: Path) -> Path:
     try:
         with zipfile.ZipFile(archive) as opened:
             opened.extractall(directory)  # noqa: S202 (zipfile keeps names inside; the digest was checked)
-    except (zipfile.BadZipFile, EOFError, ValueError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError) as error:
         raise SourceError(f"{archive} is not a whole zip: {error}", remedy="get the source zip again") from error
     projects = [pom.parent for pom in (*directory.glob("pom.xml"), *directory.glob("*/pom.xml"))]
     if len(projects) != 1:

@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from rmqops.errors import SourceError
+from rmqops.errors import PreflightFailed, SourceError
 from rmqops.model.patch_choice import PatchChoice
 from rmqops.model.releases import RELEASES
 from rmqops.source import bundle, patching
@@ -97,6 +97,22 @@ class Cache:
             yield Path(tempfile.mkdtemp(dir=work))
         finally:
             shutil.rmtree(work, ignore_errors=True)
+
+    def require_room(self, needed: int) -> None:
+        """Make sure that its disk has room.
+
+        Args:
+            needed: bytes.
+
+        Raises:
+            PreflightFailed: it has not; names both.
+        """
+        free = shutil.disk_usage(self.root).free
+        if free < needed:
+            raise PreflightFailed(
+                f"{self.root} has {free // 1_000_000} MB free, but this takes {needed // 1_000_000} MB",
+                remedy="make room there, or set RMQOPS_CACHE to a directory on another disk",
+            )
 
     def new_log(self, name: str) -> Path:
         """Return the path of a new log, and remove the oldest ones."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -15,11 +16,14 @@ from rmqops.source.artifacts import Artifact
 from rmqops.source.cache import Cache, default_cache, unpacked
 from rmqops.source.jdk import Jdk
 from rmqops.source.progress import ProgressListener, silent
+from rmqops.system.language import in_english
 
 TARGET: Final = OLDEST_JAVA
 """The Java that the classes run on, and all later ones."""
 
 TIMEOUT: Final = 120.0
+LINES: Final = 25
+"""How much of what the compiler says goes into an error; its first error is what the others follow from."""
 
 
 def compiled(
@@ -76,11 +80,21 @@ def _compile(files: list[Path], library: Path, target: Path, jdk: Jdk) -> None:
     argv = [str(jdk.home / "bin" / "javac"), *language, "-nowarn", "-Xlint:-options", "-encoding", "UTF-8"]
     argv += ["-cp", f"{library}/*", "-d", str(target), *map(str, files)]
     try:
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=TIMEOUT, check=False)
+        done = subprocess.run(
+            argv,
+            env=in_english(os.environ),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=TIMEOUT,
+            check=False,
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise SourceError(f"{argv[0]} cannot compile: {error}", remedy="use another JDK (JAVA_HOME)") from error
     if done.returncode:
         raise SourceError(
             f"{argv[0]} ended with {done.returncode}: the classes do not compile against {library}",
-            detail=(done.stdout + done.stderr).strip(),
+            detail="\n".join((done.stdout + done.stderr).strip().splitlines()[:LINES]),
+            remedy="the first line says why; a class of RocketMQ that is not found means another release",
         )

@@ -73,7 +73,7 @@ class Fetcher:
             f"{self.zip_name}{suffix} could be fetched from nowhere",
             remedy="check the network and its proxies, or give the file with --source ZIP; "
             "Maven takes mirrors and proxies from ~/.m2/settings.xml, the Apache archive from https_proxy",
-            detail="\n".join(f"{failure.message}\n{failure.detail or ''}".rstrip() for failure in failures),
+            detail="\n".join(f"{failure}\n{failure.detail or ''}".rstrip() for failure in failures),
         )
 
     @property
@@ -142,12 +142,18 @@ class Fetcher:
             if isinstance(error, urllib.error.HTTPError):
                 error.close()
             raise SourceError(
-                f"{url} could not be fetched: {getattr(error, 'reason', None) or error}",
+                f"{url} could not be fetched: {_why(error)}",
                 remedy="check the network and https_proxy, or give the zip with --source ZIP",
             ) from error
         if total is not None and done != total:
             raise SourceError(f"{url} broke off after {done} of {total} bytes", remedy="run the command again")
         return url
+
+
+def _why(error: Exception) -> object:
+    if isinstance(error, urllib.error.HTTPError):
+        return f"{error.code} {error.reason}"
+    return getattr(error, "reason", None) or error
 
 
 def verified_zip(fetcher: Fetcher, expected: str, cached: Path) -> Path:

@@ -9,26 +9,15 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from rmqops.errors import SourceError, ToolMissing
 from rmqops.model.releases import RELEASES, Release
 from rmqops.source.jdk import Jdk
+from rmqops.source.maven_failures import failure
 from rmqops.source.process import run_logged
-
-TAIL_LINES: Final = 25
-"""How much of the log goes into an error."""
+from rmqops.system.language import in_english
 
 _MODULE = re.compile(r"^\[INFO\] Building (?P<name>\S.*?)\s+\[(?P<done>\d+)/(?P<total>\d+)\]$")
-_NO_SPACE = ("No space left on device", "Disk quota exceeded", "File too large")
-_NO_NETWORK = (
-    "Could not transfer artifact",
-    "Could not transfer metadata",
-    "in offline mode",
-    "Unknown host",
-    "Connection refused",
-    "Connect to ",
-)
 
 
 @dataclass(frozen=True)
@@ -94,7 +83,11 @@ def package_arguments(release: Release) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Maven:
-    """Maven, ready to run with one JDK; its own settings decide mirrors, proxies and the local repository."""
+    """Maven, ready to run with one JDK; its own settings decide mirrors, proxies and the local repository.
+
+    What it fetches must have the checksum that its repository tells (``--strict-checksums``); its default is a
+    warning.
+    """
 
     program: Path
     jdk: Jdk
@@ -132,6 +125,7 @@ class Maven:
             [
                 str(self.program),
                 "--batch-mode",
+                "--strict-checksums",
                 "-Dstyle.color=never",
                 *(["--offline"] if self.offline else []),
                 *arguments,
@@ -146,7 +140,9 @@ class Maven:
             raise failure(code, list(last), self.log, self.offline)
 
     def _environment(self, javac_options: str | None) -> dict[str, str]:
-        environment = {**self.environ, "JAVA_HOME": str(self.jdk.home)}
+        environment = in_english(self.environ)
+        environment["JAVA_HOME"] = str(self.jdk.home)
+        environment["MAVEN_OPTS"] = f"{self.environ.get('MAVEN_OPTS', '')} -Duser.language=en".strip()
         if javac_options:
             own = self.environ.get("JDK_JAVAC_OPTIONS", "")
             environment["JDK_JAVAC_OPTIONS"] = f"{own} {javac_options}".strip()
@@ -176,30 +172,3 @@ def find_distribution(project: Path, version: str) -> Path:
             remedy="give the source release of RocketMQ, unchanged",
         )
     return homes[0]
-
-
-def failure(code: int, lines: Sequence[str], log: Path, offline: bool) -> SourceError:
-    """Turn the output of a failed Maven into an error with a remedy."""
-    errors = [line for line in lines if line.startswith("[ERROR]")]
-    evidence = "\n".join(errors[:TAIL_LINES] or lines[-TAIL_LINES:])
-    if any(sign in line for line in lines for sign in _NO_SPACE):
-        return SourceError(
-            f"no space was left on a disk while Maven ran; its log is {log}",
-            remedy="make room in the cache (RMQOPS_CACHE moves it), in Maven's local repository or in /tmp",
-            detail=evidence,
-        )
-    if any(sign in line for line in errors for sign in _NO_NETWORK):
-        return SourceError(
-            f"Maven could not get what it needs {'from its local repository' if offline else 'over the network'};"
-            f" its log is {log}",
-            remedy="run it once without --offline on a machine with a network"
-            if offline
-            else "check the network, and the mirrors and proxies in Maven's settings.xml (~/.m2/settings.xml); "
-            "with everything in the caches, --offline needs no network",
-            detail=evidence,
-        )
-    return SourceError(
-        f"Maven exited with {code}; its log is {log}",
-        remedy="read the log; another JDK may help (--jdk DIR)",
-        detail=evidence,
-    )

@@ -10,6 +10,7 @@ from typing import Final
 from rmqops.errors import PreflightFailed, SourceError
 from rmqops.source.jdk import Jdk
 from rmqops.source.process import run_logged
+from rmqops.system.language import in_english
 
 _OPTIONS: Final = ("--no-header-files", "--no-man-pages")
 
@@ -61,7 +62,12 @@ def make_runtime(
         str(target),
     ]
     code = run_logged(
-        argv, directory=target.parent, environ=environ, log=log, on_line=lines.append, keep_open=keep_open
+        argv,
+        directory=target.parent,
+        environ=in_english(environ),
+        log=log,
+        on_line=lines.append,
+        keep_open=keep_open,
     )
     if code != 0:
         raise SourceError(

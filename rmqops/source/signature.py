@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rmqops.errors import SourceError, ToolMissing
 from rmqops.system import scratch
+from rmqops.system.language import in_english
 
 
 def check_signature(archive: Path, signature: Path, keyring: Path, environ: Mapping[str, str]) -> str:
@@ -77,7 +78,7 @@ def _is_key_box(keyring: Path) -> bool:
 def _run(argv: list[str], environ: Mapping[str, str]) -> str:
     done = subprocess.run(
         argv,
-        env={**environ, "LC_ALL": "C"},
+        env=in_english(environ),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -9,7 +9,7 @@ import pytest
 from rmqops.errors import SourceError, ToolMissing
 from rmqops.model.releases import DEFAULT_VERSION, RELEASES
 from rmqops.source.jdk import Jdk
-from rmqops.source.maven import Maven, Module, failure, find_distribution, find_maven, module_begun
+from rmqops.source.maven import Maven, Module, find_distribution, find_maven, module_begun
 
 from .conftest import write_program
 
@@ -31,35 +31,6 @@ from .conftest import write_program
 )
 def test_the_line_that_begins_a_module(line: str, module: Module | None) -> None:
     assert module_begun(line) == module
-
-
-@pytest.mark.parametrize(
-    ("line", "offline", "said", "remedy"),
-    [
-        ("[ERROR] Failed to execute goal: No space left on device", False, "no space was left", "make room"),
-        ("java.io.IOException: Disk quota exceeded", False, "no space was left", "make room"),
-        (
-            "[ERROR] Could not transfer artifact a:b:pom:1 from/to central: Connection refused",
-            False,
-            "over the network",
-            "settings.xml",
-        ),
-        (
-            "[ERROR] Cannot access central in offline mode and the artifact a:b:pom:1 has not been downloaded",
-            True,
-            "from its local repository",
-            "without --offline",
-        ),
-        ("[ERROR] COMPILATION ERROR :", False, "exited with 1", "another JDK"),
-        ("The JAVA_HOME environment variable is not defined correctly", False, "exited with 1", "read the log"),
-    ],
-)
-def test_a_failure_says_why_and_what_to_do(line: str, offline: bool, said: str, remedy: str) -> None:
-    error = failure(1, ["[INFO] Scanning for projects...", line], Path("/the/log"), offline)
-    assert said in error.message
-    assert "/the/log" in error.message
-    assert remedy in str(error.remedy)
-    assert line in str(error.detail)
 
 
 def test_maven_is_found_on_path_then_by_its_home(tmp_path: Path) -> None:
@@ -85,8 +56,17 @@ def test_maven_runs_with_the_jdk_and_its_output_is_kept(tmp_path: Path) -> None:
     lines: list[str] = []
     text = 'echo "$JAVA_HOME|$JDK_JAVAC_OPTIONS|$*"; echo error >&2'
     maven(tmp_path, text, JDK_JAVAC_OPTIONS="-theirs").run(["package"], tmp_path, lines.append, "-ours")
-    assert lines == [f"{tmp_path}/jdk|-theirs -ours|--batch-mode -Dstyle.color=never --offline package", "error"]
+    options = "--batch-mode --strict-checksums -Dstyle.color=never --offline"
+    assert lines == [f"{tmp_path}/jdk|-theirs -ours|{options} package", "error"]
     assert (tmp_path / "log").read_text().splitlines()[1:] == lines
+
+
+def test_maven_speaks_english_in_the_encoding_of_the_machine(tmp_path: Path) -> None:
+    lines: list[str] = []
+    text = 'echo "$LC_ALL|$LANGUAGE|$LC_MESSAGES|$LC_CTYPE|$MAVEN_OPTS"'
+    mavens = maven(tmp_path, text, LC_ALL="C.UTF-8", LANGUAGE="ja", MAVEN_OPTS="-Xmx1g -Duser.language=ja")
+    mavens.run(["package"], tmp_path, lines.append)
+    assert lines == ["||C|C.UTF-8|-Xmx1g -Duser.language=ja -Duser.language=en"]
 
 
 def test_a_maven_that_fails_is_an_error_with_the_end_of_its_output(tmp_path: Path) -> None:
