@@ -199,6 +199,22 @@ def test_a_broker_that_does_not_start_shows_why(cluster: Cluster) -> None:
     cluster.must("deploy", "--yes")
 
 
+def test_a_broker_that_ends_without_a_word_on_its_console_shows_why(cluster: Cluster) -> None:
+    """A power cut leaves files of zeros: the reason is in broker.log alone (apache/rocketmq#1498)."""
+    cluster.must("stop", "broker-a-1")
+    config = Path(cluster.topology.instance("broker-a-1").text("rocketmq_data_dir")) / "config"
+    files = [config / "delayOffset.json", config / "delayOffset.json.bak"]
+    for file in files:
+        file.write_bytes(bytes(6))
+    done = cluster.rmqops("start", "broker-a-1")
+    for file in files:
+        file.unlink()
+    assert done.code == 1, done
+    assert "broker.log:" in done.stderr
+    assert f"ERROR main - load {files[0]} failed" in done.stderr
+    cluster.must("start")
+
+
 @pytest.mark.parametrize(("step", "how"), STEPS, ids=["killed at the files", "Ctrl-C at the start"])
 def test_an_interrupted_deploy_is_finished_by_the_next(cluster: Cluster, step: str, how: signal.Signals) -> None:
     """At moments by a stopwatch: tests/soak/interrupted_deploys.py."""

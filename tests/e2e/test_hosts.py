@@ -181,8 +181,9 @@ def test_a_crash_loop_ends_and_says_why_and_what_was_overridden(hosts: Hosts) ->
         assert "NoSuchOption" in problem
         done = hosts.cluster.rmqops("deploy", "--yes", "--limit", name)
         assert done.code == 1, done
-        assert f"{name} did not start; the end of" in done.stderr
+        assert f"{name} did not start: systemd gave it up" in done.stderr
         assert "NoSuchOption" in done.stderr
+        assert "its unit failed (exit-code): it exited with 1" in done.stderr
     finally:
         hosts.lab.root(name, f"rm -r {Path(override).parent} && systemctl daemon-reload")
     hosts.cluster.must("deploy", "--yes")

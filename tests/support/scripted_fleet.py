@@ -308,7 +308,7 @@ class ScriptedFleet:
             return 0, "code 0\n\x1eend 0\n" * len(self.instances)
         if "run/promoted" in script:
             return self._record(script, f"{arguments[0]}/run/promoted")
-        if "tail -n 15" in script:
+        if "current/bin/reason.sh" in script and len(arguments) == 1:
             return 0, "the end of its log\n"
         raise AssertionError(f"no host knows {command}")
 

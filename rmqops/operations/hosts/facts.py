@@ -59,9 +59,8 @@ while [ $# -gt 0 ]; do
     state=$(systemctl $scope show -p ActiveState,SubState,Result,NRestarts "$name" 2>/dev/null | tr '\\n' ' ')
     printf 'state %s\\n' "$state"
     case $state in
-      *ActiveState=active*) ;;
-      *) if [ -s "$logs/console.log" ]; then tail -n 5 "$logs/console.log"
-         else journalctl $scope -u "$name" -n 5 --no-pager -o cat 2>/dev/null; fi | sed 's/^/said /' ;;
+      *ActiveState=active* | *ActiveState=inactive*) ;;
+      *) timeout 15 "$dir/current/bin/reason.sh" 2>/dev/null | head -n 12 | sed 's/^/said /' ;;
     esac
   fi
   [ ! -f "$dir/.rmqops" ] || { mark=; read -r mark < "$dir/.rmqops"; printf 'mark %s\\n' "$mark"; }
@@ -150,7 +149,7 @@ class Facts:
     state: Mapping[str, str] = field(default_factory=dict)
     """What systemd says of that unit: ``ActiveState``, ``SubState``, ``Result``, ``NRestarts``."""
     said: tuple[str, ...] = ()
-    """The end of its console log, or of its journal where it has none, unless the unit is active."""
+    """Why its unit does not keep it up, as its logs have it (``bin/reason.sh``); empty where it does."""
     pid: int | None = None
     running: str | None = None
     """Directory of the configuration that the process was started with."""

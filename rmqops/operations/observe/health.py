@@ -15,7 +15,10 @@ DEADLINE = 120.0
 """Seconds. A NameServer that was restarted knows a broker again at its next heartbeat, 30 s at most by default."""
 INTERVAL = 0.2
 
-_TAIL = 'for file; do [ ! -s "$file" ] || { echo "--- end of $file"; tail -n 15 "$file"; }; done'
+_REASON = """
+[ -x "$1/current/bin/reason.sh" ] || { echo "$1/current/bin has no reason.sh: rmqops deploy brings it"; exit; }
+timeout 25 "$1/current/bin/reason.sh"
+"""
 
 
 def wait(
@@ -52,7 +55,7 @@ def wait(
         if clock() >= end:
             raise OperationFailed(
                 f"{topology.cluster} is not healthy after {seconds:g} s",
-                detail="\n".join([*status.problems, *tails(topology, status.ailing, transports)]),
+                detail="\n".join([*status.problems, *reasons(topology, status.ailing, transports)]),
             )
         pause(INTERVAL)
 
@@ -67,14 +70,17 @@ def masters(topology: Topology) -> frozenset[str]:
     return frozenset(filter(None, masters_by_group(topology).values()))
 
 
-def tails(topology: Topology, names: Sequence[str], transports: Transports = transport_for) -> list[str]:
-    """Return the end of the logs of some instances, as far as their hosts can be reached."""
+def reasons(topology: Topology, names: Sequence[str], transports: Transports = transport_for) -> list[str]:
+    """Return what the logs of some instances say went wrong since their start, as far as hosts can be reached.
+
+    Which logs, and what of them, decides ``templates/common/bin/reason.sh.j2``; ``start.sh`` shows the same.
+    """
     texts = []
     for instance in map(topology.instance, names):
-        logs = instance.text("rocketmq_log_dir")
-        files = [f"{logs}/console.log", f"{logs}/{instance.kind}.log"]
         try:
-            texts.append(transports(instance).run(Command.shell(_TAIL, *files)).stdout.rstrip())
+            said = transports(instance).run(Command.shell(_REASON, instance.home)).stdout.rstrip()
         except RmqopsError as error:
-            texts.append(str(error))
-    return [text for text in texts if text]
+            said = str(error)
+        if said:
+            texts.append(f"{instance.name}:\n{said}")
+    return texts

@@ -106,7 +106,7 @@ def wait_until_named(topology: Topology, group: Group, master: Instance, transpo
     try:
         until_sync(f"every NameServer names {master.name}", look, NAMED_WITHIN, interval=health.INTERVAL)
     except OperationFailed as error:
-        logs = health.tails(topology, (master.name,), transports)
+        logs = health.reasons(topology, (master.name,), transports)
         raise OperationFailed(error.message, detail="\n".join(logs) or None) from error
     assert seen is not None
     return seen

@@ -24,7 +24,7 @@ def test_a_group_without_a_master_has_none(
 
 def test_logs_are_told_as_far_as_hosts_can_be_reached(new_fleet: Callable[..., ScriptedFleet]) -> None:
     scripted = new_fleet()
-    said = {"broker-a-0": "--- end of console.log\nno room\n", "broker-b-0": ""}
+    said = {"broker-a-0": "console.log:\n  no room\n", "broker-b-0": ""}
 
     def reach(item: Reachable) -> FakeTransport:
         name = next(each.name for each in scripted.topology.instances if each is item)
@@ -32,7 +32,7 @@ def test_logs_are_told_as_far_as_hosts_can_be_reached(new_fleet: Callable[..., S
             raise HostUnreachable("broker-a-1 does not answer")
         return FakeTransport(lambda _: (0, said[name]))
 
-    assert health.tails(scripted.topology, ["broker-a-0", "broker-a-1", "broker-b-0"], reach) == [
-        "--- end of console.log\nno room",
-        "broker-a-1 does not answer",
+    assert health.reasons(scripted.topology, ["broker-a-0", "broker-a-1", "broker-b-0"], reach) == [
+        "broker-a-0:\nconsole.log:\n  no room",
+        "broker-a-1:\nbroker-a-1 does not answer",
     ]

@@ -18,7 +18,7 @@ def instance(name: str, port: int, group: str | None = None) -> Instance:
     variables: dict[str, Value] = {
         "rocketmq_address": "10.0.0.1",
         "rocketmq_listen_port": port,
-        "rocketmq_log_dir": "/nowhere",
+        "rocketmq_instance_dir": "/nowhere",
     }
     return Instance(name, "broker" if group else "namesrv", group, "10.0.0.1", "local", variables)
 
