@@ -6,12 +6,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from rmqops.chaos.history.fault_records import FaultRecord
 from rmqops.chaos.verdicts.evaluate import CUT_SHORT, cut_short
 from rmqops.chaos.verdicts.verdict import CheckResult, Counts, Evidence, Verdict, Verdicts
-from rmqops.errors import OperationFailed, UsageError
 from rmqops.system.files import write_whole
 
 FILE = "result.json"
@@ -98,67 +96,6 @@ def write_result(run: Path, result: Result) -> Path:
     target = run / FILE
     write_whole(target, json.dumps(result.document(), indent=2, ensure_ascii=False) + "\n", mode=0o600)
     return target
-
-
-def read_result(run: Path) -> Result:
-    """Read ``result.json`` of a run.
-
-    Raises:
-        UsageError: the run has none.
-        OperationFailed: it is not a result; the message names the file and the fault.
-    """
-    source = run / FILE
-    try:
-        text = source.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise UsageError(
-            f"{source} does not exist", remedy="name a run whose drill has ended, or use rmqops chaos check"
-        ) from error
-    try:
-        return _parse(json.loads(text))
-    except (ValueError, KeyError, TypeError) as error:
-        raise OperationFailed(
-            f"{source} is not the result of a drill: {type(error).__name__}: {error}",
-            remedy="recompute it from the history with rmqops chaos check",
-        ) from error
-
-
-def _parse(document: dict[str, Any]) -> Result:
-    checks = tuple(_parse_check(name, entry) for name, entry in document["checks"].items())
-    faults = tuple(
-        FaultRecord(**{name: entry[name] for name in FaultRecord.__dataclass_fields__ if name in entry})
-        for entry in document["faults"]
-    )
-    counts = Counts(**{name: document[name] for name in Counts.__dataclass_fields__})
-    verdicts = Verdicts(
-        overall=Verdict(document["verdict"]),
-        results=checks,
-        counts=counts,
-        faults=faults,
-        heal_failed=document["heal_failed"],
-        notes=tuple(document["notes"]),
-    )
-    return Result(
-        drill=document["drill"],
-        inventory=document["inventory"],
-        seed=document["seed"],
-        started=document["started"],
-        ended=document["ended"],
-        verdicts=verdicts,
-        settings=document["settings"],
-        version=document["version"],
-        client=document.get("client", {}),
-    )
-
-
-def _parse_check(name: str, entry: dict[str, Any]) -> CheckResult:
-    evidence = tuple(_parse_evidence(item) for item in entry["evidence"])
-    return CheckResult(name, Verdict(entry["verdict"]), entry["summary"], entry["numbers"], evidence)
-
-
-def _parse_evidence(item: dict[str, Any]) -> Evidence:
-    places: dict[str, Any] = {name: tuple(item.get(name, ())) for name in ("found", "missing")}
-    return Evidence(**{**item, **places})
 
 
 def disagreements(recorded: Verdicts, computed: Verdicts) -> tuple[str, ...]:

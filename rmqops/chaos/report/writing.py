@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from rmqops.chaos.report.result import read_result
+from rmqops.chaos.report.result_reading import read_result
 from rmqops.system.files import write_whole
 
 HTML = "report.html"

@@ -60,7 +60,7 @@ while [ $# -gt 0 ]; do
     printf 'state %s\\n' "$state"
     case $state in
       *ActiveState=active* | *ActiveState=inactive*) ;;
-      *) timeout 15 "$dir/current/bin/reason.sh" 2>/dev/null | head -n 12 | sed 's/^/said /' ;;
+      *) timeout 15 "$dir/current/bin/reason.sh" 2>/dev/null | tail -n 8 | sed 's/^[[:space:]]*/said /' ;;
     esac
   fi
   [ ! -f "$dir/.rmqops" ] || { mark=; read -r mark < "$dir/.rmqops"; printf 'mark %s\\n' "$mark"; }
@@ -149,7 +149,7 @@ class Facts:
     state: Mapping[str, str] = field(default_factory=dict)
     """What systemd says of that unit: ``ActiveState``, ``SubState``, ``Result``, ``NRestarts``."""
     said: tuple[str, ...] = ()
-    """Why its unit does not keep it up, as its logs have it (``bin/reason.sh``); empty where it does."""
+    """The last words of why its unit does not keep it up (``bin/reason.sh``); empty where it does."""
     pid: int | None = None
     running: str | None = None
     """Directory of the configuration that the process was started with."""

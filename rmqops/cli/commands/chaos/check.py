@@ -20,7 +20,8 @@ def command(run: Run, json: Json = False) -> int:
     result.json says anything else than the history does.
     """
     from rmqops.chaos.history.format import FILE as HISTORY
-    from rmqops.chaos.report.result import FILE, disagreements, read_result, verdicts_document
+    from rmqops.chaos.report.result import FILE, disagreements, verdicts_document
+    from rmqops.chaos.report.result_reading import read_result
     from rmqops.chaos.verdicts.bounds import Bounds
     from rmqops.chaos.verdicts.evaluate import evaluate
 

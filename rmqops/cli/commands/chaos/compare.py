@@ -24,7 +24,7 @@ def command(
     from dataclasses import asdict
 
     from rmqops.chaos.report import comparison, side_by_side, words, writing
-    from rmqops.chaos.report.result import read_result
+    from rmqops.chaos.report.result_reading import read_result
     from rmqops.cli.runs import find_run
     from rmqops.system import files
 

@@ -29,7 +29,7 @@ def command(
     Whom a word such as master means is found out anew.
     """
     from rmqops.chaos import drill
-    from rmqops.chaos.report.result import read_result
+    from rmqops.chaos.report.result_reading import read_result
     from rmqops.chaos.run.journal import DRILL
     from rmqops.operations import inventories
 

@@ -13,7 +13,7 @@ def command(run: Run, json: Json = False) -> None:
     The verdict is taken from result.json as it stands; rmqops chaos check computes it anew.
     """
     from rmqops.chaos.report import write_reports
-    from rmqops.chaos.report.result import read_result
+    from rmqops.chaos.report.result_reading import read_result
     from rmqops.cli import verdicts
 
     directory = find_run(run)

@@ -13,7 +13,7 @@ import pytest
 from rmqops.chaos import drill
 from rmqops.chaos.drill import Drill
 from rmqops.chaos.report import words
-from rmqops.chaos.report.result import read_result
+from rmqops.chaos.report.result_reading import read_result
 from rmqops.chaos.run.context import Request
 from rmqops.chaos.suite import model, perform
 from rmqops.chaos.suite.model import Claim, ClaimOutcome

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from rmqops.chaos.report.result import FILE, Result, disagreements, read_result, write_result
+from rmqops.chaos.report.result import FILE, Result, disagreements, write_result
+from rmqops.chaos.report.result_reading import read_result
 from rmqops.chaos.verdicts.bounds import Bounds
 from rmqops.chaos.verdicts.evaluate import evaluate
 from rmqops.chaos.verdicts.verdict import CheckResult, Verdict, overall
