@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rmqops.chaos.history.fault_records import FaultRecord
 from rmqops.chaos.verdicts.evaluate import CUT_SHORT, cut_short
-from rmqops.chaos.verdicts.verdict import CheckResult, Counts, Evidence, Verdict, Verdicts
+from rmqops.chaos.verdicts.verdict import CheckResult, Evidence, Verdict, Verdicts
 from rmqops.system.files import write_whole
 
 FILE = "result.json"

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rmqops.chaos.history.format import ADDRESS, CONSUMER, DRAIN, FILE, INSTANCE, RECOVERED, columns
+from rmqops.chaos.history.format import ADDRESS, CONSUMER, DRAIN, FILE, INSTANCE, LONGEST_RUN, RECOVERED, columns
 from rmqops.chaos.report import lanes, outcomes
 from rmqops.chaos.report.outcomes import ByPeriod, SendError
 from rmqops.errors import OperationFailed, UsageError
@@ -52,7 +52,8 @@ EVENTS = f"""
             starts_with(process, '{CONSUMER}') as by_consumer,
             case when starts_with(process, '{DRAIN}') then process[{len(DRAIN) + 1}:] end as read_back_from
         from read_json(?, format = 'newline_delimited', ignore_errors = true, columns = {{{_COLUMNS}}})
-        where op <> 'receive' or (type = 'ok' and (by_consumer or (read_back_from is not null and "offset" = 0)))
+        where t between 0 and {LONGEST_RUN} and (op <> 'receive'
+            or (type = 'ok' and (by_consumer or (read_back_from is not null and "offset" = 0))))
 """  # noqa: S608 - constants of this module
 END = """
     select coalesce(max(t) filter (send is not null or by_consumer or op in ('fault', 'heal')), max(t), 0)

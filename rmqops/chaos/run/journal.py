@@ -114,7 +114,7 @@ def read(run: Path) -> tuple[JournalEntry, ...]:
     for number, line in enumerate(lines[:-1], 1):
         try:
             entries.append(_parse(line))
-        except (ValueError, TypeError, RecursionError) as error:
+        except ValueError as error:
             raise OperationFailed(
                 f"{path}, line {number} is no entry of a journal: {error}",
                 remedy="heal from the hosts alone: rmqops chaos heal without the run",
@@ -123,20 +123,22 @@ def read(run: Path) -> tuple[JournalEntry, ...]:
 
 
 def _parse(line: str) -> JournalEntry:
-    document = json.loads(line)
+    try:
+        document = json.loads(line)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
     if not isinstance(document, dict) or not set(document) <= {field.name for field in fields(JournalEntry)}:
         raise ValueError("not an object with the fields of an entry")
     if document.get("step") not in get_args(JournalStep) or document.get("state") not in get_args(JournalState):
         raise ValueError(f"step {document.get('step')!r}, state {document.get('state')!r}")
-    texts = {key: value for key, value in document.items() if key != "command"}
-    if wrong := [key for key, value in texts.items() if not isinstance(value, str)]:
-        raise ValueError(f"{', '.join(wrong)} is not a text")
-    if "command" in document:
-        command = document["command"]
-        if not isinstance(command, list) or not all(isinstance(part, str) for part in command):
-            raise ValueError("command is not a list of texts")
-        document["command"] = tuple(command)
-    return JournalEntry(**document)
+    command = document.pop("command", None)
+    if command is not None and not (isinstance(command, list) and all(isinstance(part, str) for part in command)):
+        raise ValueError("command is not a list of texts")
+    for name, value in document.items():
+        if not isinstance(value, str):
+            raise ValueError(f"{name} is not a text")
+        value.encode()  # a lone surrogate is no text
+    return JournalEntry(**document, command=tuple(command) if command is not None else None)
 
 
 def _drop_torn_line(path: Path) -> None:

@@ -182,8 +182,11 @@ class _Check:
 
         def ask(machine: Machine) -> None:
             rest = self._ask(0, machine, facts.question(machine))
-            if rest and rest[0].ok:
-                facts_by_name.update(facts.parse(machine, rest[0].output))
+            try:
+                if rest and rest[0].ok:
+                    facts_by_name.update(facts.parse(machine, rest[0].output))
+            except RmqopsError as error:
+                self._lost[machine.name] = error
 
         parallel.mapped(ask, self._machines, self._forks)
         answered = tuple(machine for machine in self._machines if machine.name not in self._lost)

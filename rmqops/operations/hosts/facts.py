@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from rmqops.errors import RmqopsError
 from rmqops.model.commands import Command
 from rmqops.model.topology import Instance
+from rmqops.operations.hosts.answers import understood
 from rmqops.operations.hosts.machines import Machine, machines
 from rmqops.system import parallel
 from rmqops.transport.base import Transports, check, transport_for
@@ -244,14 +245,21 @@ def question(machine: Machine) -> Command:
 
 
 def parse(machine: Machine, output: str) -> dict[str, Facts]:
-    """Return the facts of a machine's instances by name."""
-    head, *blocks = output.split("\ninstance ")
-    first, *chains = head.splitlines()
-    listening, ours = _listening(first), frozenset(line.removeprefix("chain ") for line in chains)
-    return {
-        instance.name: _parse(block.splitlines()[1:], listening, ours)
-        for instance, block in zip(machine.instances, blocks, strict=True)
-    }
+    """Return the facts of a machine's instances by name.
+
+    Raises:
+        OperationFailed: the machine said something else.
+    """
+    with understood(machine.name, output):
+        head, *blocks = output.split("\ninstance ")
+        if len(blocks) != len(machine.instances):
+            raise ValueError(f"it tells of {len(blocks)} instances, and was asked for {len(machine.instances)}")
+        first, *chains = head.splitlines()
+        listening, ours = _listening(first), frozenset(line.removeprefix("chain ") for line in chains)
+        return {
+            instance.name: _parse(block.splitlines()[1:], listening, ours)
+            for instance, block in zip(machine.instances, blocks, strict=True)
+        }
 
 
 def owners_question(ports: Iterable[int]) -> Command:
@@ -268,7 +276,9 @@ def port_owner(instance: Instance, port: int, transports: Transports = transport
     """Say which process listens on a port of an instance's machine."""
     transport = transports(instance)
     output = check(transport.run(owners_question([port])), transport.host).stdout
-    return parse_owners(output).get(port, "a process that has ended since")
+    with understood(transport.host, output):
+        owners = parse_owners(output)
+    return owners.get(port, "a process that has ended since")
 
 
 def _listening(line: str) -> frozenset[int]:
@@ -312,9 +322,9 @@ def _parse(lines: Iterable[str], listening: frozenset[int], chains: frozenset[st
         tree=single.get("tree"),
         files={path: (modes[path], contents[path]) for path in modes if path in contents},
         settings=settings,
-        unit=single["unit"].split()[0] if "unit" in single else None,
+        unit=single["unit"].partition(" ")[0] if "unit" in single else None,
         overrides=tuple(overrides),
-        state=dict(pair.split("=", 1) for pair in single.get("state", "").split()),
+        state=dict(pair.partition("=")[::2] for pair in single.get("state", "").split()),
         said=tuple(said),
         pid=int(single["pid"]) if "pid" in single else None,
         running=single.get("running"),

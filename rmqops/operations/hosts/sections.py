@@ -14,8 +14,8 @@ from typing import Final
 from rmqops.model.commands import Command
 
 _CLOCK: Final = "printf '\\036clock %s\\n' \"$(date +%s.%N)\""
-_SECTION: Final = re.compile(r"(.*?)\n?\x1eend (\d+)\n", re.DOTALL)
-_TIME: Final = re.compile(r"\x1eclock (\d+\.\d+)\n")
+_END: Final = re.compile(r"\x1eend (\d{1,9})\n")
+_TIME: Final = re.compile(r"\x1eclock (\d{1,12}\.\d{1,9})\n")
 TIMED_OUT: Final = 124
 """The exit code of ``timeout``; 137 when it had to kill."""
 
@@ -76,7 +76,11 @@ def _line(command: Command, timeout: float) -> str:
 
 def answers(output: str, count: int) -> tuple[Answer, ...]:
     """Return what each of the commands did; what the script did not come to is :data:`NEVER`."""
-    read = [Answer(int(code), text) for text, code in _SECTION.findall(_TIME.sub("", output))][:count]
+    # Text and code by turns. No pattern that may begin anywhere: what a host says can be long.
+    parts = _END.split(_TIME.sub("", output))
+    read = [
+        Answer(int(code), text.removesuffix("\n")) for text, code in zip(parts[:-1:2], parts[1::2], strict=True)
+    ][:count]
     return (*read, *[NEVER] * (count - len(read)))
 
 

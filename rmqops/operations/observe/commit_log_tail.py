@@ -14,12 +14,12 @@ old entries point into other messages: seen with 4.4.0, in the second of several
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
 
-from rmqops.errors import OperationFailed
 from rmqops.model.commands import Command
 from rmqops.model.topology import Instance
+from rmqops.operations.hosts.answers import understood
 from rmqops.transport.base import Transport, check
 
 TIMEOUT = 600.0
@@ -168,7 +168,8 @@ def _run(instance: Instance, start: int, aside: str, transport: Transport) -> Co
     python = interpreter if interpreter.startswith("/") else "python3"
     argv = (python, "-I", "-c", _PROGRAM, instance.home, f"{root}/commitlog", root, str(start), aside)
     answer = check(transport.run(Command(argv, timeout=TIMEOUT)), transport.host).stdout
-    try:
-        return CommitLogTail(**json.loads(answer))
-    except (ValueError, TypeError) as error:
-        raise OperationFailed(f"{transport.host} did not say what is in {root}/commitlog: {answer!r}") from error
+    with understood(transport.host, answer):
+        tail = CommitLogTail(**json.loads(answer))
+        if [type(value) for value in astuple(tail)] != [int, int, str, str]:
+            raise ValueError(f"not what is in {root}/commitlog")
+    return tail

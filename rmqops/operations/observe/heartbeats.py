@@ -15,6 +15,7 @@ from datetime import datetime
 from rmqops.errors import RmqopsError
 from rmqops.model.commands import Command
 from rmqops.model.topology import Instance, Topology
+from rmqops.operations.hosts.answers import understood
 from rmqops.system import parallel
 from rmqops.transport.base import Transports, check, transport_for
 
@@ -59,7 +60,9 @@ def survey(
         transport = transports(broker)
         command = Command.shell(_SCRIPT, broker.home, broker.text("rocketmq_log_dir"))
         try:
-            return tuple(parse(topology, broker, check(transport.run(command), transport.host).stdout))
+            said = check(transport.run(command), transport.host).stdout
+            with understood(transport.host, said):
+                return tuple(parse(topology, broker, said))
         except RmqopsError as error:
             return str(error)
 
@@ -76,7 +79,7 @@ def parse(topology: Topology, broker: Instance, output: str) -> Iterator[Heartbe
     connected: list[tuple[str, int]] = []
     registered: dict[str, datetime] = {}
     now: datetime | None = None
-    for word, *rest in (line.split() for line in output.splitlines()):
+    for word, *rest in (line.split() for line in output.splitlines() if line.strip()):
         if word == "connected":
             connected.append(_peer(rest[0]))
         elif word == "registered":

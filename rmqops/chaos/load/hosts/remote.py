@@ -86,7 +86,7 @@ class RemoteProcess:
             OperationFailed: it does not say one.
         """
         line = (await self.stdout.readline()).strip()
-        if not line.isdigit():
+        if not line.isdigit() or len(line) > clocks.LONGEST:
             complaints = (await self.stderr.read(2000)).decode("utf-8", "replace").strip()
             raise OperationFailed(f"{host}: a process of the load did not start", detail=complaints or None)
         self.pid = int(line)

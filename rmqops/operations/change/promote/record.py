@@ -14,6 +14,7 @@ _FILE = "promoted"
 """In the instance's ``run``: a line with the three fields."""
 
 _UNFINISHED: Final[tuple[Literal["pending", "returning"], ...]] = ("pending", "returning")
+_LONGEST: Final = len(str(2**63))
 
 _READ = f'cat "$1/run/{_FILE}" 2>/dev/null || :'
 _REMOVE = f'rm -f "$1/run/{_FILE}"'
@@ -53,7 +54,7 @@ def read(instance: Instance, transport: Transport) -> PromotionRecord | None:
         words = check(transport.run(Command.shell(_READ, instance.home)), transport.host).stdout.split()
     except RmqopsError:
         return None
-    if len(words) != 3 or not words[0].isdecimal():
+    if len(words) != 3 or not words[0].isdecimal() or len(words[0]) > _LONGEST:
         return None
     unfinished = next((state for state in _UNFINISHED if state == words[2]), None)
     return PromotionRecord(int(words[0]), words[1], unfinished or "complete")

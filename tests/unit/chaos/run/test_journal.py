@@ -37,7 +37,19 @@ def test_a_torn_last_line_is_no_entry_and_the_next_one_is_whole(tmp_path: Path, 
 
 
 @pytest.mark.parametrize(
-    "line", ["{}", "[]", "x", '{"step": "inject", "state": "maybe"}', '{"step": "run", "a": 1}']
+    "line",
+    [
+        "{}",
+        "[]",
+        "x",
+        '{"step": "inject", "state": "maybe"}',
+        '{"step": "run", "a": 1}',
+        '{"step": "inject", "state": "done", "fault": ["a"]}',
+        '{"step": "topic", "state": "done", "note": "\\ud800"}',
+        '{"step": "heal-plan", "state": "intent", "command": "rm -rf /"}',
+        '{"step": "heal-plan", "state": "intent", "command": ["rm", 1]}',
+        "[" * 100_000,
+    ],
 )
 def test_a_line_that_is_no_entry_is_named(tmp_path: Path, line: str) -> None:
     (tmp_path / FILE).write_text(f'{{"step": "run", "state": "intent"}}\n{line}\n')
