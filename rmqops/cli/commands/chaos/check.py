@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rmqops.cli import output
 from rmqops.cli.options import Json
 from rmqops.cli.runs import Run, find_run
-from rmqops.errors import OperationFailed
+from rmqops.errors import OperationFailed, UsageError
 
 if TYPE_CHECKING:
     from rmqops.chaos.verdicts.verdict import Verdicts
@@ -27,7 +27,11 @@ def command(run: Run, json: Json = False) -> int:
 
     directory = find_run(run)
     recorded = read_result(directory) if (directory / FILE).exists() else None
-    verdicts = evaluate(directory / HISTORY, Bounds.parse(recorded.settings) if recorded else Bounds())
+    try:
+        bounds = Bounds.parse(recorded.settings) if recorded else Bounds()
+    except UsageError as error:
+        raise OperationFailed(f"{directory / FILE}: {error.message}", remedy=error.remedy) from error
+    verdicts = evaluate(directory / HISTORY, bounds)
     differences = disagreements(recorded.verdicts, verdicts) if recorded else ()
     if json:
         compared = None if recorded is None else {"agrees": not differences, "differences": list(differences)}
