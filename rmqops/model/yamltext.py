@@ -78,6 +78,8 @@ class Mapped:
         return origins
 
 
+_UNREADABLE: Final = (ValueError, LookupError, AttributeError)
+"""What PyYAML raises for a text that does not fit its tag: ``!!bool x`` is a KeyError there."""
 EMPTY = Mapped({}, {})
 
 
@@ -103,7 +105,7 @@ def read(file: str, text: str) -> tuple[Mapped, list[Problem]]:
         return EMPTY, [Problem(file, None, None, "", what, "Save it as UTF-8 text")]
     except _Refused as error:
         return EMPTY, [Problem(file, None, None, "", str(error), "Write the values out")]
-    except ValueError as error:
+    except _UNREADABLE as error:
         what = f"holds a value that cannot be read: {error}"
         return EMPTY, [Problem(file, None, None, "", what, "Put the value in quotes")]
 
@@ -184,7 +186,7 @@ def _mapping(file: str, node: yaml.MappingNode, loader: SafeLoader, problems: li
             entries[key] = _plain(loader.construct_object(value_node, deep=True), value_node.tag)
         except yaml.constructor.ConstructorError:
             entries[key] = Opaque(value_node.tag)
-        except ValueError as error:
+        except _UNREADABLE as error:
             entries[key] = None
             what = f"cannot be read: {error}"
             text = str(value_node.value)

@@ -46,6 +46,9 @@ def test_every_key_has_its_line() -> None:
         ("- " * 100_000, "f.yml", "levels deep"),
         ("a: 2020-13-45\n", "f.yml:1", "cannot be read"),
         ("2020-13-45: a\n", "f.yml", "cannot be read"),
+        ("a: !!timestamp x\n", "f.yml:1", "cannot be read"),
+        ("a: !!bool x\n", "f.yml:1", "cannot be read"),
+        ("!!bool x: a\n", "f.yml", "cannot be read"),
         ("? [a]\n: b\n", "f.yml:1", "a key is a list"),
     ],
 )
