@@ -102,19 +102,23 @@ def disagreements(recorded: Verdicts, computed: Verdicts) -> tuple[str, ...]:
     """Say where a recorded result and what the history yields now differ: words, figures, faults, evidence.
 
     What was cut short after all had been read back may stand in the result alone, where the history was made
-    before it said so itself. A figure that a later rmqops has added is no disagreement.
+    before it said so itself. What a later rmqops has added is no disagreement: a figure, or a check that passes.
     """
     why = next((note.removeprefix(CUT_SHORT) for note in recorded.notes if note.startswith(CUT_SHORT)), None)
     if why is not None and not any(note.startswith(CUT_SHORT) for note in computed.notes):
         computed = cut_short(computed, why)
     before, now = _flat(recorded), _flat(computed)
     names = [name for name in before if name in now or not name.startswith(ADDED)]
-    names += [name for name in now if name not in before and not name.startswith(ADDED)]
+    names += [name for name in now if name not in before and not (name.startswith(ADDED) or _passed(name, now))]
     return tuple(
         f"{name}: recorded {_word(before.get(name))}, the history says {_word(now.get(name))}"
         for name in names
         if before.get(name) != now.get(name)
     )
+
+
+def _passed(name: str, flat: Mapping[str, object]) -> bool:
+    return name.startswith("check ") and flat[name] == Verdict.PASS.value
 
 
 ADDED = ("figure ", "fault ")

@@ -103,6 +103,16 @@ def test_a_disagreement_names_what_differs(tmp_path: Path) -> None:
     )
 
 
+def test_a_check_that_a_later_release_has_added_agrees_where_it_passes(tmp_path: Path) -> None:
+    recorded = _result(tmp_path).verdicts
+    new = {word: CheckResult("new", word, "") for word in Verdict}
+    added = {word: replace(recorded, results=(*recorded.results, each)) for word, each in new.items()}
+
+    assert disagreements(recorded, added[PASS]) == ()
+    assert disagreements(recorded, added[Verdict.FAIL]) == ("check new: recorded nothing, the history says fail",)
+    assert disagreements(added[PASS], recorded) == ("check new: recorded pass, the history says nothing",)
+
+
 def test_settings_come_back_and_a_wrong_one_is_named() -> None:
     assert Bounds.parse(Bounds(sustained=3).document()) == Bounds(sustained=3)
     with pytest.raises(UsageError, match="no setting patience"):
