@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from json.encoder import encode_basestring as _quote
 from typing import Literal
 
-Op = Literal["send", "receive", "probe", "route", "leader", "fault", "heal", "run"]
+Op = Literal["send", "receive", "probe", "route", "committed", "leader", "fault", "heal", "run"]
 Type = Literal["invoke", "ok", "fail", "info"]
 
 CONTRACT = ("t", "process", "op", "type", "topic", "broker", "queue", "offset", "key", "error")

@@ -46,9 +46,16 @@ class GroupAdmin(Admin):
             raise
         return consumers.parse_connected(answer.body)
 
-    async def progress(self, broker: str, group: str) -> Sequence[ConsumeProgress]:
-        """Return how far a consumer group has come in every queue of a broker that it has consumed from."""
-        answer = await self._call(broker, RequestCode.GET_CONSUME_STATS, {"consumerGroup": group})
+    async def progress(self, broker: str, group: str, topic: str | None = None) -> Sequence[ConsumeProgress]:
+        """Return how far a consumer group has come in every queue of a broker that it has consumed from.
+
+        Args:
+            broker: The broker's address; a slave says what it last took over from its master.
+            group: The consumer group.
+            topic: All queues of this topic instead, 0 where nothing is committed.
+        """
+        fields = {"consumerGroup": group, **({"topic": topic} if topic else {})}
+        answer = await self._call(broker, RequestCode.GET_CONSUME_STATS, fields)
         return consumers.parse_progress(answer.body)
 
     async def held_queues(self, broker: str, group: str, client_id: str) -> Sequence[Queue]:

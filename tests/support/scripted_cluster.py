@@ -75,6 +75,8 @@ class ScriptedCluster:
         """The queues of every topic that an instance knows."""
         self.consumer_groups: dict[str, set[str]] = {broker.name: set() for broker in topology.brokers}
         """Those that a broker keeps."""
+        self.committed: dict[tuple[str, str], dict[int, int]] = {}
+        """What each member says that a consumer group has committed, by queue."""
         self.queues: dict[tuple[str, str, int], list[bytes]] = {}
         """The bodies in each queue of a group's log: group, topic, queue."""
         self.lacking: dict[str, int] = {}

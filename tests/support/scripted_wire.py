@@ -71,6 +71,7 @@ class _Answers:
             RequestCode.GET_ALL_SUBSCRIPTION_GROUPS: self._consumer_groups,
             RequestCode.UPDATE_AND_CREATE_SUBSCRIPTION_GROUP: self._create_group,
             RequestCode.DELETE_SUBSCRIPTION_GROUP: self._delete_group,
+            RequestCode.GET_CONSUME_STATS: self._consume_stats,
             RequestCode.GET_MAX_OFFSET: self._max_offset,
             RequestCode.PULL_MESSAGE: self._pull,
             RequestCode.SEND_MESSAGE_V2: self._take,
@@ -150,6 +151,18 @@ class _Answers:
     def _delete_group(self, broker: Instance, request: Frame) -> Frame:
         self._cluster.consumer_groups[broker.name].discard(request.fields["groupName"])
         return reply(request)
+
+    def _consume_stats(self, member: Instance, request: Frame) -> Frame:
+        """Say what was committed, as fastjson writes a map whose keys are queues."""
+        topic = request.fields["topic"]
+        queues = range(self._cluster.topics[member.name].get(topic, 0))
+        known = self._cluster.committed.get((member.name, request.fields["consumerGroup"]), {})
+        table = ",".join(
+            f'{{"brokerName":"{member.group}","queueId":{queue},"topic":"{topic}"}}:'
+            f'{{"brokerOffset":99,"consumerOffset":{known.get(queue, 0)},"lastTimestamp":0}}'
+            for queue in queues
+        )
+        return reply(request, body=f'{{"consumeTps":0.0,"offsetTable":{{{table}}}}}'.encode())
 
     def _max_offset(self, member: Instance, request: Frame) -> Frame:
         end = len(self._cluster.log(member, request.fields["topic"], int(request.fields["queueId"])))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rmqops.chaos.history import tables
 from rmqops.chaos.history.format import DRAIN, MALFORMED, OTHER
+from rmqops.chaos.history.lines import need_numbers
 from rmqops.model.history import Event
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ def load(connection: DuckDBPyConnection, source: Path, place: Path, bits: int) -
 def _single(t: int, rest: str) -> Event:
     fields = json.loads(rest)
     value = None if fields["value"] is None else checked_value(json.loads(fields["value"]))
+    need_numbers({**fields, "value": value})
     return Event(t / 1e6, **{**fields, "value": value})
 
 

@@ -30,6 +30,8 @@ A drill has a topic of its own, made fresh for it, so that nothing older is in i
     living member while its master is dead; its ``invoke`` says in ``value`` what ``role`` that master had. In a
     drill whose load reads from slaves, a consumer's ``ok`` says in ``value`` as what the ``address`` was asked,
     ``{"from": "slave"}`` or ``"master"``.
+    A native consumer that asked a master, which then had nothing at that offset all the while that it held the
+    question, writes ``info``: ``offset`` is where it asked, and ``value`` says when, ``{"asked": "12.25"}``.
 ``probe``
     One message that the run itself offers to a living member while its master is dead, by a process named
     ``writer-<phase>-<instance>``: ``fail`` when it was refused, as it must be, ``ok`` when it was taken, ``info``
@@ -38,14 +40,21 @@ A drill has a topic of its own, made fresh for it, so that nothing older is in i
     What one NameServer answers, the process being that NameServer's instance name: ``ok`` with ``broker`` (the
     group) and ``value``, a map of broker id to address (``{"0": "127.0.0.1:10911", …}``; empty when the group is
     not in the route), or ``fail`` with ``error``. Sampled every 20 ms; written when it changes and once a second.
+``committed``
+    How far a consumer group of the load has committed, as one member of the group ``broker`` says: the process is
+    that member's instance name, ``ok`` with the ``topic``, the consumer group as ``key``, and ``value``, a map of
+    queue to the offset that is read next (``{"0": "17", …}``; 0 where nothing is committed), or ``fail`` with
+    ``error``. Slaves are asked, too: they have what they last took over from their master. Sampled every 250 ms;
+    written when it changes and once a second. Where no consumer commits, there is none.
 ``leader``
     That the member ``process`` of the group ``broker`` has been its leader in a term, as its own log says:
     ``ok`` with ``value``, ``{"term": "3"}``, once for each term, or ``fail`` with ``error`` when the log could
     not be read. Written after the drill, so ``t`` is not when it led.
 ``run``
     What the run says of itself (``history.run_record``), by the process ``rmqops``: ``invoke`` first of all, with
-    the bounds of the checks and the checks that are due in ``value``; last of all ``ok``, or ``fail`` with the
-    reason when it was cut short. By a process of the load, once it has ended in order: ``ok``, with ``value``,
+    the bounds of the checks, the checks that are due, and what each consumer reads in ``value``; last of all
+    ``ok``, or ``fail`` with the reason when it was cut short.
+    By a process of the load, once it has ended in order: ``ok``, with ``value``,
     ``{"lines": "1234"}``, the lines that it wrote.
 ``fault`` and ``heal``
     By the process ``nemesis``: ``invoke`` before the act, ``ok`` when its effect is verified, ``fail`` or ``info``
@@ -147,6 +156,8 @@ MASTER_ROLE: Final = "role"
 """In the ``value`` of a reader's ``invoke``: the role of the master that is dead."""
 SERVED_BY: Final = "from"
 """In the ``value`` of a consumer's ``ok``, where it may read slaves: as what the address was asked."""
+ASKED: Final = "asked"
+"""In the ``value`` of a consumer's ``info``: when it asked, seconds since the start."""
 ATTEMPTS: Final = "attempts"
 """In the ``value`` of a send's outcome: how often the client sent it by itself, if more than once."""
 

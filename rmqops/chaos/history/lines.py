@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from rmqops.chaos.history.batches import Batch
 from rmqops.chaos.history.format import (
+    ASKED,
     DRAIN,
     FIELDS,
     FILE,
@@ -100,6 +101,7 @@ def _event(fields: Mapping[str, Any]) -> Event:
     if not 0 <= (fields.get("queue") or 0) < 1 << 31 or abs(fields.get("offset") or 0) >= 1 << 63:
         raise ValueError("queue or offset is beyond its range")
     _need(fields)
+    need_numbers(fields)
     known: dict[str, Any] = {name: fields.get(name) for name in Event.__dataclass_fields__}
     return Event(**known)
 
@@ -116,6 +118,28 @@ def _need(fields: Mapping[str, object]) -> None:
         raise ValueError(f"{fields['op']} {fields['type']} without {', '.join(missing)}")
     if fields["type"] == "ok" and not 0 <= cast(int, fields.get("offset") or 0) <= LARGEST_OFFSET:
         raise ValueError("offset is negative or beyond 2^32")
+
+
+def need_numbers(fields: Mapping[str, Any]) -> None:
+    """Refuse an event whose ``value`` has texts where numbers must stand.
+
+    Raises:
+        ValueError: what was committed is no offset of a queue, or a consumer asked at no time.
+    """
+    value = fields.get("value") or {}
+    if (fields["op"], fields["type"]) == ("committed", "ok"):
+        missing = [name for name in ("topic", "broker", "key") if fields.get(name) is None]
+        if missing:
+            raise ValueError(f"committed ok without {', '.join(missing)}")
+        if not all(_is_offset(queue) and _is_offset(offset) for queue, offset in value.items()):
+            raise ValueError("committed ok with something else than offsets of queues")
+    asked = value.get(ASKED) if fields["op"] == "receive" else None
+    if asked is not None and not 0 <= float(asked) <= LONGEST_RUN:
+        raise ValueError("a consumer asked at no time")
+
+
+def _is_offset(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and int(text[:20]) <= LARGEST_OFFSET
 
 
 def events(path: Path) -> Iterator[Event]:

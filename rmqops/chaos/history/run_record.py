@@ -9,12 +9,22 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from rmqops.chaos.history.format import RUN
+from rmqops.chaos.history.format import RUN, ClientName
 from rmqops.model.history import Event
 
-BOUNDS, DUE, LINES = "bounds", "checks", "lines"
-"""In the ``value`` of the run's ``invoke``: the bounds of the checks, as JSON, and the checks that must have a
-result, by name, with commas. In that of a process's end: how many lines it wrote."""
+BOUNDS, DUE, CONSUMERS, LINES = "bounds", "checks", "consumers", "lines"
+"""In the ``value`` of the run's ``invoke``: the bounds of the checks, as JSON; the checks that must have a
+result, by name, with commas; what each consumer reads, as JSON. In that of a process's end: how many lines it
+wrote."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """What a consumer reads."""
+
+    topic: str
+    group: str | None
+    """The consumer group whose members share the topic's queues; None where each reads all of them."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +35,8 @@ class RunRecord:
     """It said what was asked, so it must have said that it ended."""
     bounds: Mapping[str, object] = field(default_factory=dict)
     due: tuple[str, ...] = ()
+    consumers: Mapping[str, Subscription] = field(default_factory=dict)
+    """By the name of the consumer's place; none in a history that does not say."""
     ended: bool = False
     cut_short: str | None = None
     """Why it ended before its time."""
@@ -32,9 +44,13 @@ class RunRecord:
     """How many lines a process says that it wrote, by its name."""
 
 
-def begin(t: float, bounds: Mapping[str, float], due: Sequence[str]) -> Event:
+def begin(
+    t: float, bounds: Mapping[str, float], due: Sequence[str], consumers: Mapping[str, Subscription]
+) -> Event:
     """Return the line with which a run begins."""
-    return Event(t, RUN, "run", "invoke", value={BOUNDS: json.dumps(dict(bounds)), DUE: ",".join(due)})
+    told = {name: [each.topic, each.group] for name, each in consumers.items()}
+    value = {BOUNDS: json.dumps(dict(bounds)), DUE: ",".join(due), CONSUMERS: json.dumps(told)}
+    return Event(t, RUN, "run", "invoke", value=value)
 
 
 def end(t: float, problem: str | None) -> Event:
@@ -68,4 +84,19 @@ def read(events: Iterable[Event]) -> RunRecord:
     if not isinstance(bounds, dict):
         raise ValueError("the bounds of the run are no map")
     due = tuple(name for name in begun.get(DUE, "").split(",") if name)
-    return RunRecord(True, bounds, due, ended, cut_short, lines)
+    return RunRecord(True, bounds, due, _consumers(begun.get(CONSUMERS, "{}")), ended, cut_short, lines)
+
+
+def _consumers(text: str) -> dict[str, Subscription]:
+    told = json.loads(text)
+    if not isinstance(told, dict):
+        raise ValueError("the consumers of the run are no map")
+    consumers = {}
+    for name, each in told.items():
+        if not isinstance(each, list) or [type(item) for item in each] not in ([str, str], [str, type(None)]):
+            raise ValueError(f"what {name} reads is no topic and consumer group")
+        consumer = ClientName.parse(name)
+        if consumer is None or consumer != consumer.place or consumer.role != "consumer":
+            raise ValueError(f"{name} is no place of a consumer")
+        consumers[name] = Subscription(*each)
+    return consumers

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from rmqops.chaos.history.format import ClientName
+from rmqops.chaos.history.run_record import Subscription
 from rmqops.chaos.load.clients.settings import ConsumerSettings, ProcessSummary, ProducerSettings, Source
 from rmqops.chaos.load.settings import Load
 from rmqops.model.topology import Topology
@@ -28,11 +29,9 @@ def process_settings(
     """
     servers = tuple(server.address for server in topology.nameservers)
     groups = tuple(group.name for group in topology.groups)
-    group_names = {topic: consumer_groups.names(topic, load.groups) for topic in topics}
-    shared = [(topic, group_names[topic][turn]) for turn in range(load.groups) for topic in topics]
     consumers = [
         ConsumerSettings(
-            name=str(ClientName("consumer", number)),
+            name=name,
             epoch=epoch,
             topic=topic,
             group=group,
@@ -42,7 +41,7 @@ def process_settings(
             unelecting=tuple(group.name for group in topology.groups if group.mode == "master-slave"),
             source=_source(load, number),
         )
-        for number, (topic, group) in zip(range(1, load.consumers + 1), itertools.cycle(shared), strict=False)
+        for number, (name, topic, group) in enumerate(_memberships(load, topics), 1)
     ]
     producers = [
         ProducerSettings(
@@ -62,6 +61,20 @@ def process_settings(
         for number, name in enumerate((ClientName("producer", n) for n in range(1, load.producers + 1)), 1)
     ]
     return [*consumers, *producers]
+
+
+def subscriptions(load: Load, topics: Sequence[str], *, shares: bool) -> dict[str, Subscription]:
+    """Return what each consumer reads; ``shares`` tells whether those of a group share its queues."""
+    members = _memberships(load, topics)
+    return {name: Subscription(topic, group if shares else None) for name, topic, group in members}
+
+
+def _memberships(load: Load, topics: Sequence[str]) -> Iterator[tuple[str, str, str]]:
+    """Yield each consumer's name, topic and consumer group."""
+    group_names = {topic: consumer_groups.names(topic, load.groups) for topic in topics}
+    shared = [(topic, group_names[topic][turn]) for turn in range(load.groups) for topic in topics]
+    for number, each in zip(range(1, load.consumers + 1), itertools.cycle(shared), strict=False):
+        yield str(ClientName("consumer", number)), *each
 
 
 def _source(load: Load, number: int) -> Source | None:

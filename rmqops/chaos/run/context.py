@@ -28,9 +28,11 @@ from typing import Protocol
 
 from rmqops.chaos.drill import Drill, guard
 from rmqops.chaos.history.recorder import Recorder
+from rmqops.chaos.history.run_record import Subscription
 from rmqops.chaos.load.clients.drivers import Driver
 from rmqops.chaos.load.hosts.files import SurveyedHost
 from rmqops.chaos.load.hosts.place import Place
+from rmqops.chaos.load.roster import subscriptions
 from rmqops.chaos.load.settings import Load
 from rmqops.chaos.run import lock, placement, preflight
 from rmqops.chaos.run.environment import Environment
@@ -221,6 +223,11 @@ class Run:
     def topics(self) -> tuple[str, ...]:
         """The drill's own topics."""
         return topics.of_drill(self.name, self.drill.load.topics)
+
+    @cached_property
+    def subscriptions(self) -> dict[str, Subscription]:
+        """What each consumer of the load reads, by its name."""
+        return subscriptions(self.drill.load, self.topics, shares=self.ready.survey.driver.shares)
 
     def now(self) -> float:
         """Return seconds since the history's start."""

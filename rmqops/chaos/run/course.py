@@ -12,6 +12,7 @@ from rmqops.chaos.load.workers import FLOWS_WITHIN, Workers
 from rmqops.chaos.run import leader_terms
 from rmqops.chaos.run.context import Run
 from rmqops.chaos.run.journal import JournalEntry, JournalState, JournalStep
+from rmqops.chaos.run.offset_sampler import OffsetSampler
 from rmqops.chaos.run.phase import INTERVAL, PhaseRun
 from rmqops.chaos.run.readback import Reader
 from rmqops.chaos.run.sampler import RouteSampler
@@ -39,6 +40,9 @@ class Course:
         self._load = Workers(run.recorder, run.ready.survey.driver, run.ready.places)
         self._sampler = RouteSampler(run.topology, run.recorder.event, run.now, run.environment.clients)
         self._sampler.start()
+        self._offsets = OffsetSampler(
+            run.topology, run.subscriptions.values(), run.recorder.event, run.now, run.environment.clients
+        )
         groups = [group.name for group in run.topology.groups]
         self._watch = Watch(run.drill.abort, groups, self._load, self._sampler, run.now, run.bounds.agreement)
         self._pace: dict[str, str] = {}
@@ -84,6 +88,7 @@ class Course:
                 await self._phase.close()
         finally:
             ends = await asyncio.gather(self._load.close(), return_exceptions=True)
+            await self._offsets.close()
             await self._sampler.close()
         if self._created and not self._run.request.keep_topic:
             await self._delete_topics()
@@ -127,6 +132,7 @@ class Course:
         run, load, before = self._run, self._run.drill.load, self._run.drill.times.before
         clients = [targets.client(strike.target) for strike in run.drill.strikes]
         mortal = any(client and client[0] == "producer" for client in clients)
+        self._offsets.start()
         await self._load.start(process_settings(run.topology, load, run.topics, run.recorder.epoch, mortal=mortal))
 
         async def unsteady() -> str | None:
@@ -160,7 +166,12 @@ class Course:
             return f"none for {', '.join(missing)}" if missing else None
 
         await waiting.until("a master on which all NameServers agree", leaderless, FLOWS_WITHIN)
-        await self._load.stop(self._load.consumers, FINISH_WITHIN)
+        self._offsets.check()
+        # One that is of a group knows the route when its client has polled it.
+        client = self._run.drill.load.client
+        polled = (client.poll + client.heartbeat) / 1000 if self._load.shares else 0.0
+        await self._load.stop(self._load.consumers, FINISH_WITHIN + polled)
+        await self._offsets.close()
         for process, lines in self._load.lines.items():
             self._run.recorder.event(run_record.wrote(self._run.now(), process, lines))
         await self._sampler.close()

@@ -88,7 +88,8 @@ def run(request: Request, say: Say, environment: Environment = REAL) -> Finished
         under_way(request, ready, say, environment) as run,
     ):
         run.journal.write(JournalEntry("run", "intent", kind=run.drill.name, note=run.topology.cluster))
-        run.recorder.event(run_record.begin(run.now(), run.bounds.document(), due_checks(run.topology, run.drill)))
+        due = due_checks(run.topology, run.drill)
+        run.recorder.event(run_record.begin(run.now(), run.bounds.document(), due, run.subscriptions))
         # 6 topics, load, strikes, heals, read-back; 7 undo what is left, on every way out
         ended = environment.run(_perform(run))
         state: JournalState = "failed" if ended.problem or ended.interrupted else "done"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 
-from rmqops.chaos.history.format import SERVED_BY
+from rmqops.chaos.history.format import ASKED, SERVED_BY
 from rmqops.chaos.load.clients.outlet import Outlet
 from rmqops.chaos.load.clients.settings import ConsumerSettings, ProcessSummary, Source, key_of
 from rmqops.errors import OperationFailed, RemotingError
@@ -75,7 +75,7 @@ class _Reader:
             if address is None:
                 await asyncio.sleep(RETRY)
                 continue
-            offset = self._offsets[group, queue]
+            offset, asked = self._offsets[group, queue], self._outlet.now()
             try:
                 # A slave answers a pull that waits only when it looks again, every 5 s.
                 suspend = SUSPEND if role == "master" else 0.0
@@ -86,6 +86,8 @@ class _Reader:
                 self._failed[address] = asyncio.get_running_loop().time()
                 await asyncio.sleep(RETRY)
                 continue
+            if role == "master" and pulled.status is PullStatus.NOT_FOUND and pulled.max_offset <= offset:
+                self._nothing(group, queue, offset, pulled.address, asked)
             await self._take(group, queue, pulled, role)
             if role == "slave" and pulled.status is not PullStatus.FOUND:
                 await asyncio.sleep(RETRY)
@@ -138,6 +140,23 @@ class _Reader:
                 key_of(message.body),
                 address=address,
                 value={SERVED_BY: role} if self._settings.source else None,
+            )
+        )
+
+    def _nothing(self, group: str, queue: int, offset: int, address: str, asked: float) -> None:
+        """Tell that a master had nothing at an offset all the while from ``asked`` until now."""
+        self._outlet.event(
+            Event(
+                self._outlet.now(),
+                self._settings.name,
+                "receive",
+                "info",
+                self._settings.topic,
+                group,
+                queue,
+                offset,
+                address=address,
+                value={ASKED: f"{asked:.6f}"},
             )
         )
 

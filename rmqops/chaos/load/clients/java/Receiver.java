@@ -1,6 +1,8 @@
 package rmqops.load;
 
 import com.alibaba.fastjson.JSONObject;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -33,9 +35,10 @@ import org.apache.rocketmq.common.message.MessageQueue;
  * were pulled.
  */
 final class Receiver implements MessageListenerConcurrently {
-    /** Seconds without progress after which the rest of the queues is left to the read-back. */
+    /** Seconds without progress after which the rest of the queues is left, once the client knows the route. */
     private static final long REST = 5;
 
+    private final long rest;
     private final Outlet outlet;
     private final String name;
     private final String topic;
@@ -59,6 +62,9 @@ final class Receiver implements MessageListenerConcurrently {
     Receiver(JSONObject settings, Outlet outlet) throws Exception {
         this.outlet = outlet;
         name = settings.getString("name");
+        JSONObject client = settings.getJSONObject("client");
+        rest = TimeUnit.SECONDS.toNanos(REST) + TimeUnit.MILLISECONDS.toNanos(
+                client.getLongValue("pollNameServerInterval") + client.getLongValue("heartbeatBrokerInterval"));
         topic = settings.getString("topic");
         consumer = new DefaultMQPushConsumer(settings.getString("group"));
         Client.set(consumer, settings);
@@ -96,8 +102,18 @@ final class Receiver implements MessageListenerConcurrently {
                 next.put(queue, message.getQueueOffset() + 1);
             }
             received += messages.size();
+            tell();
         }
         return ConsumeConcurrentlyStatus.CONSUME_SUCCESS;
+    }
+
+    /** What was read is on record before it can be committed: whoever dies after that has not hidden it. */
+    private void tell() {
+        try {
+            outlet.flush();
+        } catch (IOException gone) {
+            throw new UncheckedIOException(gone); // the outlet's own thread ends this process
+        }
     }
 
     private String life(MessageQueue queue) {
@@ -121,13 +137,13 @@ final class Receiver implements MessageListenerConcurrently {
         return end < 0 ? text : text.substring(0, end);
     }
 
-    /** Reads on to the end that every held queue has now, as long as that goes on. */
+    /** Reads on to the end that every held queue has now: as long as that goes on, and until a route is polled. */
     private void finish() throws InterruptedException {
         Set<MessageQueue> left = new TreeSet<>(held().keySet());
         left.removeIf(queue -> !queue.getTopic().equals(topic));
         int seen = -1;
         long since = System.nanoTime();
-        while (!left.isEmpty() && System.nanoTime() - since < TimeUnit.SECONDS.toNanos(REST)) {
+        while (!left.isEmpty() && System.nanoTime() - since < rest) {
             if (received != seen) {
                 seen = received;
                 since = System.nanoTime();
