@@ -55,6 +55,7 @@ class Picture {
     this.y = FLAGS;
     this.rates();
     this.latencies();
+    drawLag(this, this.data.lag);
     for (const group of this.data.groups) {
       this.nameservers(group);
       this.members(group);

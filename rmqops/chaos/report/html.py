@@ -11,7 +11,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.resources import files
 
@@ -30,7 +30,7 @@ from rmqops.chaos.report.timeline import Level, Timeline
 from rmqops.chaos.verdicts.bounds import written
 from rmqops.chaos.verdicts.verdict import Evidence
 
-SCRIPTS = ("scales.js", "drawing.js", "moving.js")
+SCRIPTS = ("scales.js", "lag.js", "drawing.js", "moving.js")
 
 
 def render(result: Result, timeline: Timeline) -> str:
@@ -143,6 +143,7 @@ def _data(result: Result, timeline: Timeline) -> Markup:
         "end": max(timeline.end, 0.001),
         "levels": [_level(level) for level in timeline.levels],
         "groups": [_group(group, timeline) for group in timeline.groups],
+        "lag": asdict(timeline.lag),
         "faults": list(_bands(result)),
         "steps": list(_steps(result)),
     }

@@ -185,6 +185,10 @@ class Timeline {
       rows.push(["99th percentile", milliseconds(level.p99[bin])]);
       rows.push(["slowest", milliseconds(level.max[bin])]);
     }
+    for (const curve of this.data.lag.curves) {
+      const messages = lagAt(this.data.lag, curve, t);
+      if (messages !== null) rows.push([`lag of ${clipped(curve.reader, 200)}`, count(messages)]);
+    }
     for (const group of this.data.groups) {
       for (const lane of group.lanes) {
         const state = stateAt(lane.segments, t);

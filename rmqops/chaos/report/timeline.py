@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from rmqops.chaos.history.format import ADDRESS, CONSUMER, DRAIN, FILE, INSTANCE, LONGEST_RUN, RECOVERED, columns
 from rmqops.chaos.report import lanes, outcomes
+from rmqops.chaos.report.lag import Lag, lag
 from rmqops.chaos.report.outcomes import ByPeriod, SendError
 from rmqops.errors import OperationFailed, UsageError
 from rmqops.system import scratch
@@ -41,7 +42,7 @@ MILESTONE_LIMIT = 400
 MEMORY_LIMIT = "192MB"
 
 _COLUMNS = columns(
-    ("t", "process", "op", "type", "broker", "offset", "key", "error", "address", "value"),
+    ("t", "process", "op", "type", "topic", "broker", "queue", "offset", "key", "error", "address", "value"),
     value="MAP(VARCHAR, VARCHAR)",
 )
 EVENTS = f"""
@@ -50,6 +51,9 @@ EVENTS = f"""
             case when op = 'send' then hash(process, key) end as send,
             case when op in ('fault', 'heal') then key end as kind,
             starts_with(process, '{CONSUMER}') as by_consumer,
+            case when type = 'ok' and (op = 'send' or by_consumer)
+                then (hash(topic, broker, queue) >> 32)::uinteger end as q,
+            case when q is not null then "offset" end as o, case when q is not null then topic end as topic,
             case when starts_with(process, '{DRAIN}') then process[{len(DRAIN) + 1}:] end as read_back_from
         from read_json(?, format = 'newline_delimited', ignore_errors = true, columns = {{{_COLUMNS}}})
         where t between 0 and {LONGEST_RUN} and (op <> 'receive'
@@ -118,6 +122,7 @@ class Timeline:
     """How many reasons there are beyond those, and how many sends were given them."""
     names: dict[str, str] = field(default_factory=dict)
     """Instance names by address, as far as the history tells them."""
+    lag: Lag = field(default_factory=Lag)
 
 
 def read_timeline(run: Path, faults: Iterable[FaultRecord] = ()) -> Timeline:
@@ -180,6 +185,7 @@ def _timeline(database: DuckDBPyConnection) -> Timeline:
         sends=outcomes.counts(database),
         errors=errors[:ERROR_LIMIT],
         errors_left_out=(len(others), sum(error.sends.total for error in others)),
+        lag=lag(database, widths(end), end),
         names=_names(database),
     )
 

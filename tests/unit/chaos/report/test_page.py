@@ -15,6 +15,7 @@ import pytest
 
 from rmqops.chaos.history.fault_records import FaultRecord
 from rmqops.chaos.report import html, write_reports
+from rmqops.chaos.report.lag import Curve, Lag
 from rmqops.chaos.report.lanes import GroupLanes, Lane, Segment
 from rmqops.chaos.report.outcomes import ByPeriod, SendError
 from rmqops.chaos.report.result import Result
@@ -168,13 +169,15 @@ def test_what_a_broker_wrote_stays_text(tmp_path: Path) -> None:
     data = json.loads(Reader(evil).raw["script"][0])
     assert data["groups"][0]["name"] == EVIL
     assert data["groups"][0]["lanes"][0]["nameserver"] == EVIL
+    assert data["lag"]["curves"][0]["reader"] == EVIL
 
 
 def hostile(text: str) -> Timeline:
     group = GroupLanes(text, (text,), (Lane(text, (Segment(0, 20, "m"),)),))
     sends = ByPeriod(1, 1, 1)
     error = SendError("fail", text, 2, sends, 0.0, 1.0)
-    return Timeline(20.0, (empty_level(),), (group,), (), {"fail": sends}, (error,), names={text: text})
+    lag = Lag(10.0, (Curve(text, (0, 7, None)),))
+    return Timeline(20.0, (empty_level(),), (group,), (), {"fail": sends}, (error,), names={text: text}, lag=lag)
 
 
 def test_the_script_writes_no_markup() -> None:

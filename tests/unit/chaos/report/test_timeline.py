@@ -9,8 +9,12 @@ from statistics import median
 
 import pytest
 
+from rmqops.chaos.history import run_record
 from rmqops.chaos.history.fault_records import FaultRecord
+from rmqops.chaos.history.run_record import Subscription
 from rmqops.chaos.report import lanes
+from rmqops.chaos.report.lag import BIN_LIMIT as LAG_BINS
+from rmqops.chaos.report.lag import READER_LIMIT
 from rmqops.chaos.report.moments import moments
 from rmqops.chaos.report.outcomes import ByPeriod
 from rmqops.chaos.report.timeline import BIN_LIMIT, ERROR_LIMIT, Timeline, read_timeline, widths
@@ -234,3 +238,71 @@ def test_moments_tell_the_drill_and_every_change_of_a_route(tmp_path: Path) -> N
     assert ("the drill", "the cluster is healthy again") in said
     without = "broker-a: no master; slaves broker-a-n1, broker-a-n2; absent broker-a-n0"
     assert [who for who, what in said if what == without] == list(NAMESERVERS)
+
+
+def behind(directory: Path, told: list[Event]) -> dict[str, list[int | None]]:
+    """Return how far behind each reader was at the end of each second."""
+    drawn = timeline(directory, [*told, Event(59.0, "producer-1", "send", "invoke", key="the end")]).lag
+    each = round(1 / drawn.width)
+    return {curve.reader: list(curve.messages[each - 1 :: each]) for curve in drawn.curves}
+
+
+def acknowledged(t: float, offset: int, queue: int = 0) -> Event:
+    return Event(t, "producer-1", "send", "ok", "drill", "broker-a", queue, offset, f"{queue}-{offset}")
+
+
+def read(t: float, name: str, offset: int, queue: int = 0) -> Event:
+    return replace(acknowledged(t, offset, queue), process=name, op="receive")
+
+
+def test_who_reads_is_behind_by_what_was_acknowledged_and_not_read(tmp_path: Path) -> None:
+    told = [acknowledged(0.5, 0), acknowledged(1.5, 1), acknowledged(1.5, 0, 1), read(2.5, "consumer-1", 0)]
+    told += [read(3.5, "consumer-2", 1), read(4.5, "consumer-1", 0), read(5.5, "consumer-1", 0, 1)]
+
+    (messages,) = behind(tmp_path, told).values()
+
+    assert messages[:7] == [1, 3, 2, 1, 1, 0, 0], "reading again what was read puts nobody further behind"
+
+
+def test_members_of_a_group_are_behind_together_and_others_alone(tmp_path: Path) -> None:
+    told = [acknowledged(0.5, number) for number in range(4)]
+    told += [read(1.5, "consumer-1", 0), read(2.5, "consumer-2.3", 3), read(1.5, "consumer-3", 1)]
+    shared = dict.fromkeys(("consumer-1", "consumer-2"), Subscription("drill", "group"))
+    alone = {"consumer-3": Subscription("drill", None), "consumer-4": Subscription("other", None)}
+
+    found = behind(tmp_path, [run_record.begin(0.0, {}, (), {**shared, **alone}), *told])
+
+    assert {name: messages[:4] for name, messages in found.items()} == {
+        "group": [4, 3, 0, 0],
+        "consumer-3": [4, 2, 2, 2],
+        "consumer-4": [0, 0, 0, 0],
+    }
+
+
+def test_a_consumer_that_was_killed_is_behind_until_then_and_its_next_life_from_its_first_read_on(
+    tmp_path: Path,
+) -> None:
+    value = {"target": "consumer", "instance": "consumer-1", "address": "pid 7"}
+    told = [acknowledged(0.5, 0), acknowledged(0.5, 1), read(1.99, "consumer-1", 0), read(4.5, "consumer-1-2", 0)]
+    told += [Event(2.0, "nemesis", "fault", kind, key="kill", value=value) for kind in ("invoke", "ok")]
+
+    alone = {"consumer-1": Subscription("drill", None)}
+    found = behind(tmp_path, [run_record.begin(0.0, {}, (), alone), *told])
+
+    assert found["consumer-1"][:5] == [2, 1, None, None, None]
+    assert found["consumer-1-2"][:6] == [None, None, None, None, 1, 1]
+
+
+def test_the_curves_of_a_long_drill_with_many_readers_are_bounded(tmp_path: Path) -> None:
+    told = [acknowledged(0.5, 9), acknowledged(3000.0, 10)]
+    told += [read(1.0, f"consumer-{number}", min(9, number)) for number in range(1, 21)]
+    alone = {f"consumer-{number}": Subscription("drill", None) for number in range(1, 21)}
+
+    drawn = timeline(tmp_path, [run_record.begin(0.0, {}, (), alone), *told]).lag
+
+    assert len(drawn.curves) == READER_LIMIT
+    assert drawn.left_out == 20 - READER_LIMIT
+    assert {"consumer-1", "consumer-2"} <= {curve.reader for curve in drawn.curves}, (
+        "who is furthest behind is drawn"
+    )
+    assert all(len(curve.messages) <= LAG_BINS + 1 for curve in drawn.curves)
