@@ -89,7 +89,7 @@ def report(name: str, cost: Cost, bound: tuple[float, float] | None = None) -> b
 def compare(operations: int, runs: int, plain: bool, place: Path) -> bool:
     """Write one history, measure, and remove it."""
     history = place / FILE
-    lines = write(Shape(operations), history)
+    lines = write(Shape(operations, commits=True), history)
     print(f"{operations:,} operations: {lines:,} lines, {history.stat().st_size / 1e6:,.0f} MB", flush=True)
     ours = best([*CHECKS, str(place), "--json"], runs)
     kept = report("checks", ours, BOUNDS.get(operations))

@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from rmqops.chaos.history import run_record
 from rmqops.chaos.history.batches import BATCH, pack
 from rmqops.chaos.history.format import CONSUMER, DRAIN, MASTER, NEMESIS, RECOVERED, TERM
 from rmqops.model.history import Event, Op, Type
@@ -33,6 +34,10 @@ OUTAGE = 5.4
 HEAL_AFTER = 12.0
 RECOVERED_AFTER = 16.0
 RETRY_PAUSE = 0.1
+SAMPLED = 0.25
+"""Seconds between two looks at what has been committed."""
+TAKEN_OVER = 40
+"""Looks between which a slave takes over its master's offsets once."""
 LAST_RECEIVES = 0.5
 
 
@@ -48,6 +53,8 @@ class Shape:
     in_flight: int = 8
     consumers: int = 2
     pace: float = 0.016
+    commits: bool = False
+    """The consumers are one group that shares the queues and commits, and the run says so."""
 
 
 @dataclass
@@ -58,6 +65,8 @@ class Queue:
     broker: str
     number: int
     keys: list[str] = field(default_factory=list)
+    read: int = 0
+    """The offset that is read next."""
 
 
 class Imitation:
@@ -74,9 +83,19 @@ class Imitation:
         self.sent = 0
         self.heap: list[tuple[float, int, Event, Queue | None]] = []
         self.tie = 0
+        self.lines = dict.fromkeys((f"{CONSUMER}{number}" for number in range(shape.consumers)), 0)
+        self.committed: dict[tuple[str, int], dict[str, str]] = {}
+        """By group and member."""
+        self.looks = 0
+        self.seen: dict[str, int | None] = {}
+        """Who was master at the last look."""
 
     def events(self) -> Iterator[Event]:
         """Play the drill."""
+        if self.shape.commits:
+            shared = run_record.Subscription(TOPIC, TOPIC)
+            yield run_record.begin(0.0, {}, (), dict.fromkeys(self.lines, shared))
+            self._push(Event(SAMPLED, "", "committed", "ok"))
         self._plan_cluster()
         for producer in range(self.shape.producers):
             for _ in range(self.shape.in_flight):
@@ -84,14 +103,50 @@ class Imitation:
         while self.heap:
             t, _, event, queue = heapq.heappop(self.heap)
             self.last = t
-            if event.op != "send":
+            if event.op == "committed":
+                yield from self._look(t)
+            elif event.op != "send":
+                self._follow(event)
                 yield event
             elif event.type == "invoke":
                 yield event
                 self._answer(event, queue)
             else:
                 yield from self._finish(event, queue)
+        for process, number in self.lines.items() if self.shape.commits else ():
+            yield run_record.wrote(self.last, process, number)
         yield from self._read_back()
+        if self.shape.commits:
+            yield run_record.end(self.last + LAST_RECEIVES, None)
+
+    def _follow(self, event: Event) -> None:
+        """Note what a consumer has read."""
+        if event.op == "receive":
+            self.lines[event.process] += 1
+            queue = next(each for each in self.queues if (each.broker, each.number) == (event.broker, event.queue))
+            queue.read = int(event.offset or 0) + 1
+
+    def _look(self, t: float) -> Iterator[Event]:
+        """Tell what each member says was committed; one that has become master has what it last took over."""
+        for group in self.groups:
+            dead = group == self.groups[0] and self.kill_at <= t < self.kill_at + HEAL_AFTER
+            leader = int(group == self.groups[0] and t >= self.new_leader_at)
+            now = {str(queue.number): str(queue.read) for queue in self.queues if queue.broker == group}
+            for member in range(3):
+                known = self.committed.setdefault((group, member), dict.fromkeys(now, "0"))
+                commits = member == leader == self.seen.get(group) and not (dead and member == 0)
+                if commits or (member != leader and not dead and self.looks % TAKEN_OVER == 0):
+                    known.update(now)
+                told = Event(
+                    t, f"{group}-n{member}", "committed", "ok", TOPIC, group, key=TOPIC,
+                    address=self._address(group, member), value=dict(known),
+                )  # fmt: skip
+                gone = replace(told, type="fail", error="it does not answer", value=None)
+                yield gone if dead and member == 0 else told
+            self.seen[group] = leader
+        self.looks += 1
+        if self.heap:
+            self._push(Event(t + SAMPLED, "", "committed", "ok"))
 
     def _push(self, event: Event, queue: Queue | None = None) -> None:
         self.tie += 1

@@ -37,11 +37,13 @@ class Findings:
     differing: frozenset[str]
 
 
-def _place(event: Event) -> Place:
+def place_of(event: Event) -> Place:
+    """Return where an event says that a message is."""
     return (event.topic, event.broker, event.queue, event.offset)
 
 
-def _queue(event: Event) -> Place:
+def queue_of(event: Event) -> Place:
+    """Return the queue of that, as a place without an offset."""
     return (event.topic, event.broker, event.queue, None)
 
 
@@ -62,16 +64,16 @@ class Sorted:
         self.oks = [event for group in self.sends.values() for event in group if event.type == "ok"]
         self.stored: dict[str, set[tuple[str, Place]]] = defaultdict(set)
         for read in self.drained:
-            self.stored[str(read.key)].add((read.process, _place(read)))
+            self.stored[str(read.key)].add((read.process, place_of(read)))
         self.read_at: dict[str, set[Place]] = defaultdict(set)
         for read in self.consumed:
-            self.read_at[str(read.key)].add(_place(read))
+            self.read_at[str(read.key)].add(place_of(read))
 
     def _receive(self, event: Event) -> None:
         if event.type == "invoke":
-            self.ends[event.process, _queue(event)] = event
+            self.ends[event.process, queue_of(event)] = event
         elif event.type != "ok":
-            self.failed.add((event.process, _queue(event)))
+            self.failed.add((event.process, queue_of(event)))
         elif event.process.startswith("drain-"):
             self.drained.append(event)
         else:
@@ -81,11 +83,11 @@ class Sorted:
         """Say of each member and queue whether it was drained to the end."""
         reached: dict[tuple[str, Place], int] = defaultdict(int)
         for read in self.drained:
-            at = read.process, _queue(read)
+            at = read.process, queue_of(read)
             reached[at] = max(reached[at], int(read.offset or 0) + 1)
         last: dict[Place, float] = defaultdict(float)
         for event in self.oks:
-            last[_queue(event)] = max(last[_queue(event)], event.t)
+            last[queue_of(event)] = max(last[queue_of(event)], event.t)
         return {
             at: at not in self.failed and reached[at] >= int(event.offset or 0) and last[at[1]] <= event.t
             for at, event in self.ends.items()
@@ -140,16 +142,16 @@ def find(events: Iterable[Event]) -> Findings:
     acknowledged = {key for key in history.sends if history.outcome(key) == "acknowledged"}
     first_ok = {str(event.key): event for event in reversed(history.oks)}
     absent = acknowledged - history.stored.keys()
-    lost = {key for key in absent if decided(_queue(first_ok[key]))}
+    lost = {key for key in absent if decided(queue_of(first_ok[key]))}
     elsewhere = history.sends.keys() - acknowledged - history.stored.keys()
     gone = {str(event.key): event for event in history.consumed if str(event.key) in elsewhere}
-    vanished = {key for key, event in gone.items() if decided(_queue(event))}
+    vanished = {key for key, event in gone.items() if decided(queue_of(event))}
     read = history.stored.keys() | {str(event.key) for event in history.consumed}
     keys = history.stored.keys() | history.read_at.keys()
     twice = {key for key in keys if max(history.copies(key), history.reads(key)) > 1}
     holders: dict[Place, set[str]] = defaultdict(set)
     for event in (*history.oks, *history.drained, *history.consumed):
-        holders[_place(event)].add(str(event.key))
+        holders[place_of(event)].add(str(event.key))
     places = {key: {place for _, place in stored} for key, stored in history.stored.items()}
     return Findings(
         acknowledged=frozenset(acknowledged),
@@ -160,8 +162,8 @@ def find(events: Iterable[Event]) -> Findings:
             for event in history.consumed
             if str(event.key) in places
             and str(event.key) in history.sends
-            and _place(event) not in places[str(event.key)]
-            and decided(_queue(event))
+            and place_of(event) not in places[str(event.key)]
+            and decided(queue_of(event))
         ),
         undecided=frozenset((absent - lost) | (gone.keys() - vanished)),
         recovered=frozenset(
@@ -177,7 +179,7 @@ def find(events: Iterable[Event]) -> Findings:
         displaced=frozenset(
             str(event.key)
             for event in history.oks
-            if str(event.key) in places and _place(event) not in places[str(event.key)]
+            if str(event.key) in places and place_of(event) not in places[str(event.key)]
         ),
         overtaken=_overtaken(history.sends, history.stored),
         backwards=_backwards(history.consumed),
@@ -193,7 +195,7 @@ def _overtaken(sends: dict[str, list[Event]], stored: dict[str, set[tuple[str, P
         places = {place for _, place in stored.get(key, set())}
         if len(answers) > 1 or not places:
             continue
-        acknowledged = _place(answers[0]) if answers else None
+        acknowledged = place_of(answers[0]) if answers else None
         if acknowledged not in places and len(places) > 1:
             continue
         at = acknowledged if acknowledged in places and acknowledged else next(iter(places))
@@ -217,7 +219,7 @@ def _backwards(consumed: list[Event]) -> int:
     before: dict[tuple[str, Place], int] = {}
     times = 0
     for event in consumed:
-        queue = (event.process, _queue(event))
+        queue = (event.process, queue_of(event))
         times += before.get(queue, -1) >= int(event.offset or 0)
         before[queue] = int(event.offset or 0)
     return times

@@ -8,8 +8,8 @@ from rmqops.chaos.drill import Drill
 from rmqops.model.topology import Topology
 
 ALWAYS = (
-    "availability", "duplicated", "faults", "history", "lost", "offsets", "order", "recovered", "recovery",
-    "routes", "service", "unexpected",
+    "availability", "delivered", "duplicated", "faults", "history", "lost", "offsets", "order", "recovered",
+    "recovery", "routes", "service", "unexpected",
 )  # fmt: skip
 """Every drill sends, is struck, and is read back."""
 
@@ -29,6 +29,8 @@ def _of_cluster(topology: Topology) -> Iterator[str]:
 def _of_drill(drill: Drill) -> Iterator[str]:
     if any(phase.expects == "reads" for phase in drill.phases):
         yield "copied"
+    if drill.load.driver == "java":
+        yield "committed"
     if drill.load.keys:
         yield "keys"
     if drill.load.from_slaves:

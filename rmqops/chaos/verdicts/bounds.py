@@ -32,6 +32,10 @@ class Bounds:
         keys: How many keys the messages have by turns, which say what queue each goes to; 0 means one of
             its own for each.
         from_slaves: How many consumers read from slaves.
+        catch_up: How long a consumer may need for a message that was acknowledged: one that nobody has read so
+            long after that fails ``delivered``. The official client polls routes and sends heartbeats every 30 s.
+        stale: How long after a broker acknowledged a message it may still answer a consumer that there is
+            none: a message is put into its queue after it is stored (``ReputMessageService``).
         clock_error: By how much the clocks of two hosts of the load may differ once their offset is taken off, as
             it was measured; 0 where all of it ran on one machine.
     """
@@ -40,6 +44,8 @@ class Bounds:
     agreement: float = field(default=2.0, metadata=_SECONDS)
     heartbeat: float = field(default=35.0, metadata=_SECONDS)
     standstill: float = field(default=3.0, metadata=_SECONDS)
+    catch_up: float = field(default=60.0, metadata=_SECONDS)
+    stale: float = field(default=5.0, metadata=_SECONDS)
     rto_limit: float = field(default=0.0, metadata=_SECONDS)
     uneven_limit: float = field(default=0.0, metadata=_PERCENT)
     keys: int = field(default=0, metadata=_COUNT)

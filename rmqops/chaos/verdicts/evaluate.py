@@ -16,7 +16,7 @@ from rmqops.chaos.verdicts.verdict import CheckResult, Counts, Number, Verdict, 
 
 CUT_SHORT = "the drill was cut short: "
 """Begins the note of a drill that did not come to its end."""
-TIMED = ("availability", "copied", "expiry", "order", "routes", "service")
+TIMED = ("availability", "committed", "copied", "delivered", "expiry", "order", "routes", "service")
 """Checks that hold one time against another."""
 
 

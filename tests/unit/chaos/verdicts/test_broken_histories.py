@@ -15,12 +15,13 @@ from rmqops.chaos.history.format import FIELDS, FILE
 from rmqops.chaos.verdicts.checks import discover
 from rmqops.chaos.verdicts.evaluate import evaluate
 from rmqops.chaos.verdicts.verdict import Verdict
-from tests.unit.chaos.verdicts.checks.recorded import good
+from tests.unit.chaos.verdicts.checks.recorded import grouped
 
-LINES = [event.record() for event in good()]
+LINES = [event.record() for event in grouped()]
 VALUES: st.SearchStrategy[Any] = st.one_of(
     st.none(), st.booleans(), st.integers(-(1 << 70), 1 << 70), st.floats(), st.text(max_size=5),
     st.lists(st.integers(), max_size=2), st.dictionaries(st.text(max_size=3), st.integers(), max_size=2),
+    st.dictionaries(st.text(max_size=3), st.text(max_size=3), max_size=2),
 )  # fmt: skip
 
 
@@ -34,7 +35,7 @@ def broken(draw: st.DrawFn) -> bytes:
         if how == "field":
             try:
                 fields = json.loads(lines[at])
-            except ValueError:
+            except (ValueError, RecursionError):
                 continue
             fields[draw(st.sampled_from([*FIELDS, "more"]))] = draw(VALUES)
             lines[at] = json.dumps(fields).encode()
@@ -70,6 +71,11 @@ def test_a_broken_history_is_judged_without_a_traceback(content: bytes) -> None:
         '{"t":1.0,"process":"namesrv-1","op":"route","type":"ok","broker":"broker-a","value":["127.0.0.1:1"]}',
         '{"t":1.0,"process":"namesrv-1","op":"route","type":"ok","broker":"broker-a","value":{"0":10911}}',
         '{"t":1e999,"process":"producer-0","op":"send","type":"invoke","key":"k"}',
+        '{"t":1.0,"process":"a-0","op":"committed","type":"ok","topic":"t","broker":"b","key":"g","value":{"0":"x"}}',
+        '{"t":1.0,"process":"a-0","op":"committed","type":"ok","topic":"t","broker":"b","key":"g","value":{"-1":"1"}}',
+        '{"t":1.0,"process":"a-0","op":"committed","type":"ok","topic":"t","broker":"b","value":{"0":"1"}}',
+        '{"t":1.0,"process":"consumer-1","op":"receive","type":"info","value":{"asked":"soon"}}',
+        '{"t":1.0,"process":"consumer-1","op":"receive","type":"info","value":{"asked":"nan"}}',
         '{"t":-1,"process":"producer-0","op":"send","type":"invoke","key":"k"}',
         '{"t":1.0,"process":"producer-0","op":"send","type":"ok","topic":"t","broker":"b","queue":99999999999,"offset":0,"key":"k"}',
     ],

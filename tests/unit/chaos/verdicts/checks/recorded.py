@@ -27,6 +27,13 @@ def good(seed: int = 3) -> tuple[Event, ...]:
 
 
 @cache
+def grouped(seed: int = 3) -> tuple[Event, ...]:
+    """Return the same with two consumers that are one group, commit, and share two queues; the run says so."""
+    shape = Shape(60, seed=seed, queues=2, producers=2, in_flight=2, consumers=2, pace=0.3, commits=True)
+    return tuple(Imitation(shape).events())
+
+
+@cache
 def recorded() -> tuple[Event, ...]:
     """Return the history of a real drill against RocketMQ 4.5.2, 555 sends; all was well.
 

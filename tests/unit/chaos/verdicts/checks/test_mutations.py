@@ -6,6 +6,7 @@ one, where each kind of event is at a place that is known.
 
 from __future__ import annotations
 
+import json
 import statistics
 from collections import Counter
 from collections.abc import Callable
@@ -24,6 +25,7 @@ from tests.unit.chaos.verdicts.checks.recorded import (
     drained,
     end_of,
     good,
+    grouped,
     is_read,
     judge,
     longer,
@@ -204,6 +206,70 @@ def acknowledge_twice(events: Events) -> list[Event]:
     return [*events[: place + 1], *events[place:]]
 
 
+def _consumed(event: Event) -> bool:
+    return event.process.startswith("consumer-") and event.op == "receive"
+
+
+def never_read(events: Events) -> list[Event]:
+    """The consumers pass a message that all members hold."""
+    key = _settled(events).key
+    return [event for event in events if not (_consumed(event) and event.key == key)]
+
+
+def never_read_a_whole_range(events: Events) -> list[Event]:
+    gone = _range(_settled(events))
+    return [event for event in events if not (_consumed(event) and _range(event) == gone)]
+
+
+def never_read_what_nobody_knew_of(events: Events) -> list[Event]:
+    key = _unknown(events, stored=True).key
+    return [event for event in events if not (_consumed(event) and event.key == key)]
+
+
+def _last(events: Events) -> str | None:
+    """Return the key of the last message of a queue, which was acknowledged."""
+    acks = [event for event in acknowledged(events) if event.queue == 0]
+    return max(acks, key=lambda event: event.offset or 0).key
+
+
+def stop_short_of_the_end(events: Events) -> list[Event]:
+    key = _last(events)
+    return [event for event in events if not (_consumed(event) and event.key == key)]
+
+
+def read_nothing_of_a_queue(events: Events) -> list[Event]:
+    """A message of it was acknowledged so long before the end that nobody can have lacked the time."""
+    return [
+        replace(event, t=event.t + 100) if event.process.startswith("drain-") else event
+        for event in events
+        if not (_consumed(event) and event.queue == 0)
+    ]
+
+
+def _nothing(events: Events, after: float, by: str | None = None) -> list[Event]:
+    message = _settled(events)
+    asked = message.t + after
+    said = Event(
+        asked + 1, "consumer-7", "receive", "info", message.topic, message.broker, message.queue, message.offset,
+        address=by or message.address, value={"asked": f"{asked:.6f}"},
+    )  # fmt: skip
+    return sorted([*events, said], key=lambda event: event.t)
+
+
+def deny_a_message(events: Events) -> list[Event]:
+    """The broker that acknowledged it says long afterwards that there is none."""
+    return _nothing(events, 5.5)
+
+
+def deny_it_elsewhere(events: Events) -> list[Event]:
+    """So says another broker, such as one that is no master any more."""
+    return _nothing(events, 5.5, "127.0.0.1:1")
+
+
+def deny_it_at_once(events: Events) -> list[Event]:
+    return _nothing(events, 0.5)
+
+
 def doubt_the_fault(events: Events) -> list[Event]:
     return [
         replace(event, type="info") if (event.op, event.type) == ("fault", "ok") else event for event in events
@@ -317,6 +383,14 @@ CASES: list[tuple[Callable[[Events], list[Event]], dict[str, Verdict]]] = [
     (consume_twice, {"order": FAIL}),
     (send_from_nowhere, {"history": INCONCLUSIVE}),
     (acknowledge_twice, {"history": INCONCLUSIVE}),
+    (never_read, {"delivered": FAIL}),
+    (never_read_a_whole_range, {"delivered": FAIL}),
+    (never_read_what_nobody_knew_of, {"delivered": FAIL}),
+    (stop_short_of_the_end, {"delivered": INCONCLUSIVE}),
+    (read_nothing_of_a_queue, {"delivered": FAIL}),
+    (deny_a_message, {"delivered": FAIL}),
+    (deny_it_elsewhere, {}),
+    (deny_it_at_once, {}),
     (doubt_the_fault, {"faults": INCONCLUSIVE}),
     (fail_the_heal, {"recovery": INCONCLUSIVE}),
     (never_recover, {"recovery": FAIL}),
@@ -350,6 +424,91 @@ def test_a_mutation_flips_the_right_check_and_only_that(
     assert flipped == expected, {name: results[name].summary for name in flipped | expected}
 
 
+def _told(events: Events, t: float, by: str = "broker-a-n1") -> int:
+    """Return the place of what a member said of commits at a time, or soon after."""
+    return next(
+        number
+        for number, event in enumerate(events)
+        if event.op == "committed" and event.process == by and event.t >= t
+    )
+
+
+def _with_offsets(events: Events, place: int, by: int) -> list[Event]:
+    told = events[place]
+    value = {queue: str(max(0, int(offset) + by)) for queue, offset in (told.value or {}).items()}
+    return [*events[:place], replace(told, value=value), *events[place + 1 :]]
+
+
+def go_back_on_a_master(events: Events) -> list[Event]:
+    """Long after the new master was elected it says less than before."""
+    return _with_offsets(events, _told(events, 15.0), -2)
+
+
+def commit_what_nobody_read(events: Events) -> list[Event]:
+    last = max(
+        number for number, event in enumerate(events) if event.op == "committed" and event.process[-1] == "1"
+    )
+    return _with_offsets(events, last, 3)
+
+
+def go_back_on_a_slave(events: Events) -> list[Event]:
+    return _with_offsets(events, _told(events, 15.0, "broker-a-n2"), -2)
+
+
+def ask_the_new_master_nothing(events: Events) -> list[Event]:
+    return [event for event in events if not (event.op == "committed" and event.process == "broker-a-n1")]
+
+
+def never_read_by_this_group(events: Events) -> list[Event]:
+    """Another group has read the message, which does not help the first."""
+    told = json.loads((events[0].value or {})["consumers"])
+    message = _settled(events)
+    other = Event(
+        message.t + 1, "consumer-9", "receive", "ok", message.topic, message.broker, message.queue, message.offset,
+        message.key, address=message.address,
+    )  # fmt: skip
+    first = replace(
+        events[0],
+        value={
+            **(events[0].value or {}),
+            "consumers": json.dumps({**told, "consumer-9": [message.topic, "other"]}),
+        },
+    )
+    ended = Event(events[-2].t, "consumer-9", "run", "ok", value={"lines": "1"})
+    rest = [event for event in events[1:-1] if not (_consumed(event) and event.key == message.key)]
+    lines = {
+        event.process: sum(_consumed(each) and each.process == event.process for each in rest) for event in rest
+    }
+    rest = [
+        replace(event, value={"lines": str(lines[event.process])}) if event.op == "run" else event
+        for event in rest
+    ]
+    return [first, *sorted([*rest, other, ended], key=lambda event: event.t), events[-1]]
+
+
+GROUPED: list[tuple[Callable[[Events], list[Event]], dict[str, Verdict]]] = [
+    (go_back_on_a_master, {"committed": FAIL}),
+    (commit_what_nobody_read, {"committed": FAIL}),
+    (go_back_on_a_slave, {}),
+    (ask_the_new_master_nothing, {"committed": INCONCLUSIVE}),
+    # What it was committed past, at the moment when it was the last, it has not read.
+    (never_read_by_this_group, {"delivered": FAIL, "committed": FAIL}),
+]
+
+
+@pytest.mark.parametrize(("mutate", "expected"), GROUPED, ids=[mutate.__name__ for mutate, _ in GROUPED])
+def test_a_mutation_of_what_a_group_committed_flips_the_right_check(
+    mutate: Callable[[Events], list[Event]], expected: dict[str, Verdict], tmp_path: Path
+) -> None:
+    mutated = mutate(grouped())
+    assert mutated != list(grouped())
+
+    results = judge(mutated, tmp_path)
+
+    flipped = {name: result.verdict for name, result in results.items() if result.verdict is not Verdict.PASS}
+    assert flipped == expected, {name: results[name].summary for name in flipped | expected}
+
+
 @pytest.mark.parametrize("whole", [recorded, good], ids=["recorded", "imitated"])
 def test_the_messages_that_are_changed_are_in_settled_ranges(whole: Callable[[], Events], tmp_path: Path) -> None:
     with open_history(write(whole(), tmp_path), SMALL_RANGES) as history:
@@ -358,7 +517,9 @@ def test_the_messages_that_are_changed_are_in_settled_ranges(whole: Callable[[],
     assert settled
 
 
-@pytest.mark.parametrize(("whole", "found"), [(recorded, 17), (good, 3)], ids=["recorded", "imitated"])
+@pytest.mark.parametrize(
+    ("whole", "found"), [(recorded, 17), (good, 3), (grouped, 3)], ids=["recorded", "imitated", "grouped"]
+)
 def test_the_good_history_passes_every_check(whole: Callable[[], Events], found: int, tmp_path: Path) -> None:
     results = judge(whole(), tmp_path)
 

@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.plain_checks import Findings, find
+from benchmarks.plain_delivery import Commits, Delivery, find_commits, find_delivery
 from rmqops.chaos.verdicts.verdict import EVIDENCE_LIMIT, CheckResult, Verdict
 from rmqops.model.history import Event, Type
-from tests.unit.chaos.verdicts.checks.recorded import good, judge
+from tests.unit.chaos.verdicts.checks.recorded import good, grouped, judge
 
 TYPES: st.SearchStrategy[Type] = st.sampled_from(["ok", "info", "fail"])
 SLICE = 40
@@ -38,8 +39,9 @@ class Damaged(list[Event]):
 def damaged(draw: st.DrawFn) -> Damaged:
     """Take a good history and drop, double, move, rename or reclassify up to six lines."""
     size = draw(st.integers(1, 3))
-    events = list(good(size))
-    damage = [f"good({size})"]
+    whole = draw(st.sampled_from([good, grouped]))
+    events = list(whole(size))
+    damage = [f"{whole.__name__}({size})"]
     for _ in range(draw(st.integers(1, 6))):
         places = _messages(events)
         # Half of the damage is near the ends, where the queues' last, open ranges are.
@@ -71,6 +73,22 @@ def _agree(result: CheckResult, found: set[str] | frozenset[str], **numbers: Any
     assert {name: result.numbers[name] for name in numbers} == numbers, result
     if len(found) <= EVIDENCE_LIMIT // 2:
         assert _keys(result) == found, result
+
+
+def _compare_delivery(result: CheckResult, expected: Delivery) -> None:
+    numbers = {name: result.numbers.get(name, 0) for name in ("redelivered_again", "redelivered")}
+    assert numbers == {"redelivered_again": expected.again, "redelivered": expected.again + expected.by_others}
+    assert (result.verdict is Verdict.FAIL) == bool(expected.skipped | expected.skipped_unknown), result
+    found = expected.skipped | expected.skipped_unknown or expected.unread
+    _agree(
+        result,
+        found,
+        skipped=len(expected.skipped),
+        skipped_unacknowledged=len(expected.skipped_unknown),
+        unread=len(expected.unread),
+    )
+    if not found:
+        assert result.verdict is Verdict.PASS
 
 
 def _compare(results: dict[str, CheckResult], expected: Findings) -> None:
@@ -122,6 +140,39 @@ def test_the_checks_agree_with_the_plain_checker(events: list[Event]) -> None:
         results = judge(events, Path(place))
 
     _compare(results, find(events))
+    _compare_delivery(results["delivered"], find_delivery(events))
+
+
+@st.composite
+def with_other_commits(draw: st.DrawFn) -> Damaged:
+    """Change what up to four members said of commits, and drop what consumers read or NameServers said."""
+    events = list(grouped(draw(st.integers(1, 3))))
+    damage = ["grouped"]
+    told = [number for number, event in enumerate(events) if event.op == "committed" and event.type == "ok"]
+    for _ in range(draw(st.integers(1, 4))):
+        at = told[draw(st.integers(0, len(told) - 1))]
+        queue = draw(st.sampled_from(["0", "1"]))
+        offset = max(0, int((events[at].value or {})[queue]) + draw(st.integers(-9, 9)))
+        events[at] = replace(events[at], value={**(events[at].value or {}), queue: str(offset)})
+        damage.append(f"{events[at].process} at {events[at].t}: {offset} of {queue}")
+    if draw(st.booleans()):
+        gone = draw(st.sampled_from(_messages(events)))
+        damage.append(f"without {events[gone]}")
+        del events[gone]
+    return Damaged(events, damage)
+
+
+@settings(max_examples=20, deadline=None)
+@given(with_other_commits())
+def test_they_agree_on_what_a_group_has_committed(events: list[Event]) -> None:
+    with tempfile.TemporaryDirectory() as place:
+        result = judge(events, Path(place))["committed"]
+
+    found = find_commits(events)
+    names = ("went_back", "went_back_unexplained", "beyond_what_was_read")
+    numbers = [result.numbers[name] for name in names]
+    assert Commits(*numbers) == found, result  # type: ignore[arg-type]
+    assert (result.verdict is Verdict.FAIL) == bool(found.unexplained or found.ahead)
 
 
 def test_they_agree_on_an_acknowledgement_that_nobody_sent_and_that_is_stored_elsewhere(tmp_path: Path) -> None:
