@@ -159,6 +159,11 @@ def test_the_official_client_outlives_a_master_and_its_own_like(cluster: Cluster
     assert_that_each_key_has_a_queue(result)
     taken = result["checks"]["takeover"]
     assert (taken["verdict"], taken["numbers"]["queues"]) == ("pass", 2), "the dead one had half of them"
+    delivered, committed = result["checks"]["delivered"], result["checks"]["committed"]
+    assert (delivered["numbers"]["readers"], delivered["numbers"]["unread"]) == (2, 0), delivered
+    assert committed["verdict"] == "pass", committed
+    assert committed["numbers"]["registers"] == 2 * 4, "of each of the two groups, in each queue"
+    assert committed["numbers"]["changes_of_master"] >= 1, committed
     told = result["client"]
     assert (told["driver"], told["version"], told["pollNameServerInterval"]) == ("java", "4.5.2", "1000")
     events = [json.loads(line) for line in (the_run(runs) / "history.jsonl").read_text().splitlines()]

@@ -95,6 +95,8 @@ def passes_and_agrees(cluster: Cluster, runs: Path) -> None:
     assert (result["verdict"], result["lost"], result["seed"]) == ("pass", 0, 7)
     assert result["acknowledged"] > 300
     assert result["rto_ms"] > 0
+    assert result["checks"]["delivered"]["numbers"]["unread"] == 0
+    assert "committed" not in result["checks"], "our own consumers commit nothing"
     (fault,) = result["faults"]
     assert fault["instance"] == victim(run)
     assert fault["injected_at"] < fault["verified_at"] < fault["healed_at"]

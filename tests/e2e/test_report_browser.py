@@ -70,7 +70,7 @@ def test_the_lanes_are_drawn_and_share_one_axis(page: Page) -> None:
         "[...document.querySelectorAll('#chart rect.nomaster')].map((each) => +each.getAttribute('x'))"
     )
     assert starts == pytest.approx([page.value(f"chart.picture.x({FAULT + 0.05})")] * 3, abs=0.1)
-    for series in ("ok", "fail", "info", "read", "p50", "p99", "max"):
+    for series in ("ok", "fail", "info", "read", "p50", "p99", "max", "lag"):
         assert page.value(f"document.querySelector('#chart path.{series}').getAttribute('d').length") > 10, series
 
 

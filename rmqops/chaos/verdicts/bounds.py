@@ -33,7 +33,8 @@ class Bounds:
             its own for each.
         from_slaves: How many consumers read from slaves.
         catch_up: How long a consumer may need for a message that was acknowledged: one that nobody has read so
-            long after that fails ``delivered``. The official client polls routes and sends heartbeats every 30 s.
+            long after that fails ``delivered``. With the official client, which polls routes and sends heartbeats
+            now and then, a drill sets it by these times.
         stale: How long after a broker acknowledged a message it may still answer a consumer that there is
             none: a message is put into its queue after it is stored (``ReputMessageService``).
         clock_error: By how much the clocks of two hosts of the load may differ once their offset is taken off, as

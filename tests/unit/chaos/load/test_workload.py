@@ -17,6 +17,7 @@ import pytest
 from rmqops.chaos.history.format import FILE
 from rmqops.chaos.history.lines import parse_line
 from rmqops.chaos.history.recorder import Recorder
+from rmqops.chaos.history.run_record import Subscription
 from rmqops.chaos.load import roster
 from rmqops.chaos.load.clients import settings
 from rmqops.chaos.load.clients.consumer import _Reader
@@ -33,7 +34,7 @@ from rmqops.model.history import Event
 from rmqops.operations.topics import topics
 from rmqops.remoting.client import Client
 from rmqops.remoting.codec import Frame
-from rmqops.remoting.codes import RequestCode
+from rmqops.remoting.codes import RequestCode, ResponseCode
 from rmqops.remoting.outcomes import Acknowledged, Indeterminate, Outcome, Position, Refused
 from tests.support.instances import topology
 from tests.unit.remoting.peer import Answer, peer, reply
@@ -88,6 +89,17 @@ def test_every_topic_and_every_consumer_group_of_it_has_somebody() -> None:
     assert [(one.topic, one.group) for one in made if isinstance(one, ConsumerSettings)] == [
         (first, first), (second, second), (first, f"{first}_g2"), (second, f"{second}_g2"), (first, first)
     ]  # fmt: skip
+
+
+def test_who_reads_what_is_what_the_processes_are_told() -> None:
+    load = LoadSettings(driver="java", producers=2, consumers=5, topics=2, groups=2)
+    drilled = topics.of_drill("run", 2)
+    made = roster.process_settings(topology(), load, drilled, 1.0)
+    told = {one.name: Subscription(one.topic, one.group) for one in made if isinstance(one, ConsumerSettings)}
+
+    assert roster.subscriptions(load, drilled, shares=True) == told
+    alone = roster.subscriptions(LoadSettings(consumers=2), ["drill"], shares=False)
+    assert alone == dict.fromkeys(("consumer-1", "consumer-2"), Subscription("drill", None))
 
 
 @pytest.mark.parametrize(
@@ -318,6 +330,37 @@ async def test_closing_ends_whatever_is_left(tmp_path: Path) -> None:
         worker = await flowing(load)
         await load.close()
         assert worker.process.returncode == -9
+
+
+async def test_a_consumer_tells_where_a_master_had_nothing_and_since_when(tmp_path: Path) -> None:
+    async def answer(request: Frame) -> Answer:
+        if request.code == RequestCode.GET_BROKER_CLUSTER_INFO:
+            return reply(request, body=_route(f'0:"{running.address}"'))
+        if request.code == RequestCode.GET_MAX_OFFSET:
+            return reply(request, offset=0)
+        await asyncio.sleep(0.05)
+        nothing = ResponseCode.PULL_NOT_FOUND
+        return reply(request, nothing, nextBeginOffset=0, minOffset=0, maxOffset=0, suggestWhichBrokerId=0)
+
+    async with peer(answer) as running:
+        with Recorder(tmp_path) as recorder:
+            load = Workers(recorder, Native())
+            told = replace(CONSUMER, nameservers=(running.address,), epoch=recorder.epoch, queues=1)
+            await load.start([told])
+            (worker,) = load.workers
+            try:
+                while worker.lines.total() < 2:
+                    load.alive()
+                    await asyncio.sleep(0.01)
+                await load.stop(load.workers, 20)
+            finally:
+                await load.close()
+    first, second, *_ = [parse_line(line) for line in (tmp_path / FILE).read_text().splitlines()]
+    assert (first.op, first.type, first.queue, first.offset, first.key) == ("receive", "info", 0, 0, None)
+    assert first.address == running.address
+    since = [float((event.value or {})["asked"]) for event in (first, second)]
+    assert since[0] < first.t <= since[1] < second.t
+    assert worker.count.received == 0
 
 
 def _route(*brokers: str) -> bytes:

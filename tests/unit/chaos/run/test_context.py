@@ -14,6 +14,7 @@ from rmqops.chaos.load.hosts.place import Place, ThisMachine
 from rmqops.chaos.load.settings import Load
 from rmqops.chaos.run.context import Request, prepared, refuse, rehearsed, survey, under_way
 from rmqops.chaos.run.journal import DRILL
+from rmqops.chaos.run.due_checks import due_checks
 from rmqops.errors import PreflightFailed, RmqopsError, Unsafe, UsageError
 from rmqops.model.commands import Command
 from rmqops.model.topology import Client, Instance, Reachable
@@ -59,6 +60,24 @@ REFUSED: dict[str, tuple[Change, type[RmqopsError], str]] = {
     ),
 }
 """What needs no network: a change of a request that may run, and how it is refused."""
+
+
+@pytest.mark.parametrize(
+    ("load", "seconds"),
+    [
+        ({}, 60),
+        ({"driver": "java"}, 90),
+        ({"driver": "java", "client": {"pollNameServerInterval": 1000, "heartbeatBrokerInterval": 5000}}, 36),
+    ],
+)
+def test_how_long_a_consumer_may_need_follows_its_client(
+    load: dict[str, object], seconds: float, tmp_path: Path
+) -> None:
+    drill = of(MASTER).changed(load=load)
+    assert Request(topology(), drill, tmp_path, seed=1).bounds.catch_up == seconds
+    assert ("committed" in due_checks(topology(), drill)) is ("driver" in load), (
+        "a native consumer commits nothing"
+    )
 
 
 @pytest.mark.parametrize("name", REFUSED)
