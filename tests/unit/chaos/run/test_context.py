@@ -13,8 +13,8 @@ from rmqops.chaos.load.clients.drivers import Driver, Native
 from rmqops.chaos.load.hosts.place import Place, ThisMachine
 from rmqops.chaos.load.settings import Load
 from rmqops.chaos.run.context import Request, prepared, refuse, rehearsed, survey, under_way
-from rmqops.chaos.run.journal import DRILL
 from rmqops.chaos.run.due_checks import due_checks
+from rmqops.chaos.run.journal import DRILL
 from rmqops.errors import PreflightFailed, RmqopsError, Unsafe, UsageError
 from rmqops.model.commands import Command
 from rmqops.model.topology import Client, Instance, Reachable
