@@ -11,6 +11,27 @@ _SHELL = ("/bin/sh", "-c")
 _NAME = "rmqops"
 """``$0`` of our scripts: stands before the message when the shell itself complains."""
 
+AS_USER = """
+as_user() {
+  whom=$1
+  shift
+  [ -n "$whom" ] && [ "$(id -u)" = 0 ] || { "$@"; return; }
+  uid=$(id -u "$whom") && gid=$(id -g "$whom") || return
+  if [ "$uid" = 0 ]; then "$@"
+  elif command -v setpriv > /dev/null; then setpriv --reuid "$uid" --regid "$gid" --clear-groups -- "$@"
+  elif command -v runuser > /dev/null; then runuser -u "$whom" -- "$@"
+  else
+    echo "there is neither setpriv nor runuser to act as $whom: install util-linux" >&2
+    return 1
+  fi
+}
+"""
+"""Shell: ``as_user USER COMMAND…`` runs a command as a user, if root runs the script; as who runs it if empty.
+
+Root reads and writes nothing by a name below a directory that another user may write, because a link or a pipe may
+be there (``docs/adr/0020``).
+"""
+
 
 @dataclass(frozen=True)
 class Script:
@@ -33,6 +54,11 @@ class Script:
             parts.append(" ".join(["/bin/sh", "-c", text, _NAME, *values]))
             arguments += [script.text, *script.arguments]
         return Script(" && ".join(parts), tuple(arguments))
+
+    def as_user(self, user: str) -> Script:
+        """Return the script that runs this one as a user, if root runs it (:data:`AS_USER`)."""
+        arguments = (user, *_SHELL, self.text, _NAME, *self.arguments)
+        return Script(f'{AS_USER}as_user "$@"', arguments) if user else self
 
     def command(self, *, timeout: float = TIMEOUT, become: bool = True) -> Command:
         """Return the command that runs it."""

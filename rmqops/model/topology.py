@@ -67,6 +67,11 @@ class Instance:
         return self.text("rocketmq_instance_dir")
 
     @property
+    def service_user(self) -> str:
+        """The user that its process runs as, who may write its data and logs; empty where that is who deploys."""
+        return self.text("rocketmq_user") if self.supervisor == "systemd" else ""
+
+    @property
     def bundles_java(self) -> bool:
         """Whether it runs on the Java that travels with the release."""
         return self.variables["rocketmq_java"] == "bundled"

@@ -15,7 +15,7 @@ from rmqops.model.commands import Command
 from rmqops.transport import wrapping
 from rmqops.transport.base_transport import BaseTransport
 from rmqops.transport.conversation import LINGER
-from rmqops.transport.wrapping import KILL_AFTER, Wrapped
+from rmqops.transport.wrapping import KILL_AFTER, UMASK, Wrapped
 
 _CHUNK: Final = 65536
 
@@ -53,6 +53,7 @@ class LocalPipe:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env={**os.environ, **wrapping.ENVIRONMENT},
+            umask=-1 if wrapped.mark else UMASK,
             start_new_session=True,  # Ctrl-C on a terminal must not cut off a heal that is under way
         )
         streams = (self._process.stdin, self._process.stdout, self._process.stderr)

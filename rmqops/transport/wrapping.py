@@ -34,6 +34,8 @@ ENVIRONMENT: Final = {"LC_ALL": "C"}
 """What each command has in its environment, here and on hosts."""
 _EXPORTS: Final = "".join(f"export {name}={value}\n" for name, value in ENVIRONMENT.items())
 
+UMASK: Final = 0o022
+"""Under which a command is *run*: a login's own may let nobody else read what it makes, or everybody write it."""
 KILL_AFTER: Final = 5
 """Seconds between SIGTERM and SIGKILL."""
 
@@ -41,6 +43,7 @@ _RUN: Final = f"""
 {_EXPORTS}
 printf '%s\\n' "$1"; printf '%s\\n' "$1" >&2
 limit=$2; shift 2
+umask {UMASK:03o}
 exec timeout -k {KILL_AFTER} "$limit" "$@"
 """
 

@@ -120,11 +120,11 @@ def test_an_edited_file_is_seen_and_written_again(cluster: Cluster) -> None:
     assert config.read_bytes() == wanted
 
 
-def test_a_pid_file_of_another_process_is_not_trusted(cluster: Cluster) -> None:
+def test_a_note_of_another_process_is_not_trusted(cluster: Cluster) -> None:
     cluster.must("stop", "namesrv-3")
     bystander = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     try:
-        pid_file = cluster.base / "instances" / "namesrv-3" / "run" / "pid"
+        pid_file = cluster.base / "instances" / "namesrv-3" / "pid"
         pid_file.write_text(f"{bystander.pid}\n")
         assert cluster.pid("namesrv-3") is None
         cluster.must("stop", "namesrv-3")
@@ -162,7 +162,7 @@ def test_a_start_waits_for_the_death_of_the_process_before(cluster: Cluster) -> 
         )
         while Path(f"/proc/{dying.pid}/cmdline").read_bytes():
             time.sleep(0.01)
-        (home / "run" / "pid").write_text(f"{dying.pid}\n")
+        (home / "pid").write_text(f"{dying.pid}\n")
         assert cluster.pid("broker-a-1") is None
         done = cluster.script("broker-a-1", "start.sh")
     assert done.code == 0, done

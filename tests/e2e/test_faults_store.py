@@ -100,7 +100,7 @@ def hosts(deployed_lab: Callable[..., tuple[LabUp, Cluster]]) -> Hosts:
 
 def emptied(hosts: Hosts, victim: Instance) -> None:
     assert hosts.pid(victim) is None
-    assert hosts.root(victim, 'ls -A "$1/data"') == ""
+    assert hosts.root(victim, 'ls -A "$1/data"').split() == [".rmqops"]
 
 
 def cut(hosts: Hosts, victim: Instance) -> None:

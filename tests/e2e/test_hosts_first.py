@@ -86,7 +86,60 @@ def test_a_first_deploy_killed_at_every_step_is_finished_by_the_same_command(thr
     there = f"{units}; ls /etc/systemd/system | grep ^rocketmq-; id -un rocketmq"
     for host in ("namesrv-1", "namesrv-2", "namesrv-3"):
         assert three.root(host, there).split() == ["rocketmq"]
-        three.root(host, f"rm -r {BASE}")  # data without our mark are not a later destroy's to remove
+
+
+def test_a_strict_umask_directories_of_others_and_a_service_that_was_broken_into(
+    three: LabUp, fresh: Cluster
+) -> None:
+    """A hardened host; somebody else's directories; and what the service leaves for root to stumble over."""
+    host, strict = "namesrv-1", "/etc/sudoers.d/strict-umask"
+    three.root(host, f"printf 'Defaults umask=0077, umask_override\\n' > {strict}; mkdir -m 755 /srv/app")
+    try:
+        assert three.root(host, "umask").strip() == "0077"
+        three.root(host, "chown games /srv/app && echo precious > /srv/app/file && chmod 644 /srv/app/file")
+        before = three.root(host, "stat -c '%U %a' /srv/app /srv/app/file")
+
+        def logs_at(path: str | None) -> Callable[[dict[str, Any]], None]:
+            def change(document: dict[str, Any]) -> None:
+                place = document["all"]["children"]["namesrv"]["hosts"][host]
+                place.pop("rocketmq_log_dir", None)
+                if path:
+                    place["rocketmq_log_dir"] = path
+
+            return change
+
+        fresh.edit(logs_at("/srv/app"))
+        for command in (("plan",), ("deploy", "--yes"), ("check", "--json")):
+            refused = fresh.rmqops(*command)
+            assert refused.code == 4, refused
+            assert "/srv/app was not made by rmqops and holds file" in refused.stderr + refused.stdout
+        assert three.root(host, f"ls -d {BASE} 2>/dev/null; :") == "", "nothing was touched"
+        fresh.edit(logs_at(None))
+        started = fresh.playbook("site", "--limit", f"{host},localhost")
+        assert started.code == 0, started
+        home = f"{BASE}/instances/{host}"
+        modes = three.root(host, f"stat -c '%U %a' {BASE} {BASE}/releases {home} {home}/current/conf {home}/data")
+        assert modes.splitlines() == ["root 755"] * 4 + ["rocketmq 750"]
+        as_service = "setpriv --reuid rocketmq --regid rocketmq --clear-groups"
+        plants = f"cd {home}/logs && ln -s /etc/shadow transaction.log && mkfifo lock.log && ln -s / ../data/x"
+        three.root(host, f"{as_service} sh -c '{plants}'")
+        told = fresh.must("logs", host, "--file", "transaction.log", "--file", "lock.log").stdout
+        assert "is not read: it is a symbolic link" in told
+        assert "is not read: it is a fifo" in told
+        assert "root:" not in told
+        three.root(host, f"chmod 700 {BASE}/instances {home}")
+        assert f"{BASE}/instances has mode 700" in fresh.rmqops("plan", "--limit", host).stdout
+        again = fresh.playbook("site", "--limit", f"{host},localhost")
+        assert again.code == 0, again
+        assert three.root(host, f"stat -c %a {BASE}/instances {home}").split() == ["755", "755"]
+        fresh.edit(logs_at("/srv/app"))
+        removed = fresh.must("destroy", "--data", "--confirm", three.name)
+        assert "leave /srv/app, which no deploy" in removed.stderr
+        assert three.root(host, "stat -c '%U %a' /srv/app /srv/app/file") == before
+        assert three.root(host, f"ls -A {home}").split() == ["logs"], "the inventory does not name them any more"
+    finally:
+        three.root(host, f"rm -rf {strict} /srv/app {BASE}")
+        fresh.edit(logs_at(None))
 
 
 def test_no_room_for_the_release(three: LabUp, fresh: Cluster) -> None:

@@ -30,7 +30,7 @@ systemctl list-units --all --plain --no-legend 'rmqops-*' | cut -d ' ' -f 1
 grep -alz '^-Drmqops\\.[fhl]' /proc/[0-9]*/cmdline 2> /dev/null | wc -l
 cd /opt/rocketmq/instances
 find /sys/fs/cgroup -maxdepth 3 -name '*rmqops-fault*' -o -name rmqops-io
-find . -path '*/heals*' -o -name '*rmqops-fault*' -o -name 'wiped-*' -o -path './*/run/*' ! -name pid
+find . -path '*/heals*' -o -name '*rmqops-fault*' -o -name 'wiped-*'
 for home in */; do
   pid=$("/opt/rocketmq/instances/$home/current/bin/pid.sh") || continue
   cut -d : -f 2- "/proc/$pid/cgroup"

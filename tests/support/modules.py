@@ -29,6 +29,9 @@ def run_module(
     name: str, arguments: Mapping[str, object], *, check: bool = False, diff: bool = False
 ) -> dict[str, Any]:
     """Run a module as Ansible does: its arguments put into its text, and that piped to Python."""
+    shared = LIBRARY.parent / "files" / "directories.py"
+    if name in {"rocketmq_directories", "rocketmq_removal"}:
+        arguments = {**arguments, "look": shared.read_text("utf-8")}
     packed = base64.b64encode(json.dumps(arguments).encode()).decode()
     given = json.dumps({"packed": packed, "_ansible_check_mode": check, "_ansible_diff": diff})
     text = (LIBRARY / f"{name}.py").read_text().replace("<<INCLUDE_ANSIBLE_MODULE_JSON_ARGS>>", given)

@@ -86,6 +86,8 @@ class ScriptedInstance:
     peer: Peer | None = None
     heals: set[str] = field(default_factory=set)
     """Faults whose heals lie armed on its host."""
+    strange: set[str] = field(default_factory=set)
+    """Its directories, of ``data`` and ``logs``, that bear no mark."""
     tree_name: str | None = None
     """Where its files lie, if they were edited there since: a tree keeps the name of what was put in place."""
 
@@ -292,7 +294,7 @@ class ScriptedFleet:
 
     def _answer(self, command: Command) -> tuple[int, str]:
         if command.argv[0] != "/bin/sh":
-            return 0, self._tail(*command.argv[-5:])
+            return 0, self._tail(*command.argv[-6:-1])
         script, arguments = command.argv[2], command.argv[4:]
         if "flock" in script:
             self._moment("lock")
@@ -306,8 +308,8 @@ class ScriptedFleet:
             return 0, "".join(f"{port} pid 99 (squatter)\n" for port in arguments)
         if "-XX:-UsePerfData -version" in command.argv[2]:
             return 0, "code 0\n\x1eend 0\n" * len(self.instances)
-        if "run/promoted" in script:
-            return self._record(script, f"{arguments[0]}/run/promoted")
+        if "/promoted" in script:
+            return self._record(script, f"{arguments[0]}/promoted")
         if "current/bin/reason.sh" in script and len(arguments) == 1:
             return 0, "the end of its log\n"
         raise AssertionError(f"no host knows {command}")
@@ -328,7 +330,12 @@ class ScriptedFleet:
         lines += [f"heal 1796083200 {fault}.sh" for fault in each.heals]
         if each.mark is None:
             return "\n".join(lines)
-        lines += [f"mark {each.mark}", f"tree {each.tree}"]
+        places = (home, each.instance.text("rocketmq_data_dir"), each.instance.text("rocketmq_log_dir"))
+        lines.append("deployer 0")
+        for part, wanted, path in zip(("instance", "data", "logs"), (755, 750, 750), places, strict=True):
+            whose = f"holds {part} precious" if part in each.strange else f"marked {part} {each.mark}"
+            lines += [f"place {path}", f"stat 0 root {wanted} {path}/.", whose]
+        lines.append(f"tree {each.tree}")
         for path, (mode, digest) in each.fingerprints.items():
             lines += [f"mode {mode.lstrip('0')} {path}", f"{digest}  ./{path}"]
         lines += [f"setting {key}={value}" for key, value in each.settings.items()]

@@ -8,7 +8,7 @@ itself. The loop is a session of its own on the host, known by its command line 
 
 from __future__ import annotations
 
-from rmqops.chaos.mechanisms import bounded_wait, process_marks, processes
+from rmqops.chaos.mechanisms import bounded_wait, notes, process_marks, processes
 from rmqops.chaos.mechanisms.plan import Aim, FaultPlan, Option
 from rmqops.model.commands import Command
 
@@ -46,9 +46,10 @@ done
 # $1 home, $2 and $3 seconds as above, $4 the file, $5 who starts it again, $6 its name, $7 the loop
 _INJECT = (
     _FIND
+    + notes.SHELL
     + """
 [ -z "$(loop "$6")" ] || { echo "the loop $6 is there already" >&2; exit 1; }
-: > "$4" || exit 1
+noted "$4" && : > "$4" || exit 1
 setsid nohup /bin/sh -c "$7" rmqops "$1" "$2" "$3" "$4" "$5" "-Drmqops.loop=$6" > /dev/null 2>&1 < /dev/null &
 wait_until bears "$!" "-Drmqops.loop=$6" || { echo "the loop $6 could not be started" >&2; exit 1; }
 """
@@ -64,6 +65,7 @@ wait_until twice "$1" || { echo "killed only $(wc -l < "$1") times" >&2; exit 1;
 # session go with it: one may be about to start the process, or hold the lock of start.sh.
 _HEAL = (
     _FIND
+    + notes.SHELL
     + """
 session() { sed 's/.*) [^ ]* [^ ]* [^ ]* \\([^ ]*\\).*/\\1/' "/proc/$1/stat" 2> /dev/null; }
 others() {
@@ -83,7 +85,9 @@ ended() {
   return 1
 }
 wait_until ended "$3" || { echo "the loop $3 does not end" >&2; exit 1; }
-rm -f "$2" && exec "$1/current/bin/start.sh"
+rm -f "$2" || exit 1
+forgotten "$2"
+exec "$1/current/bin/start.sh"
 """
 )
 
@@ -106,7 +110,7 @@ def plan(aim: Aim, _probe_output: str) -> FaultPlan:
     """Return the plan; every process of the instance is a victim, whatever its id."""
     instance, every = aim.instance, aim.number("every")
     home, supervisor = instance.home, instance.supervisor
-    killed, name = f"{home}/run/{aim.fault}.killed", f"{home}/{aim.fault}"
+    killed, name = notes.path(aim, "killed"), f"{home}/{aim.fault}"
     loop = (home, f"{every:g}", str(HOUR), killed, supervisor, name, _LOOP)
     start = processes.start(instance).timeout
     return FaultPlan(

@@ -14,9 +14,9 @@ Imitates a torn write of one log; a power cut may also tear the index, the queue
 
 from __future__ import annotations
 
-from rmqops.chaos.mechanisms import processes, store_directory
+from rmqops.chaos.mechanisms import notes, processes, store_directory
 from rmqops.chaos.mechanisms.plan import Aim, FaultPlan, Option
-from rmqops.model.commands import Command, Script
+from rmqops.model.commands import AS_USER, Command, Script
 
 SUMMARY = "kill -9, and the last written bytes of its log are damaged; healed by starting it again"
 OPTIONS = {
@@ -33,11 +33,9 @@ changed() {
 }
 """
 
-# $1 home, $2 the log's directory, $3 where notes are kept, $4 bytes, $5 how.
+# $1 the log's directory. Prints the last file that was written to, and where what was written ends.
 # `written` finds the end by halving: from `high` on there are only zeros, so no byte is read twice.
-_CUT = (
-    _CHANGED
-    + """
+_END = """
 written() {
   low=0 high=$(stat -c %s "$1")
   while [ "$low" -lt "$high" ]; do
@@ -46,36 +44,57 @@ written() {
   done
   echo "$high"
 }
-[ -d "$2" ] || { echo "there is no log in $2" >&2; exit 1; }
+[ -d "$1" ] || { echo "there is no log in $1" >&2; exit 1; }
 end=0
-for file in $(find "$2" -maxdepth 1 -type f -name '[0-9]*' -printf '%f\\n' | sort -r); do
-  end=$(written "$2/$file")
+for file in $(find "$1" -maxdepth 1 -type f -regex '.*/[0-9]*' -printf '%f\\n' | sort -r); do
+  end=$(written "$1/$file")
   [ "$end" -eq 0 ] || break
 done
-[ "$end" -gt 0 ] || { echo "nothing was ever written to $2" >&2; exit 1; }
+[ "$end" -gt 0 ] || { echo "nothing was ever written to $1" >&2; exit 1; }
+echo "$file $end"
+"""
+
+# $1 home, $2 the log's directory, $3 where notes are kept, $4 bytes, $5 how, $6 whose the log is, $7 what finds
+# its end. The log is read and damaged as its owner, the notes are not its.
+_CUT = (
+    _CHANGED
+    + AS_USER
+    + notes.SHELL
+    + """
+found=$(as_user "$6" /bin/sh -c "$7" rmqops "$2") || exit 1
+file=${found% *} end=${found#* }
+case $file$end in *[!0-9]*) echo "$2 has odd names in it: $file" >&2; exit 1 ;; esac
 count=$(($4 < end ? $4 : end))
-mkdir "$3" || exit 1
+noted "$3" && mkdir "$3" || exit 1
 echo "$file $((end - count)) $count" > "$3/where"
-tail -c "+$((end - count + 1))" "$2/$file" | head -c "$count" > "$3/was" || exit 1
-changed "$5" < "$3/was" |
-  dd of="$2/$file" bs=65536 oflag=seek_bytes seek="$((end - count))" conv=notrunc status=none
+as_user "$6" dd if="$2/$file" iflag=nofollow,nonblock,skip_bytes,count_bytes skip="$((end - count))" \\
+  count="$count" bs=65536 status=none > "$3/was" || exit 1
+changed "$5" < "$3/was" | as_user "$6" dd of="$2/$file" bs=65536 oflag=nofollow,nonblock,seek_bytes \\
+  seek="$((end - count))" conv=notrunc,nocreat status=none
 """
 )
 
 # The bytes are held against what they were: damage that changed nothing is none.
 _VERIFY = (
     _CHANGED
+    + AS_USER
     + """
 ! "$1/current/bin/pid.sh" > /dev/null || { echo "$1 runs" >&2; exit 1; }
 read -r file start count < "$3/where" || { echo "the log was not cut" >&2; exit 1; }
-now() { tail -c "+$((start + 1))" "$2/$file" | head -c "$count"; }
-now "$1" "$2" | cmp -s - "$3/was" && { echo "the last $count bytes of $2/$file are what they were" >&2; exit 1; }
-changed "$5" < "$3/was" > "$3/damaged" && now "$1" "$2" | cmp - "$3/damaged"
+now() {
+  as_user "$3" dd if="$1/$2" iflag=nofollow,nonblock,skip_bytes,count_bytes skip="$start" count="$count" \\
+    bs=65536 status=none
+}
+now "$2" "$file" "$6" | cmp -s - "$3/was" &&
+  { echo "the last $count bytes of $2/$file are what they were" >&2; exit 1; }
+changed "$5" < "$3/was" > "$3/damaged" && now "$2" "$file" "$6" | cmp - "$3/damaged"
 """
 )
 
-_HEAL = """
-rm -rf -- "$2" && exec "$1/current/bin/start.sh"
+_HEAL = f"""{notes.SHELL}
+rm -rf -- "$2" || exit 1
+forgotten "$2"
+exec "$1/current/bin/start.sh"
 """
 
 
@@ -87,11 +106,11 @@ def requires(aim: Aim) -> Command:
 def plan(aim: Aim, probe_output: str) -> FaultPlan:
     """Return the plan; ``probe_output`` is the process id."""
     home, log = aim.instance.home, store_directory.log(aim)
-    notes = f"{home}/run/{aim.fault}"
-    rest = (log, notes, f"{aim.number('bytes'):.0f}", aim.text("how"))
+    kept, user = notes.path(aim, "cut"), aim.instance.service_user
+    rest = (log, kept, f"{aim.number('bytes'):.0f}", aim.text("how"), user)
     return FaultPlan(
-        inject=processes.kill(aim.instance, probe_output.strip(), Script(_CUT, (home, *rest))),
+        inject=processes.kill(aim.instance, probe_output.strip(), Script(_CUT, (home, *rest, _END))),
         verify=Command.shell(_VERIFY, home, *rest, timeout=VERIFY_SECONDS),
-        heal=Command.shell(_HEAL, home, notes, timeout=processes.start(aim.instance).timeout),
-        healed=store_directory.healed(aim.instance, notes),
+        heal=Command.shell(_HEAL, home, kept, timeout=processes.start(aim.instance).timeout),
+        healed=store_directory.healed(aim.instance, kept),
     )

@@ -7,14 +7,15 @@ broker without DLedger; above 90 % members refuse messages and a leader stays th
 **strike it only where messages may be lost**: a member with more than one file of its log may lose the older
 ones.
 
-The filler is a file in the data directory, named after the fault.
+The filler is a file in the data directory, named after the fault. It is written and removed as the store's owner:
+root would write to wherever a link of that name leads, and has room where others have none.
 """
 
 from __future__ import annotations
 
 from rmqops.chaos.mechanisms import bounded_wait, process_marks, processes
 from rmqops.chaos.mechanisms.plan import Aim, FaultPlan, Option
-from rmqops.model.commands import Command
+from rmqops.model.commands import AS_USER, Command, Script
 
 SUMMARY = (
     "a file fills the file system of the store, whose broker may then delete old messages; healed by removing it"
@@ -56,10 +57,7 @@ fi
 _PROBE = (
     """
 "$1/current/bin/pid.sh" > /dev/null || { echo "$1 does not run" >&2; exit 1; }
-[ -w "$2" ] || { echo "the data directory $2 is not there, or we may not write to it" >&2; exit 1; }
-if [ "$(id -u)" = 0 ] && [ "$(stat -c %u "$2")" != 0 ]; then
-  command -v setpriv > /dev/null || { echo "there is no setpriv to try a write as the owner of $2" >&2; exit 1; }
-fi
+[ -w "$2" ] || { echo "the data directory $2 is not there, or its owner may not write to it" >&2; exit 1; }
 shift
 """
     + _BOUND
@@ -69,10 +67,12 @@ shift
 _INJECT = (
     _BOUND
     + """
+[ ! -e "$4" ] && [ ! -L "$4" ] || { echo "$4 is there already" >&2; exit 1; }
 for _ in 1 2; do
   [ "$fill" -gt 0 ] || exit 0
   fallocate -l "${fill}M" "$4" 2> /dev/null && exit 0
-  dd if=/dev/zero of="$4" bs=1M count="$fill" conv=notrunc 2> /dev/null && exit 0
+  rm -f "$4"
+  dd if=/dev/zero of="$4" bs=1M count="$fill" oflag=nofollow,nonblock conv=excl 2> /dev/null && exit 0
   rm -f "$4"
   fill=$(($(room "$1") - $2))
 done
@@ -81,17 +81,14 @@ exit 1
 """
 )
 
-# $1 data directory, $2 MiB that stay free, $3 the file. The write is tried as the store's owner, and
-# has to fail for want of room; it writes no more than what is left and a little.
+# $1 data directory, $2 MiB that stay free, $3 the file. A write has to fail for want of room; it writes no more
+# than what is left and a little.
 _VERIFY = (
     _ROOM
     + f"""
 [ -f "$3" ] || {{ echo "$3 is not there" >&2; exit 1; }}
 write() {{
-  run=
-  owner=$(stat -c '%u %g' "$1")
-  [ "$(id -u)" != 0 ] || run="setpriv --reuid ${{owner% *}} --regid ${{owner#* }} --clear-groups --"
-  answer=$($run dd if=/dev/zero of="$3.try" bs=1M count="$(($2 + {2 * SLACK}))" 2>&1)
+  answer=$(dd if=/dev/zero of="$3.try" bs=1M count="$(($2 + {2 * SLACK}))" oflag=nofollow,nonblock 2>&1)
   failed=$?
   rm -f "$3.try"
   [ "$failed" != 0 ] || return 1
@@ -115,6 +112,7 @@ writers() {{
 
 _HEAL = (
     _FIND
+    + AS_USER
     + """
 ended() {
   pids=$(writers "$1")
@@ -123,7 +121,7 @@ ended() {
   return 1
 }
 wait_until ended "$1" || { echo "a writer of $1 cannot be ended" >&2; exit 1; }
-rm -f "$1" "$1.try" || exit 1
+as_user "$3" rm -rf --one-file-system -- "$1" "$1.try" || exit 1
 "$2/current/bin/pid.sh" > /dev/null || "$2/current/bin/start.sh"
 """
 )
@@ -132,7 +130,9 @@ _HEALED = (
     _FIND
     + """
 [ -z "$(writers "$1")" ] || { echo "$1 is still being written" >&2; exit 1; }
-[ ! -e "$1" ] && [ ! -e "$1.try" ] || { echo "$1 is there still" >&2; exit 1; }
+for file in "$1" "$1.try"; do
+  [ ! -e "$file" ] && [ ! -L "$file" ] || { echo "$file is there still" >&2; exit 1; }
+done
 "$2/current/bin/pid.sh" > /dev/null || { echo "$2 does not run" >&2; exit 1; }
 """
 )
@@ -140,7 +140,7 @@ _HEALED = (
 
 def requires(aim: Aim) -> Command:
     """Probe the process, the right to write to its data, and that no more than agreed has to be written."""
-    return Command.shell(_PROBE, aim.instance.home, *_bounds(aim))
+    return Script(_PROBE, (aim.instance.home, *_bounds(aim))).as_user(aim.instance.service_user).command()
 
 
 def plan(aim: Aim, _probe_output: str) -> FaultPlan:
@@ -149,14 +149,15 @@ def plan(aim: Aim, _probe_output: str) -> FaultPlan:
     name = f".rmqops-fault-{aim.fault}"
     file, writing = f"{data}/{name}", f"{data}/./{name}"
     seconds = 30 + aim.number("at_most") / 50
+    user, home = aim.instance.service_user, aim.instance.home
     look, start = aim.number("leave") / 50, aim.instance.number("rocketmq_start_timeout")
     return FaultPlan(
-        inject=Command.shell(_INJECT, data, leave, at_most, writing, timeout=seconds),
+        inject=Script(_INJECT, (data, leave, at_most, writing)).as_user(user).command(timeout=seconds),
         verify=bounded_wait.command(
-            *(_VERIFY, data, leave, writing), seconds=processes.VERIFY_SECONDS + look, work=look
+            *(_VERIFY, data, leave, writing), seconds=processes.VERIFY_SECONDS + look, work=look, user=user
         ),
-        heal=bounded_wait.command(_HEAL, file, aim.instance.home, seconds=END_SECONDS, work=start),
-        healed=Command.shell(_HEALED, file, aim.instance.home),
+        heal=bounded_wait.command(_HEAL, file, home, user, seconds=END_SECONDS, work=start),
+        healed=Command.shell(_HEALED, file, home),
     )
 
 

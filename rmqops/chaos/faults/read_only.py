@@ -12,9 +12,9 @@ written to. Where the process has no namespace of its own the mount is the host'
 
 from __future__ import annotations
 
-from rmqops.chaos.mechanisms import bounded_wait, processes, store_directory
+from rmqops.chaos.mechanisms import bounded_wait, notes, processes, store_directory
 from rmqops.chaos.mechanisms.plan import Aim, FaultPlan, Option
-from rmqops.model.commands import Command, Script
+from rmqops.model.commands import AS_USER, Command, Script
 
 SUMMARY = "whatever the broker opens in its store from now on is read-only; healed by unmounting"
 OPTIONS: dict[str, Option] = {}
@@ -52,10 +52,11 @@ nsenter -t "$pid" -m true || { echo "the mounts of process $pid cannot be entere
 # broker may open a file between mount and remount; then that is refused (EBUSY), and all of it is tried again.
 _INJECT = (
     _MOUNTS
+    + notes.SHELL
     + """
 now=$("$1/current/bin/pid.sh") || { echo "$1 does not run" >&2; exit 1; }
 [ "$now" = "$3" ] || { echo "$1 runs as $now and not as $3 any more" >&2; exit 1; }
-echo "$(readlink "/proc/$3/ns/mnt") $(mounts "$3")" > "$4" || exit 1
+noted "$4" && echo "$(readlink "/proc/$3/ns/mnt") $(mounts "$3")" > "$4" || exit 1
 mounted() {
   nsenter -t "$2" -m mount --bind "$1" "$1" || exit 1
   answer=$(nsenter -t "$2" -m mount -o remount,bind,ro "$1" 2>&1) && return
@@ -66,17 +67,21 @@ wait_until mounted "$2" "$3" || { echo "$answer" >&2; exit 1; }
 """
 )
 
+# $1 home, $2 store, $3 pid, $4 the name that is tried, $5 whose the store is, $6 what acts as that user: root
+# would follow a link.
 _VERIFY = """
 pid=$("$1/current/bin/pid.sh") || { echo "$1 does not run" >&2; exit 1; }
 [ "$pid" = "$3" ] || { echo "$1 runs as $pid and not as $3 any more, and its mounts are new" >&2; exit 1; }
-answer=$(nsenter -t "$3" -m mkdir "$2/$5" 2>&1) &&
-  { nsenter -t "$3" -m rmdir "$2/$5"; echo "$2 can be written to" >&2; exit 1; }
+tried() { nsenter -t "$2" -m /bin/sh -c "$5" rmqops "$4" "$1" "$3"; }
+answer=$(tried mkdir "$3" "$2/$4" "$5" "$6" 2>&1) &&
+  { tried rmdir "$3" "$2/$4" "$5" "$6"; echo "$2 can be written to" >&2; exit 1; }
 case $answer in *"Read-only file system"*) ;; *) echo "$answer" >&2; exit 1 ;; esac
 """
 
 # $1 home, $2 store, $3 the note. What lay there before stays, and another namespace is none of ours.
 _HEAL = (
     _MOUNTS
+    + notes.SHELL
     + """
 unmounted() {
   [ "$(readlink "/proc/$pid/ns/mnt")" = "$space" ] && [ "$(mounts "$pid")" -gt "$before" ] || return 0
@@ -88,7 +93,9 @@ if read -r space before 2> /dev/null < "$3"; then
     wait_until unmounted "$2" || { echo "$2 cannot be unmounted" >&2; exit 1; }
   done
 fi
-rm -f "$3" && exec "$1/current/bin/start.sh"
+rm -f "$3" || exit 1
+forgotten "$3"
+exec "$1/current/bin/start.sh"
 """
 )
 
@@ -112,10 +119,21 @@ def plan(aim: Aim, probe_output: str) -> FaultPlan:
     """Return the plan; ``probe_output`` is the process id."""
     instance, pid = aim.instance, probe_output.strip()
     home, directory = instance.home, store_directory.directory(instance)
-    note, start = f"{home}/run/{aim.fault}.read-only", processes.start(instance).timeout
+    note, start = notes.path(aim, "read-only"), processes.start(instance).timeout
     return FaultPlan(
         inject=bounded_wait.command(_INJECT, home, directory, pid, note, seconds=MOUNT_SECONDS),
-        verify=Command.shell(_VERIFY, home, directory, pid, note, f"probe-{aim.fault}", timeout=VERIFY_SECONDS),
+        verify=Command.shell(
+            *(
+                _VERIFY,
+                home,
+                directory,
+                pid,
+                f"probe-{aim.fault}",
+                instance.service_user,
+                f'{AS_USER}as_user "$@"',
+            ),
+            timeout=VERIFY_SECONDS,
+        ),
         heal=bounded_wait.command(_HEAL, home, directory, note, seconds=MOUNT_SECONDS, work=start),
         healed=Command.shell(_HEALED, home, directory, note),
     )

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from rmqops.chaos.mechanisms import bounded_wait, processes, store_directory
 from rmqops.chaos.mechanisms.plan import Aim, FaultPlan, Option
-from rmqops.model.commands import Command, Script
+from rmqops.model.commands import AS_USER, Command, Script
 from rmqops.operations.hosts import armed_heals
 
 SUMMARY = "what the broker flushes to its disk has to share few KiB a second; healed by taking the limit away"
@@ -93,30 +93,33 @@ echo "$4" > "$ours/cgroup.procs"
 """
 )
 
-# $1 … $6 as above, $7 the file, $8 KiB, $9 the least of milliseconds
+# $1 … $6 as above, $7 the file, $8 KiB, $9 the least of milliseconds, ${10} whose the store is
 _VERIFY = (
     _TOOLS
+    + AS_USER
     + """
 mounted || exit 1
 ours=$(find "$top" -type d -name "$3")
 grep -qx "$4" "$ours/cgroup.procs" || { echo "process $4 is not in the cgroup $3" >&2; exit 1; }
 ms() { echo $(($(date +%s%N) / 1000000)); }
 begun=$(ms)
-echo $$ > "$ours/cgroup.procs" && dd if=/dev/zero of="$7" bs=1k count="$8" conv=fsync 2> /dev/null
+echo $$ > "$ours/cgroup.procs" &&
+  as_user "${10}" dd if=/dev/zero of="$7" bs=1k count="$8" oflag=nofollow,nonblock conv=fsync,excl 2> /dev/null
 done=$?
 took=$(($(ms) - begun))
-rm -f "$7"
+as_user "${10}" rm -f "$7"
 [ "$done" = 0 ] || { echo "$7 cannot be written" >&2; exit 1; }
 [ "$took" -ge "$9" ] || { echo "$8 KiB were flushed within $took ms" >&2; exit 1; }
 """
 )
 
-# $1 instance directory, $2 store, $3 the cgroup's name, $4 the file, $5 the note of where the process was. What
-# waits already is let go first.
+# $1 instance directory, $2 store, $3 the cgroup's name, $4 the file, $5 the note of where the process was, $6
+# whose the store is. What waits already is let go first.
 _HEAL = (
     _TOOLS
+    + AS_USER
     + """
-rm -f "$4"
+as_user "$6" rm -rf --one-file-system -- "$4"
 mounted || exit 1
 removed() {
   rmdir "$1" 2> /dev/null && return
@@ -139,7 +142,7 @@ fi
 _HEALED = (
     _TOOLS
     + """
-[ ! -e "$4" ] || { echo "$4 is there still" >&2; exit 1; }
+[ ! -e "$4" ] && [ ! -L "$4" ] || { echo "$4 is there still" >&2; exit 1; }
 mounted || exit 1
 [ -z "$(find "$top" -type d -name "$3")" ] || { echo "the cgroup $3 is there still" >&2; exit 1; }
 """
@@ -168,17 +171,17 @@ def requires(aim: Aim) -> Command:
 def plan(aim: Aim, probe_output: str) -> FaultPlan:
     """Return the plan; ``probe_output`` is the process id, and where in the hierarchy the process is."""
     pid, path = probe_output.strip().split(" ", 1)
-    home, kib = aim.instance.home, aim.number("kib")
+    home, user, kib = aim.instance.home, aim.instance.service_user, aim.number("kib")
     cgroup = (home, store_directory.directory(aim.instance), _group(aim))
     file = f"{cgroup[1]}/.rmqops-fault-{aim.fault}"
     size, least = f"{kib * SECONDS:.0f}", f"{SECONDS * 500}"
     limit = (*cgroup, pid, f"{kib * 1024:.0f}", path)
     note = f"{armed_heals.directory(aim.instance)}/{aim.fault}.cgroup"
-    heal = _unshared(bounded_wait.script(_HEAL, *cgroup, file, note, seconds=END_SECONDS))
+    heal = _unshared(bounded_wait.script(_HEAL, *cgroup, file, note, user, seconds=END_SECONDS))
     started = Script(f'{_RUNS} || "$1/current/bin/start.sh"', (home,))
     return FaultPlan(
         inject=_unshared(Script(_INJECT, (*limit, note))).command(),
-        verify=_unshared(Script(_VERIFY, (*limit, file, size, least))).command(timeout=60),
+        verify=_unshared(Script(_VERIFY, (*limit, file, size, least, user))).command(timeout=60),
         heal=heal.then(started).command(
             timeout=END_SECONDS + processes.start(aim.instance).timeout + bounded_wait.MARGIN
         ),

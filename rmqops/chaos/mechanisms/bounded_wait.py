@@ -67,7 +67,9 @@ def repeated(look: Script, *, seconds: float, work: float = 0) -> Command:
     return command(_REPEATED, look.text, "rmqops", *look.arguments, seconds=seconds, work=work)
 
 
-def command(text: str, *arguments: str, seconds: float, work: float = 0, become: bool = True) -> Command:
+def command(
+    text: str, *arguments: str, seconds: float, work: float = 0, become: bool = True, user: str = ""
+) -> Command:
     """Return the command of a :func:`script`, whose time-out is longer than the script waits.
 
     Args:
@@ -76,6 +78,7 @@ def command(text: str, *arguments: str, seconds: float, work: float = 0, become:
         seconds: As for :func:`script`.
         work: Seconds that it may take besides, such as for a start of the instance.
         become: As for a :class:`~rmqops.model.commands.Command`.
+        user: As whom it runs there, if root runs it.
     """
-    made = script(text, *arguments, seconds=seconds)
+    made = script(text, *arguments, seconds=seconds).as_user(user)
     return made.command(timeout=math.ceil(seconds) + work + MARGIN, become=become)

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from rmqops.chaos.mechanisms.plan import Aim
 from rmqops.errors import UsageError
-from rmqops.model.commands import Command, Script
+from rmqops.model.commands import AS_USER, Command, Script
 from rmqops.model.topology import Instance
 
-# $1 home, $2 store. One below the instance's directory must really lie there; one elsewhere is where the inventory
-# says. Whatever leads out of it, a link or a mount, would lead the fault to what is not the store.
-_PROBE = """
+# $1 home, $2 store, $3 whose it is. One below the instance's directory must really lie there; one elsewhere is
+# where the inventory says. Whatever leads out of it, a link or a mount, would lead the fault to something else.
+_PROBE = (
+    AS_USER
+    + """
 pid=$("$1/current/bin/pid.sh") || { echo "$1 does not run" >&2; exit 1; }
 kill -0 "$pid" || exit 1
 [ -x "$1/current/bin/start.sh" ] || { echo "$1 has no start.sh to heal with" >&2; exit 1; }
@@ -29,15 +31,16 @@ esac
 case $home/ in "$real"/*) echo "$real holds more than the store: $home" >&2; exit 1 ;; esac
 find "/proc/$pid/fd" -printf '%l\\n' | grep -Fqx -e "$real/lock" ||
   { echo "process $pid does not keep $real/lock open, so $real is not known to be its store" >&2; exit 1; }
-link=$(find "$real" -type l | head -n 1)
+link=$(as_user "$3" find "$real" -type l | head -n 1)
 [ -z "$link" ] || { echo "$link is a symbolic link, and may lead out of the store" >&2; exit 1; }
-disks=$(find "$real" -printf '%D\\n' | sort -u | wc -l)
+disks=$(as_user "$3" find "$real" -printf '%D\\n' | sort -u | wc -l)
 [ "$disks" -eq 1 ] || { echo "another file system is mounted inside $real" >&2; exit 1; }
 echo "$pid"
 """
+)
 
 _HEALED = """
-[ ! -e "$2" ] || { echo "$2 is there still" >&2; exit 1; }
+[ ! -e "$2" ] && [ ! -L "$2" ] || { echo "$2 is there still" >&2; exit 1; }
 "$1/current/bin/pid.sh"
 """
 
@@ -63,7 +66,7 @@ def log(aim: Aim) -> str:
 
 def probe(instance: Instance) -> Script:
     """Probe that the store is this process's own and nothing leads out of it; prints the pid."""
-    return Script(_PROBE, (instance.home, directory(instance)))
+    return Script(_PROBE, (instance.home, directory(instance), instance.service_user))
 
 
 def healed(instance: Instance, left: str) -> Command:

@@ -8,26 +8,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rmqops.model.commands import Command, Result
+from rmqops.model.commands import Command, Result, Script
 from rmqops.model.history import Event
 from rmqops.model.topology import Instance
+from rmqops.operations.hosts import plain_files
 
 # A pipeline ends with what its last command ends with, so whether each log can be read is asked before.
-_SCRIPT = """
+_SCRIPT = f"""{plain_files.SHELL}
 cd "$1" || exit 1
-logs=$(ls broker.log otherdays/broker.*.log.gz 2>/dev/null)
-[ -n "$logs" ] || { echo "there is no broker.log in $1" >&2; exit 1; }
+logs=
+for log in broker.log otherdays/broker.*.log.gz; do ! plain "$log" || logs="$logs $log"; done
+[ -n "$logs" ] || {{ echo "there is no broker.log in $1" >&2; exit 1; }}
+content() {{ dd if="$1" iflag=nofollow,nonblock bs=64k status=none; }}
 for log in $logs; do
-  case $log in *.gz) gzip -t "$log" ;; *) : < "$log" ;; esac || exit 1
+  case $log in *.gz) content "$log" | gzip -t ;; *) content "$log" > /dev/null ;; esac || exit 1
 done
-for log in $logs; do gzip -dcf "$log"; done |
+for log in $logs; do content "$log" | gzip -dcf; done |
   sed -n 's/.*Begin handling broker role change term=\\([0-9]*\\) role=LEADER.*/\\1/p' | sort -nu
 """
 
 
 def ask(instance: Instance) -> Command:
     """Return what prints every term in which an instance has led, one a line."""
-    return Command.shell(_SCRIPT, instance.text("rocketmq_log_dir"))
+    return Script(_SCRIPT, (instance.text("rocketmq_log_dir"),)).as_user(instance.service_user).command()
 
 
 def leader_events(instance: Instance, result: Result | None, t: float) -> Iterator[Event]:

@@ -67,7 +67,7 @@ def command(
 def _show(plan: Plan, diffs: Mapping[str, str], drifts: Mapping[str, Sequence[str]]) -> None:
     for change in plan.pending:
         parts = [
-            "files" if change.action == "none" else change.action,
+            change.action if change.action != "none" else "files" if change.files else "directories",
             *(f"brings {name}" for name in change.missing_archives),
         ]
         output.result(f"{change.instance.name}: {', '.join(parts)}")
@@ -75,6 +75,8 @@ def _show(plan: Plan, diffs: Mapping[str, str], drifts: Mapping[str, Sequence[st
             output.result(f"    {len(change.files)} files below {change.instance.home}")
         elif change.instance.name in diffs:
             output.result(*(f"    {line}" for line in diffs[change.instance.name].split("\n") if line))
+        for text in change.directories:
+            output.result(f"    mends: {text}")
     for name, texts in drifts.items():
         for text in texts:
             output.result(f"drift: {name}: {text}")
@@ -95,6 +97,7 @@ def _json(
                 "instance": change.instance.name,
                 "action": change.action,
                 "files": list(change.files),
+                "directories": list(change.directories),
                 "carried": list(change.missing_archives),
                 "drift": list(drifts[change.instance.name]),
                 "diff": diffs.get(change.instance.name, ""),

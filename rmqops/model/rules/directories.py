@@ -9,30 +9,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from rmqops.errors import Problem
+from rmqops.model import system_places
 from rmqops.model.cluster import Cluster, InventoryHost
 
 _KEYS: Final = ("rocketmq_base_dir", "rocketmq_instance_dir", "rocketmq_data_dir", "rocketmq_log_dir")
-_SYSTEM: Final = re.compile(
-    r"/|/(bin|boot|dev|etc|home|lib|lib32|lib64|media|mnt|opt|proc|root|run|sbin|srv|sys|tmp|usr|var)"
-    r"|/usr/local|/var/(cache|lib|log|run|spool|tmp)"
-)
-"""Directories that may hold ours and are not ours."""
-_FORBIDDEN: Final = (
-    "/bin",
-    "/boot",
-    "/dev",
-    "/etc",
-    "/lib",
-    "/lib32",
-    "/lib64",
-    "/proc",
-    "/sbin",
-    "/sys",
-    "/usr/bin",
-    "/usr/lib",
-)
-"""Directories that may not even hold ours."""
-_RESERVED: Final = ("current", "run", "trees")
+_RESERVED: Final = ("current", "heals", "pid", "promoted", "run", "trees")
 _BAD: Final = re.compile(r"""[^ -~]|['"`$\\:;%*?{}<>|&!()\[\]#]""")
 """Characters with a meaning in a class path, a properties file, a unit or a shell."""
 
@@ -74,12 +55,12 @@ def _path(host: InventoryHost, key: str, path: str) -> Iterator[Problem]:
         character = bad[0] if bad else " "
         what = f"has the character {character!r}, which means something else in the files that it is written to"
         yield host.problem(key, what, "Use letters, digits, `/`, `_`, `.` and `-`")
-    if key != "rocketmq_java_home" and _of_system(_clean(path)):
-        yield host.problem(key, "belongs to the system", "Use a directory of its own, such as /opt/rocketmq")
+    if key != "rocketmq_java_home" and (why := _foreign(host, path)):
+        yield host.problem(key, why, "Use a directory of its own, such as /opt/rocketmq")
 
 
-def _of_system(path: str) -> bool:
-    return bool(_SYSTEM.fullmatch(path)) or any(_inside(path, place) for place in _FORBIDDEN)
+def _foreign(host: InventoryHost, path: str) -> str | None:
+    return system_places.reason(path, units=host.text("rocketmq_supervisor") == "systemd")
 
 
 def _within(host: InventoryHost) -> Iterator[Problem]:
@@ -120,7 +101,7 @@ def _shared(hosts: tuple[InventoryHost, ...]) -> Iterator[Problem]:
 def _claims(host: InventoryHost) -> Iterator[_DirectoryClaim]:
     for key in ("rocketmq_instance_dir", "rocketmq_data_dir", "rocketmq_log_dir"):
         path = _clean(host.text(key))
-        if host.text(key).startswith("/") and not _of_system(path):
+        if host.text(key).startswith("/") and not _foreign(host, path):
             yield _DirectoryClaim(host, key, path)
 
 

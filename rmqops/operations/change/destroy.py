@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from rmqops.errors import Unsafe
 from rmqops.model.topology import Instance, Topology
 from rmqops.operations.change.fleet import Fleet
 from rmqops.operations.change.progress import Progress
 from rmqops.operations.change.recipe import Verb
-from rmqops.operations.hosts import armed_heals, facts
+from rmqops.operations.hosts import armed_heals, directories, facts
+from rmqops.operations.hosts.directories import Part
+from rmqops.operations.hosts.facts import Facts
 from rmqops.operations.observe.status import observe
 from rmqops.system.progress import Say
+
+_PARTS: Final[tuple[Part, ...]] = ("data", "logs")
 
 
 @dataclass(frozen=True)
@@ -27,13 +32,16 @@ class Removal:
     """What is registered with the NameServers and in no inventory: it is left running."""
     faults: tuple[tuple[Instance, str], ...] = ()
     """Those of drills that may be in force there, and must end first: their heals go with the rest."""
+    left: tuple[str, ...] = ()
+    """Directories that the inventory names and no deploy made."""
 
     @property
     def steps(self) -> tuple[str, ...]:
-        """One for each fault, and one for each instance."""
+        """One for each fault, one for each instance, and one for each directory that stays."""
         return (
             *(f"heal {fault} on {instance.name}" for instance, fault in self.faults),
             *(f"remove {name}{' and its messages' if self.data else ''}" for name in self.instances),
+            *(f"leave {text}" for text in self.left),
         )
 
 
@@ -65,12 +73,13 @@ class Destroy(Verb[Removal, None]):
                 detail="\n".join(f"{topology.instance(name).home}: {mark}" for name, mark in foreign.items()),
                 remedy="check rocketmq_instance_dir in the inventory",
             )
-        return Removal(
-            tuple(marks),
-            self.data,
-            observe(topology).unlisted if marks else (),
-            armed_heals.armed(topology, on_hosts),
-        )
+        there = {
+            name for name, host in on_hosts.items() if host.mark or (self.data and _ours(topology, name, host))
+        }
+        left = tuple(text for name in marks for text in _left(topology, name, on_hosts[name]))
+        unlisted = observe(topology).unlisted if marks else ()
+        names = tuple(name for name in on_hosts if name in there)
+        return Removal(names, self.data, unlisted, armed_heals.armed(topology, on_hosts), left)
 
     def carry_out(self, plan: Removal, progress: Progress) -> None:
         """Remove all of it, if there is any; hosts on which nothing is are looked after as well.
@@ -84,6 +93,21 @@ class Destroy(Verb[Removal, None]):
             self.heal([instance for instance, _ in plan.faults], progress.say)
         if plan.instances:
             self.fleet.play("destroy", (), progress, variables={"rocketmq_destroy_data": plan.data})
+
+
+def _ours(topology: Topology, name: str, host: Facts) -> bool:
+    """Tell whether messages are there that an earlier destroy has left."""
+    data = host.directories.get("data")
+    return data is not None and data.mark == f"{topology.cluster}/{name}"
+
+
+def _left(topology: Topology, name: str, host: Facts) -> Iterator[str]:
+    """Name the directories of an instance that bear another mark, or none and are not known by its run.sh."""
+    instance = topology.instance(name)
+    for part in _PARTS:
+        found = host.directories.get(part)
+        if found is not None and found.mode and found.mark != host.mark and not found.named:
+            yield f"{directories.path_of(instance, part)}, which no deploy of {name} made"
 
 
 def refuse_other_name(topology: Topology, typed: str) -> None:

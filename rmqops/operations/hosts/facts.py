@@ -8,113 +8,15 @@ from dataclasses import dataclass, field
 from rmqops.errors import RmqopsError
 from rmqops.model.commands import Command
 from rmqops.model.topology import Instance
+from rmqops.operations.hosts import directories, facts_script
 from rmqops.operations.hosts.answers import understood
+from rmqops.operations.hosts.directories import Directory, Part
 from rmqops.operations.hosts.machines import Machine, machines
 from rmqops.system import parallel
 from rmqops.transport.base import Transports, check, transport_for
 
-_SCRIPT = """
-sockets=$(cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == "0A" {printf "%s ", $2}')
-printf 'listening %s\\n' "$sockets"
-# Listing the chains would load the kernel's tables where nobody has used them.
-{ read -r _ < /proc/net/ip_tables_names || [ -d /sys/module/nf_tables ]; } 2>/dev/null &&
-  iptables -w 1 -S 2>/dev/null | sed -n 's/^-N \\(RMQOPS-[0-9a-f]*\\)$/chain \\1/p'
-newline='
-'
-IFS=$newline links=
-set -f
-while [ $# -gt 0 ]; do
-  dir=$1 release=$2 java=$3 unit=$4 logs=$5 data=$6 scope=
-  shift 6
-  printf 'instance %s\\n' "$dir"
-  # Most instances of a machine share their releases; each process that is not started is 2 ms.
-  if [ "$release $java" != "$links" ]; then
-    links="$release $java" release_name= java_name=
-    [ ! -L "$release" ] || release_name=$(readlink "$release")
-    [ ! -L "$java" ] || java_name=$(readlink "$java")
-  fi
-  printf 'release %s\\n' "$release_name"
-  [ -z "$java" ] || printf 'java %s\\n' "$java_name"
-  case $unit in
-    '') ;;
-    /*) ;;
-    *) unit=${XDG_CONFIG_HOME:-$HOME/.config}/systemd/user/$unit scope=--user ;;
-  esac
-  [ ! -f "$unit" ] || printf 'unit %s\\n' "$(sha256sum < "$unit")"
-  set +f
-  # What a drill left. The owner of the data may have put files there under any name.
-  name=${unit##*/rocketmq-}
-  for file in "$dir"/heals/* "${data:-$dir}"/wiped-* "$dir"/.rmqops-fault-* "${data:-$dir}"/.rmqops-fault-* \\
-    /etc/systemd/system/rmqops-fault-"${name%.service}"-*.service; do
-    [ -e "$file" ] || continue
-    case ${file##*/} in
-      *[!A-Za-z0-9.-]* | *.log | *.new) ;;
-      *.sh) printf 'heal %s %s\\n' "$(stat -c %Y "$file")" "${file##*/}" ;;
-      *) printf 'left %s\\n' "$file" ;;
-    esac
-  done
-  for override in "$unit".d/*.conf; do [ ! -f "$override" ] || printf 'override %s\\n' "$override"; done
-  if [ -f "$unit" ]; then
-    export XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-/run/user/$(id -u)}"
-    name=${unit##*/}
-    state=$(systemctl $scope show -p ActiveState,SubState,Result,NRestarts "$name" 2>/dev/null | tr '\\n' ' ')
-    printf 'state %s\\n' "$state"
-    case $state in
-      *ActiveState=active* | *ActiveState=inactive*) ;;
-      *) timeout 15 "$dir/current/bin/reason.sh" 2>/dev/null | tail -n 8 | sed 's/^[[:space:]]*/said /' ;;
-    esac
-  fi
-  [ ! -f "$dir/.rmqops" ] || { mark=; read -r mark < "$dir/.rmqops"; printf 'mark %s\\n' "$mark"; }
-  cd -P "$dir/current/" 2>/dev/null || continue
-  printf 'tree %s\\n' "$PWD"
-  find . -type f -printf 'mode %m %P\\n' -exec sha256sum {} +
-  sed -n '/^[^#].*=/s/^/setting /p' conf/*.p
-  set -f
-  # The usual case of bin/pid.sh without its processes: the pid file is right.
-  pid=
-  { read -r pid < "$dir/run/pid"; } 2>/dev/null
-  words=$(tr '\\0' '\\n' 2>/dev/null < "/proc/${pid:-self}/cmdline")
-  case "$newline$words$newline" in
-    *"$newline-Drmqops.instance=$dir$newline"*) ;;
-    *)
-      pid=$(bin/pid.sh 2>/dev/null) || continue
-      words=$(tr '\\0' '\\n' 2>/dev/null < "/proc/$pid/cmdline")
-      ;;
-  esac
-  printf 'pid %s\\n' "$pid"
-  for word in $words; do
-    case $word in
-      */conf/*.p) printf 'running %s\\n' "${word%/conf/*}" ;;
-      *:*/lib/\\*) word=${word%/lib/*}; printf 'on %s\\n' "${word##*/}" ;;
-    esac
-  done
-done
-"""
-
 _DIGEST = 64
 """Digits of a SHA-256."""
-
-_OWNERS_SCRIPT = """
-cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk -v ports="$(printf ' %04X' "$@") " '
-  $4 == "0A" && index(ports, " " substr($2, length($2) - 3) " ") {print substr($2, length($2) - 3), $10}' |
-while read -r port inode; do printf '%d %s\\n' "0x$port" "$inode"; done |
-{
-  held=$(cat)
-  [ -n "$held" ] || exit 0
-  find /proc/[0-9]*/fd -lname 'socket:*' -printf '%h %l\\n' 2>/dev/null | sort -u |
-  awk -v held="$held" '
-    BEGIN {count = split(held, part); for (i = 1; i < count; i += 2) port["socket:[" part[i + 1] "]"] = part[i]}
-    $2 in port {split($1, path, "/"); print port[$2], path[3]; delete port[$2]}
-    END {for (socket in port) print port[socket], "-"}'
-} |
-while read -r port pid; do
-  if [ "$pid" = - ]; then
-    printf '%s a process that only root may see\\n' "$port"
-  else
-    printf '%s pid %s (%s)\\n' "$port" "$pid" "$(tr '\\0' ' ' < "/proc/$pid/cmdline" | cut -c 1-120)"
-  fi
-done
-"""
 
 
 @dataclass(frozen=True)
@@ -131,6 +33,12 @@ class ArmedHeal:
 class Facts:
     """What is on a host of one instance."""
 
+    directories: Mapping[Part, Directory] = field(default_factory=dict)
+    """The instance's own."""
+    deployer: str = ""
+    """The number of the user that rmqops acts as on its host."""
+    odd: tuple[str, ...] = ()
+    """What of its own files and directories has another owner or mode than a deploy gives them."""
     mark: str | None = None
     """Whose directory it is, ``CLUSTER/INSTANCE``; None when rmqops made nothing there."""
     release: str | None = None
@@ -171,8 +79,11 @@ class Facts:
         return self.pid is not None
 
 
-def _arguments(instance: Instance) -> tuple[str, str, str, str, str, str]:
-    """Return an instance's directory, the links to what it runs, its unit, its logs, its data, or nothing."""
+def _arguments(instance: Instance) -> tuple[str, ...]:
+    """Return an instance's directory, the links to what it runs, its unit, its logs and data.
+
+    They are six words; one is empty where there is none.
+    """
     releases = f"{instance.text('rocketmq_base_dir')}/releases"
     unit = f"rocketmq-{instance.name}.service"
     units = {"systemd": f"/etc/systemd/system/{unit}", "systemd-user": unit, "detached": ""}
@@ -182,7 +93,7 @@ def _arguments(instance: Instance) -> tuple[str, str, str, str, str, str]:
         f"{releases}/java" if instance.bundles_java else "",
         units[instance.supervisor],
         instance.text("rocketmq_log_dir"),
-        instance.text("rocketmq_data_dir") if instance.kind == "broker" else "",
+        instance.text("rocketmq_data_dir"),
     )
 
 
@@ -241,7 +152,8 @@ def _ask(machine: Machine, transports: Transports) -> dict[str, Facts]:
 
 def question(machine: Machine) -> Command:
     """Return the command whose output :func:`parse` takes."""
-    return Command.shell(_SCRIPT, *(part for instance in machine.instances for part in _arguments(instance)))
+    arguments = (part for instance in machine.instances for part in _arguments(instance))
+    return Command.shell(facts_script.SCRIPT, *arguments)
 
 
 def parse(machine: Machine, output: str) -> dict[str, Facts]:
@@ -254,17 +166,19 @@ def parse(machine: Machine, output: str) -> dict[str, Facts]:
         head, *blocks = output.split("\ninstance ")
         if len(blocks) != len(machine.instances):
             raise ValueError(f"it tells of {len(blocks)} instances, and was asked for {len(machine.instances)}")
-        first, *chains = head.splitlines()
-        listening, ours = _listening(first), frozenset(line.removeprefix("chain ") for line in chains)
+        first, *rest = head.splitlines()
+        listening = _listening(first)
+        ours = frozenset(line.removeprefix("chain ") for line in rest if line.startswith("chain "))
+        stats = [line for line in rest if line.startswith("stat ")]
         return {
-            instance.name: _parse(block.splitlines()[1:], listening, ours)
+            instance.name: _parse(instance, [*stats, *block.splitlines()[1:]], listening, ours)
             for instance, block in zip(machine.instances, blocks, strict=True)
         }
 
 
 def owners_question(ports: Iterable[int]) -> Command:
     """Return the command whose output :func:`parse_owners` takes."""
-    return Command.shell(_OWNERS_SCRIPT, *map(str, ports))
+    return Command.shell(facts_script.OWNERS, *map(str, ports))
 
 
 def parse_owners(output: str) -> dict[int, str]:
@@ -285,7 +199,7 @@ def _listening(line: str) -> frozenset[int]:
     return frozenset(int(address.rpartition(":")[2], 16) for address in line.split()[1:])
 
 
-def _parse(lines: Iterable[str], listening: frozenset[int], chains: frozenset[str]) -> Facts:
+def _parse(instance: Instance, lines: Iterable[str], listening: frozenset[int], chains: frozenset[str]) -> Facts:
     single: dict[str, str] = {}
     modes: dict[str, str] = {}
     contents: dict[str, str] = {}
@@ -294,8 +208,9 @@ def _parse(lines: Iterable[str], listening: frozenset[int], chains: frozenset[st
     said: list[str] = []
     heals: list[ArmedHeal] = []
     leftovers: list[str] = []
-    for line in lines:
-        kind, _, rest = line.partition(" ")
+    odd: list[str] = []
+    words = [line.partition(" ")[::2] for line in lines]
+    for kind, rest in words:
         if kind == "mode":
             mode, _, path = rest.partition(" ")
             modes[path] = mode.zfill(4)
@@ -311,12 +226,19 @@ def _parse(lines: Iterable[str], listening: frozenset[int], chains: frozenset[st
             heals.append(ArmedHeal(name.removesuffix(".sh"), float(since)))
         elif kind == "left":
             leftovers.append(rest)
+        elif kind == "odd":
+            owner, mode, path = rest.split(" ", 2)
+            odd.append(f"current/{path} has mode {mode} and owner {owner}")
         elif kind == "override":
             overrides.append(rest)
         else:
             single[kind] = rest
+    deployer, found = single.get("deployer", ""), directories.parse(instance, words)
     return Facts(
-        mark=single.get("mark"),
+        directories=found,
+        deployer=deployer,
+        odd=(*directories.shared(instance, words, deployer), *odd),
+        mark=found["instance"].mark if "instance" in found else None,
         release=single.get("release") or None,
         java=single.get("java") or None,
         tree=single.get("tree"),
@@ -324,7 +246,7 @@ def _parse(lines: Iterable[str], listening: frozenset[int], chains: frozenset[st
         settings=settings,
         unit=single["unit"].partition(" ")[0] if "unit" in single else None,
         overrides=tuple(overrides),
-        state=dict(pair.partition("=")[::2] for pair in single.get("state", "").split()),
+        state=dict(pair.partition("=")[::2] for pair in single.get("state", "").split() if pair[:8] != "MainPID="),
         said=tuple(said),
         pid=int(single["pid"]) if "pid" in single else None,
         running=single.get("running"),

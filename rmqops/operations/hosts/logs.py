@@ -9,26 +9,35 @@ from datetime import UTC, datetime
 from typing import Final
 
 from rmqops.errors import RmqopsError, UsageError
-from rmqops.model.commands import Command
+from rmqops.model.commands import Command, Script
 from rmqops.model.topology import Instance
+from rmqops.operations.hosts import plain_files
 from rmqops.operations.hosts.streams import Job
 from rmqops.system import parallel
 from rmqops.transport.base import Transports, check, transport_for
 
-_RECENT: Final = """
+# What lies there in place of a file is named: it is nothing that RocketMQ put there.
+_RECENT: Final = f"""{plain_files.SHELL}
 cd "$1" || exit
 lines=$2
 shift 2
 for file; do
-  [ ! -f "$file" ] || tail -n "$lines" -- "$file" | sed "s/^/$file /"
+  odd=$(oddity "$file")
+  [ -z "$odd" ] || echo "$file is not read: it is a $odd"
+  ! plain "$file" || end "$file" | tail -n "$lines" | sed "s/^/$file /"
 done
 """
-_FOLLOW: Final = """
+_FOLLOW: Final = f"""{plain_files.SHELL}
 cd "$1" || exit
 lines=$2
 shift 2
 for file; do
-  tail -n "$lines" -F -- "$file" 2>/dev/null | sed -u "s/^/$file /" &
+  odd=$(oddity "$file")
+  if [ -n "$odd" ]; then
+    echo "$file is not read: it is a $odd"
+  else
+    tail -n "$lines" -F -- "$file" 2>/dev/null | sed -u "s/^/$file /" &
+  fi
 done
 wait
 """
@@ -124,4 +133,5 @@ def merged(logs: Iterable[Sequence[LogLine]]) -> tuple[LogLine, ...]:
 
 
 def _command(script: str, instance: Instance, names: Sequence[str], lines: int) -> Command:
-    return Command.shell(script, instance.text("rocketmq_log_dir"), str(lines), *files(instance, names))
+    arguments = (instance.text("rocketmq_log_dir"), str(lines), *files(instance, names))
+    return Script(script, arguments).as_user(instance.service_user).command()

@@ -25,18 +25,36 @@ from rmqops.transport.base import Transport, check
 TIMEOUT = 600.0
 """Seconds: a file of the log has 1 GiB by default, and is read once."""
 
-# argv: the broker's home, its log's directory, its store's root, the place, where it is set aside or nothing.
+# argv: the broker's home, its log's directory, its store's root, the place, where it is set aside or nothing, and
+# whose the store is. Root becomes that user before it opens anything there: any name may be a link or a pipe.
 # The log's files are named by the place at which they begin and end in zeros. A message begins with its length and
 # its magic number; one that does not fit into the rest of a file is preceded by a blank with a length and a number
 # of its own.
 _PROGRAM = r"""
-import hashlib, json, os, struct, subprocess, sys
-home, log, root, start, aside = *sys.argv[1:4], int(sys.argv[4]), sys.argv[5]
+import hashlib, json, os, pwd, stat, struct, subprocess, sys
+home, log, root, start, aside, user = *sys.argv[1:4], int(sys.argv[4]), *sys.argv[5:7]
 if subprocess.run([home + "/current/bin/pid.sh"], stdout=subprocess.DEVNULL).returncode == 0:
     sys.exit("it runs")
+if user and os.geteuid() == 0:
+    owner = pwd.getpwnam(user)
+    os.setgroups([])
+    os.setgid(owner.pw_gid)
+    os.setuid(owner.pw_uid)
+os.umask(0o027)
 MESSAGE, BLANK = 0xDAA320A7, 0xCBD43194
 there = os.listdir(log) if os.path.isdir(log) else []
 names = sorted(name for name in there if name.isdigit() and len(name) == 20)
+
+def plain(path):
+    return stat.S_ISREG(os.lstat(path).st_mode)
+
+def opened(path, mode):
+    flags = os.O_NOFOLLOW | os.O_NONBLOCK | (os.O_RDWR if "+" in mode else os.O_RDONLY)
+    return os.fdopen(os.open(path, flags), mode)
+
+odd = [name for name in names if not plain(os.path.join(log, name))]
+if odd:
+    sys.exit(f"{log}/{odd[0]} is not a regular file")
 files = [(int(name), os.path.join(log, name), os.path.getsize(os.path.join(log, name))) for name in names]
 files = [file for file in files if file[0] + file[2] > start]
 messages, first, end, whole = 0, start, start, True
@@ -49,7 +67,7 @@ def blocks(stream, at, size):
         yield block
 
 def written(path, at, size):
-    with open(path, "rb") as stream:
+    with opened(path, "rb") as stream:
         return any(block.count(0) != len(block) for block in blocks(stream, at, size))
 
 begun = [file for file in files if written(file[1], max(0, start - file[0]), file[2])]
@@ -58,7 +76,7 @@ for base, path, size in files:
     if not whole:
         break
     whole = False
-    with open(path, "rb") as stream:
+    with opened(path, "rb") as stream:
         at = 0
         if base < start:
             low = max(0, start - base - 65536)
@@ -81,15 +99,12 @@ found = {"messages": messages, "bytes": end - start, "before": before.hexdigest(
 if aside and begun:
     # All that is not zero is kept: a message of which the beginning was copied whole, one that was being written
     # as well. Nothing is taken out of the log before all of it is on disk elsewhere.
-    owner = os.stat(log)
     found["aside"] = aside
-    for directory in (os.path.dirname(aside), aside):
-        os.makedirs(directory, exist_ok=directory != aside)
-        os.chown(directory, owner.st_uid, owner.st_gid)
+    os.makedirs(aside)
     for base, path, size in begun:
         skip = max(0, first - base)
         kept = os.path.join(aside, "%020d" % (base + skip))
-        with open(path, "rb") as stream, open(kept + ".part", "wb") as copy:
+        with opened(path, "rb") as stream, open(kept + ".part", "xb") as copy:
             for block in blocks(stream, skip, size):
                 if block.count(0) == len(block):
                     copy.seek(len(block), 1)
@@ -98,17 +113,18 @@ if aside and begun:
             copy.truncate(size - skip)
             copy.flush()
             os.fsync(copy.fileno())
-        os.chown(kept + ".part", owner.st_uid, owner.st_gid)
         os.rename(kept + ".part", kept)
     # Without it the broker would believe that it ended in order, and trust its queues.
     mark = os.path.join(root, "abort")
-    with open(mark, "a"):
-        os.chown(mark, owner.st_uid, owner.st_gid)
+    if not os.path.lexists(mark):
+        open(mark, "x").close()
     # Entries of 20 bytes, place and length first, in the order of the log.
     for directory, _, entries in os.walk(os.path.join(root, "consumequeue")):
         for name in sorted((entry for entry in entries if entry.isdigit()), reverse=True):
             path = os.path.join(directory, name)
-            with open(path, "r+b") as stream:
+            if not plain(path):
+                continue
+            with opened(path, "r+b") as stream:
                 content = stream.read()
                 used = [at for at in range(0, len(content) - 19, 20) if content[at + 8:at + 12] != b"\0\0\0\0"]
                 late = [at for at in used if struct.unpack_from(">q", content, at)[0] >= first]
@@ -119,7 +135,7 @@ if aside and begun:
             if len(late) < len(used):
                 break
     for base, path, size in reversed(begun):
-        with open(path, "r+b") as stream:
+        with opened(path, "r+b") as stream:
             stream.truncate(max(0, first - base))
             stream.truncate(size)
             os.fsync(stream.fileno())
@@ -166,7 +182,18 @@ def _run(instance: Instance, start: int, aside: str, transport: Transport) -> Co
     root = instance.text("rocketmq_data_dir")
     interpreter = str(instance.variables.get("ansible_python_interpreter") or "")
     python = interpreter if interpreter.startswith("/") else "python3"
-    argv = (python, "-I", "-c", _PROGRAM, instance.home, f"{root}/commitlog", root, str(start), aside)
+    argv = (
+        python,
+        "-I",
+        "-c",
+        _PROGRAM,
+        instance.home,
+        f"{root}/commitlog",
+        root,
+        str(start),
+        aside,
+        instance.service_user,
+    )
     answer = check(transport.run(Command(argv, timeout=TIMEOUT)), transport.host).stdout
     with understood(transport.host, answer):
         tail = CommitLogTail(**json.loads(answer))

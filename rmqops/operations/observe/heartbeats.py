@@ -13,25 +13,30 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from rmqops.errors import RmqopsError
-from rmqops.model.commands import Command
+from rmqops.model.commands import AS_USER, Command
 from rmqops.model.topology import Instance, Topology
+from rmqops.operations.hosts import plain_files
 from rmqops.operations.hosts.answers import understood
 from rmqops.system import parallel
 from rmqops.transport.base import Transports, check, transport_for
 
-# $1 home, $2 logs. The sockets of the process that are established, as the kernel writes their other ends; the
-# registrations in the end of its log, and the time.
-_SCRIPT = r"""
+# $1 home, $2 logs, $3 whose they are, $4 what reads the end of a log. The sockets of the process that are
+# established, as the kernel writes their other ends; the registrations in the end of its log, and the time.
+_SCRIPT = (
+    AS_USER
+    + r"""
 if pid=$("$1/current/bin/pid.sh"); then
   find "/proc/$pid/fd" -lname 'socket:*' -printf '%l\n' 2> /dev/null | tr -dc '0-9\n' |
     awk 'NR == FNR { ours[$1] = 1; next } $4 == "01" && $10 in ours { print "connected", $3 }' \
       - "/proc/$pid/net/tcp" "/proc/$pid/net/tcp6"
 fi
-tail -q -c 1048576 "$2/broker.log" 2> /dev/null |
+as_user "$3" /bin/sh -c "$4" rmqops "$2/broker.log" 2> /dev/null |
   sed -n 's/^\([0-9T:.+Z-]*\) .* - register broker.*to name server \([^ ]*\) OK.*/registered \2 \1/p' |
   tail -n 1000
 echo "now $(date +%Y-%m-%dT%H:%M:%S.%N%:z)"
 """
+)
+_END = f'{plain_files.SHELL}end "$1" 1048576'
 
 
 @dataclass(frozen=True)
@@ -58,7 +63,7 @@ def survey(
 
     def ask(broker: Instance) -> tuple[Heartbeat, ...] | str:
         transport = transports(broker)
-        command = Command.shell(_SCRIPT, broker.home, broker.text("rocketmq_log_dir"))
+        command = Command.shell(_SCRIPT, broker.home, broker.text("rocketmq_log_dir"), broker.service_user, _END)
         try:
             said = check(transport.run(command), transport.host).stdout
             with understood(transport.host, said):

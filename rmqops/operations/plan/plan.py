@@ -8,6 +8,7 @@ from typing import Literal
 
 from rmqops.errors import PreflightFailed
 from rmqops.model.topology import Instance, Topology
+from rmqops.operations.hosts import directories
 from rmqops.operations.hosts.facts import Facts, HostSurvey, port_owner
 from rmqops.operations.plan import drift, jvm_start, trees
 from rmqops.render import files
@@ -28,13 +29,15 @@ class InstanceChange:
     """The release and the Java runtime that must be brought in, as far as they are not there."""
     facts: Facts
     """What is on the host."""
+    directories: tuple[str, ...] = ()
+    """What has another owner or mode than it should, or no mark, a sentence each."""
     fingerprints: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """Mode and SHA-256 of each file of its tree as the inventory has it."""
 
     @property
     def pending(self) -> bool:
         """Whether anything is to be done."""
-        return self.action != "none" or bool(self.files) or bool(self.missing_archives)
+        return self.action != "none" or bool(self.files or self.missing_archives or self.directories)
 
     @property
     def drift(self) -> tuple[str, ...]:
@@ -46,6 +49,7 @@ class InstanceChange:
         if self.files and self.action != "create":
             parts.append(f"files {', '.join(self.files)}")
         parts += [f"brings {name}" for name in self.missing_archives]
+        parts += [f"mends {text}" for text in self.directories]
         return "; ".join(parts) or "nothing"
 
 
@@ -90,8 +94,7 @@ def plan(
         transports: How a host is reached on which a port is taken, to ask by whom.
 
     Raises:
-        PreflightFailed: a directory belongs to another cluster, a port to another process, or a JVM does not
-            start.
+        PreflightFailed: a directory belongs to somebody else, a port to another process, or a JVM does not start.
         RmqopsError: a host could not be asked.
     """
     facts = survey.required(instances)
@@ -119,7 +122,10 @@ def _change(instance: Instance, facts: Facts, release: str | None, java: str | N
         action = "restart"
     else:
         action = "none"
-    return InstanceChange(instance, action, differing, missing, facts, fingerprints)
+    mends: tuple[str, ...] = ()
+    if action != "create":
+        mends = (*directories.deviations(instance, facts.directories, facts.deployer), *facts.odd)
+    return InstanceChange(instance, action, differing, missing, facts, mends, fingerprints)
 
 
 def _missing_archives(instance: Instance, facts: Facts, release: str | None, java: str | None) -> Iterator[str]:
@@ -136,8 +142,9 @@ def _missing_archives(instance: Instance, facts: Facts, release: str | None, jav
 def _obstacles(topology: Topology, changes: Sequence[InstanceChange], transports: Transports) -> Iterator[str]:
     for change in changes:
         instance, facts = change.instance, change.facts
-        if facts.mark not in {None, f"{topology.cluster}/{instance.name}"}:
-            yield f"{instance.name}: {instance.home} on {instance.host} belongs to {facts.mark}"
+        mark = f"{topology.cluster}/{instance.name}"
+        for what, remedy in directories.obstacles(instance, mark, facts.directories, facts.deployer):
+            yield f"{instance.name} on {instance.host}: {what}. {remedy}"
         if facts.alive:
             continue
         for purpose, port in ports(instance):

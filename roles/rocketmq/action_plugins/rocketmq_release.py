@@ -80,7 +80,8 @@ class ActionModule(ActionBase):
             content = stream.read()
         target = shlex.quote(place)
         command = (
-            f"mkdir -p {shlex.quote(dest)} && umask 077 && {{ cat > {target} || {{ rm -f {target}; false; }}; }}"
+            f"umask 022 && mkdir -p {shlex.quote(dest)} && umask 077 && "
+            f"{{ cat > {target} || {{ rm -f {target}; false; }}; }}"
         )
         answer = self._low_level_execute_command(command, in_data=content)
         if answer["rc"] != 0:

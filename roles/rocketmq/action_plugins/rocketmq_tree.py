@@ -10,12 +10,7 @@ from ansible.plugins.action import ActionBase
 
 SPEC = {
     "path": {"type": "path", "required": True},
-    "owner_mark": {"type": "str", "required": True},
-    "state": {"choices": ["present", "absent"], "default": "present"},
-    "files": {"type": "dict", "default": {}},
-    "data": {"type": "path"},
-    "keep_data": {"type": "bool", "default": True},
-    "logs": {"type": "path"},
+    "files": {"type": "dict", "required": True},
     "keep": {"type": "int", "default": 3},
 }
 
@@ -28,6 +23,6 @@ class ActionModule(ActionBase):
     def run(self, tmp=None, task_vars=None):
         """Run the action."""
         result = super().run(tmp, task_vars)
-        _, arguments = self.validate_argument_spec(SPEC, required_if=[("state", "absent", ["logs", "data"])])
+        _, arguments = self.validate_argument_spec(SPEC)
         packed = base64.b64encode(json.dumps(arguments).encode()).decode()
         return result | self._execute_module(module_args={"packed": packed}, task_vars=task_vars)

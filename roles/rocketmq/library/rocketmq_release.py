@@ -65,6 +65,8 @@ import tempfile  # noqa: E402
 ARGUMENTS = r"""<<INCLUDE_ANSIBLE_MODULE_JSON_ARGS>>"""
 
 
+NAME = r"[\w.+-]+-[0-9a-f]{16}"
+"""How a release is named: by its content."""
 CARRIED = ".carried-"
 """How the name of an archive begins that the action brought here; it is removed when it is unpacked."""
 
@@ -151,6 +153,8 @@ def present(options, _check, _diff):
     dest = options["dest"]
     changed, paths, pruned = False, [], []
     os.makedirs(dest, exist_ok=True)
+    if os.stat(dest).st_uid == os.geteuid():
+        os.chmod(dest, 0o755)  # an earlier run may have made it under a umask that lets nobody pass
     with alone(dest):
         sweep(dest, [item["archive"] for item in options["archives"]])
         for item in options["archives"]:
@@ -166,14 +170,26 @@ def present(options, _check, _diff):
     return {"changed": changed, "paths": paths, "pruned": pruned}
 
 
+def ours(entry):
+    """Tell whether an entry is a release of ours, a link to one, or what an interrupted run left."""
+    name = os.readlink(entry.path) if entry.is_symlink() else entry.name
+    return bool(re.fullmatch(NAME, name)) or name.startswith((".new-", CARRIED))
+
+
 def absent(options, check, _diff):
-    """Remove every release, unless somebody uses them."""
+    """Remove every release, unless somebody uses them; a directory of releases may hold those of others."""
     dest, users = options["dest"], options["users"]
     instances = os.listdir(users) if os.path.isdir(users) else []
     used = any(os.path.lexists(os.path.join(users, name, "current")) for name in instances)
     changed = os.path.isdir(dest) and not used
     if changed and not check:
-        shutil.rmtree(dest)
+        for entry in filter(ours, list(os.scandir(dest))):
+            if entry.is_dir(follow_symlinks=False):
+                shutil.rmtree(entry.path)
+            else:
+                os.unlink(entry.path)
+        if not os.listdir(dest) and not os.path.ismount(dest):
+            os.rmdir(dest)
     if not used and not check:
         for directory in (users, os.path.dirname(dest)):
             if os.path.isdir(directory) and not os.listdir(directory) and not os.path.ismount(directory):
@@ -190,6 +206,7 @@ def explained(error, dest):
 
 def main():
     """Run the module."""
+    os.umask(0o022)
     try:
         given = json.loads(ARGUMENTS)
         options = json.loads(base64.b64decode(given["packed"]))

@@ -1,6 +1,6 @@
 #!/usr/bin/python
 # Apache License 2.0 (see LICENSE)
-"""Put an instance's files on a host as one tree named by its content, or take the instance away."""
+"""Put an instance's files on a host as one tree named by its content."""
 
 from __future__ import annotations
 
@@ -12,20 +12,13 @@ description:
     is written beside the others and the link is switched at once, so that an interrupted run leaves the
     instance as it was.
   - A tree that somebody edited no longer has the content of its name, and is written again.
+  - The directory is made and marked by M(rocketmq_directories).
 options:
   path: {description: The instance's directory., type: path, required: true}
-  owner_mark:
-    description: Text in C(.rmqops) that says whose directory it is. A directory with another text is refused.
-    type: str
-    required: true
-  state: {type: str, choices: [present, absent], default: present, description: What is wanted.}
   files:
     description: Text of each file by its path below the tree. Names that end in C(.sh) are made executable.
     type: dict
     default: {}
-  data: {type: path, description: "With O(state=absent), the data directory; it is removed if it is empty."}
-  keep_data: {type: bool, default: true, description: Whether a data directory with something in it stays.}
-  logs: {type: path, description: "With O(state=absent), the log directory to remove."}
   keep: {type: int, default: 3, description: How many trees to keep.}
 author: [rmqops]
 """
@@ -34,12 +27,11 @@ EXAMPLES = r"""
 - name: Put the files of a broker in place
   rocketmq_tree:
     path: /srv/rocketmq/instances/broker-a-0
-    owner_mark: "cluster-a/broker-a-0"
     files: {conf/broker.p: "brokerName=broker-a"}
 """
 
 RETURN = r"""
-tree: {description: Name of the tree in force., returned: state is present, type: str}
+tree: {description: Name of the tree in force., returned: always, type: str}
 files: {description: Files that changed., returned: always, type: list, elements: str}
 """
 
@@ -50,6 +42,7 @@ import hashlib  # noqa: E402
 import json  # noqa: E402
 import os  # noqa: E402
 import shutil  # noqa: E402
+import stat  # noqa: E402
 import sys  # noqa: E402
 import tempfile  # noqa: E402
 
@@ -57,12 +50,6 @@ import tempfile  # noqa: E402
 # takes a third of a second of the host and the full standard library. The action of the same name checks and packs
 # the options; Ansible puts them in here (its "JSONARGS" kind of module).
 ARGUMENTS = r"""<<INCLUDE_ANSIBLE_MODULE_JSON_ARGS>>"""
-
-MARK = ".rmqops"
-
-
-class Refused(Exception):
-    """What is asked for cannot be done; the message says why and what to do."""
 
 
 def mode_of(path):
@@ -90,21 +77,16 @@ def read_tree(root):
     return texts
 
 
-def check_owner(home, mark, fresh):
-    """Refuse a directory that belongs to something else; a fresh instance needs one that nobody filled."""
-    path = os.path.join(home, MARK)
-    if os.path.exists(path):
-        with open(path, encoding="utf-8") as stream:
-            owner = stream.read().strip()
-        if owner != mark:
-            raise Refused(f"{home} belongs to {owner}, not to {mark}; choose another rocketmq_instance_dir")
-    elif fresh and os.path.isdir(home):
-        foreign = sorted(set(os.listdir(home)) - {"data", "store", "logs", "run", "current"})
-        if foreign:
-            raise Refused(
-                f"{home} exists, was not made by rmqops and holds {', '.join(foreign[:5])}; "
-                "choose another rocketmq_instance_dir or remove it"
-            )
+def odd_modes(root):
+    """Return the files and directories of a tree that have not the owner or the mode that they should."""
+    odd = []
+    for directory, _subdirectories, names in os.walk(root):
+        for path, mode in [(directory, 0o755), *((os.path.join(directory, name), None) for name in names)]:
+            found, below = os.stat(path), os.path.relpath(path, root)
+            wanted = mode or mode_of(below)
+            if (stat.S_IMODE(found.st_mode), found.st_uid) != (wanted, os.geteuid()):
+                odd.append(below)
+    return odd
 
 
 @contextlib.contextmanager
@@ -121,7 +103,6 @@ def alone(home):
 def write_tree(home, name, files):
     """Write a tree beside the others and give it its name at once."""
     trees = os.path.join(home, "trees")
-    os.makedirs(trees, exist_ok=True)
     temporary = tempfile.mkdtemp(prefix=".new-", dir=trees)
     os.chmod(temporary, 0o755)
     for path, content in files.items():
@@ -159,16 +140,16 @@ def prune(home, name, keep):
         shutil.rmtree(entry.path, ignore_errors=True)
 
 
-def present(options, check, diff):
+def put_in_place(options, check, diff):
     """Bring the tree in place."""
-    home, files, mark = (options[key] for key in ("path", "files", "owner_mark"))
-    check_owner(home, mark, fresh=True)
+    home, files = options["path"], options["files"]
     name = digest_of(files)
     current = os.path.join(home, "current")
     before = read_tree(current) if os.path.isdir(current) else {}
     linked = os.path.islink(current) and os.readlink(current) == os.path.join("trees", name)
     changed = [path for path in sorted(set(files) | set(before)) if files.get(path) != before.get(path)]
-    result = {"changed": bool(changed) or not linked, "tree": name, "files": changed}
+    odd = odd_modes(current) if before else []
+    result = {"changed": bool(changed or odd) or not linked, "tree": name, "files": changed or odd}
     if diff:
         result["diff"] = [
             {
@@ -182,56 +163,30 @@ def present(options, check, diff):
     if result["changed"] and not check:
         os.makedirs(home, exist_ok=True)
         with alone(home):
-            put(home, mark, name, files, options["keep"])
+            put(home, name, files, options["keep"])
     return result
 
 
-def put(home, mark, name, files, keep):
-    """Mark the directory as ours, write the tree where it is not there as it should be, and switch to it."""
-    with open(os.path.join(home, MARK), "w", encoding="utf-8") as stream:
-        stream.write(mark + "\n")
-    target = os.path.join(home, "trees", name)
-    if not os.path.isdir(target) or read_tree(target) != files:
+def put(home, name, files, keep):
+    """Write the tree where it is not there as it should be, and switch to it."""
+    trees = os.path.join(home, "trees")
+    os.makedirs(trees, exist_ok=True)
+    os.chmod(trees, 0o755)  # an earlier run may have made it under a umask that lets nobody pass
+    target = os.path.join(trees, name)
+    if not os.path.isdir(target) or read_tree(target) != files or odd_modes(target):
         write_tree(home, name, files)
     switch(home, name)
     prune(home, name, keep)
 
 
-def absent(options, check, _diff):
-    """Remove what :func:`present` and the instance made; data only when told so, or when there are none."""
-    home, mark = options["path"], options["owner_mark"]
-    if not os.path.exists(os.path.join(home, MARK)):
-        return {"changed": False, "files": []}
-    check_owner(home, mark, fresh=False)
-    logs, data = options["logs"], options["data"]
-    keep = options["keep_data"] and os.path.isdir(data) and os.listdir(data)
-    targets = [os.path.join(home, name) for name in ("current", "trees", "run", "heals")]
-    targets += [logs] if keep else [logs, data]
-    targets.append(os.path.join(home, MARK))
-    removed = []
-    for target in targets:  # the mark goes last, so that an interrupted removal can be run again
-        if os.path.lexists(target):
-            removed.append(target)
-            if check:
-                continue
-            if os.path.islink(target) or os.path.isfile(target):
-                os.remove(target)
-            else:
-                shutil.rmtree(target)
-    if not check and os.path.isdir(home) and not os.listdir(home):
-        os.rmdir(home)
-    return {"changed": bool(removed), "files": removed}
-
-
 def main():
     """Run the module."""
+    os.umask(0o022)
     try:
         given = json.loads(ARGUMENTS)
         options = json.loads(base64.b64decode(given["packed"]))
         check, diff = given.get("_ansible_check_mode", False), given.get("_ansible_diff", False)
-        result = (present if options["state"] == "present" else absent)(options, check, diff)
-    except Refused as error:
-        result = {"failed": True, "msg": str(error)}
+        result = put_in_place(options, check, diff)
     except OSError as error:
         result = {"failed": True, "msg": f"{error.filename or 'the tree'}: {error.strerror}"}
     print(json.dumps(result))

@@ -6,24 +6,13 @@ import os
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.support.modules import run_module
 
 FILES = {"conf/broker.p": "a=1\n", "bin/start.sh": "#!/bin/sh\n"}
-MARK = "cluster/instance"
 
 
 def run(home: Path, check: bool = False, diff: bool = False, **arguments: object) -> dict[str, Any]:
-    given: dict[str, object] = {
-        "path": str(home),
-        "owner_mark": MARK,
-        "state": "present",
-        "files": {},
-        "data": None,
-        "logs": None,
-        "keep": 3,
-    }
+    given: dict[str, object] = {"path": str(home), "files": {}, "keep": 3}
     return run_module("rocketmq_tree", given | arguments, check=check, diff=diff)
 
 
@@ -74,36 +63,13 @@ def test_only_the_newest_trees_are_kept(tmp_path: Path) -> None:
     assert len(list((home / "trees").iterdir())) == 3
 
 
-def test_another_clusters_directory_is_refused(tmp_path: Path) -> None:
+def test_modes_that_somebody_or_a_umask_changed_are_mended(tmp_path: Path) -> None:
     home = tmp_path / "i"
     run(home, files=FILES)
-    for state in ("present", "absent"):
-        refused = run(home, files={}, owner_mark="other/instance", state=state)
-        assert refused["failed"]
-        assert "belongs to cluster/instance" in refused["msg"]
-    assert (home / "current" / "conf" / "broker.p").exists()
-
-
-def test_a_directory_with_something_else_is_refused(tmp_path: Path) -> None:
-    home = tmp_path / "i"
-    home.mkdir()
-    (home / "thesis.txt").write_text("mine")
-    refused = run(home, files=FILES)
-    assert refused["failed"]
-    assert "thesis.txt" in refused["msg"]
-
-
-@pytest.mark.parametrize("data", [True, False])
-def test_absent_removes_what_was_made_and_data_only_when_told(tmp_path: Path, data: bool) -> None:
-    home = tmp_path / "i"
-    run(home, files=FILES)
-    for name in ("data/commitlog", "logs", "run"):
-        (home / name).mkdir(parents=True)
-    (home / "notes.txt").write_text("an operator's own")
-
-    def remove() -> dict[str, Any]:
-        return run(home, state="absent", logs=str(home / "logs"), data=str(home / "data"), keep_data=not data)
-
-    assert remove()["changed"]
-    assert sorted(path.name for path in home.iterdir()) == (["notes.txt"] if data else ["data", "notes.txt"])
-    assert not remove()["changed"]
+    tree = (home / "current").resolve()
+    for path, mode in ((tree / "conf", 0o700), (tree / "bin" / "start.sh", 0o600), (home / "trees", 0o700)):
+        path.chmod(mode)
+    assert run(home, files=FILES)["changed"]
+    found = {str(path.relative_to(home)): path.stat().st_mode & 0o777 for path in home.rglob("*")}
+    assert {mode for path, mode in found.items() if not path.endswith(".p")} == {0o755}
+    assert not run(home, files=FILES)["changed"]

@@ -82,6 +82,20 @@ def test_run() -> None:
     assert LocalTransport().run(Command(("cat",), stdin="x" * 300_000)).stdout == "x" * 300_000
 
 
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o027, 0o077])
+def test_what_a_command_makes_has_its_mode_whatever_the_umask(umask: int, tmp_path: Path) -> None:
+    make = Command.shell('mkdir "$1" && : > "$1/file"', str(tmp_path / "here"))
+    wrapped = wrapping.run((*make.argv[:-1], str(tmp_path / "there")), 30, None)
+    before = os.umask(umask)
+    try:
+        LocalTransport().run(make)
+        subprocess.run(wrapped.argv, check=True, capture_output=True)
+    finally:
+        os.umask(before)
+    for made in (tmp_path / "here", tmp_path / "there"):
+        assert (made.stat().st_mode & 0o777, (made / "file").stat().st_mode & 0o777) == (0o755, 0o644)
+
+
 def test_what_cannot_be_started() -> None:
     with pytest.raises(OperationFailed, match="there is no program no-such-program"):
         LocalTransport().run(Command(("no-such-program",)))

@@ -11,13 +11,13 @@ from rmqops.model.topology import Instance
 from rmqops.transport.base import Transport, check
 
 _FILE = "promoted"
-"""In the instance's ``run``: a line with the three fields."""
+"""In the instance's directory, which is not the service's: a line with the three fields."""
 
 _UNFINISHED: Final[tuple[Literal["pending", "returning"], ...]] = ("pending", "returning")
 _LONGEST: Final = len(str(2**63))
 
-_READ = f'cat "$1/run/{_FILE}" 2>/dev/null || :'
-_REMOVE = f'rm -f "$1/run/{_FILE}"'
+_READ = f'cat "$1/{_FILE}" 2>/dev/null || :'
+_REMOVE = f'rm -f "$1/{_FILE}"'
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def write(instance: Instance, record: PromotionRecord, transport: Transport) -> 
         OperationFailed: it could not be written.
     """
     content = f"{record.log_end} {record.old_master} {record.state}\n".encode()
-    transport.put(content, f"{instance.home}/run/{_FILE}", 0o644)
+    transport.put(content, f"{instance.home}/{_FILE}", 0o644)
 
 
 def read(instance: Instance, transport: Transport) -> PromotionRecord | None:

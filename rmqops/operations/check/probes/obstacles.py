@@ -1,7 +1,7 @@
 """Nothing of somebody else's lies where an instance is to be: directories, messages, units.
 
-Whose a directory is stands in its ``.rmqops``. One without that mark may hold what an installation by hand leaves
-(``rocketmq_tree`` takes that over) and nothing else.
+Whose a directory is stands in its ``.rmqops`` (:mod:`rmqops.operations.hosts.directories`). An instance's own,
+without that mark, may hold what an installation by hand leaves, which a deploy takes over, and nothing else.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from typing import Final
 from rmqops.model.commands import Command
 from rmqops.model.topology import Instance
 from rmqops.operations.check.probes import Finding, Survey, failed, ok, unknown, warning
+from rmqops.operations.hosts import directories
+from rmqops.operations.hosts.facts import Facts
 from rmqops.operations.hosts.machines import Machine
 from rmqops.operations.hosts.sections import Answer
 
@@ -26,9 +28,6 @@ while [ $# -gt 0 ]; do
   name=$1 home=$2 data=$3
   shift 3
   printf 'instance %s\\n' "$name"
-  if [ -d "$home" ] && [ ! -f "$home/.rmqops" ]; then
-    ls -A "$home" | grep -vxE 'data|store|logs|run|current' | head -n 5 | sed 's/^/foreign /'
-  fi
   [ -z "$data" ] || [ -z "$(ls -A "$data" 2>/dev/null)" ] || printf 'data %s\\n' "$data"
   for place in /etc /run /usr/local/lib /usr/lib; do
     unit=$place/systemd/system/rocketmq-$name.service
@@ -56,17 +55,11 @@ def judge(machine: Machine, answers: tuple[Answer, ...], survey: Survey) -> Iter
 
 
 def _obstacles(item: Instance, block: str, survey: Survey) -> Iterator[Finding]:
-    mark = survey.facts[item.name].mark if item.name in survey.facts else None
-    own_mark = f"{item.text('rocketmq_cluster')}/{item.name}"
+    facts = survey.facts.get(item.name, Facts())
+    mark, own = facts.mark, f"{item.text('rocketmq_cluster')}/{item.name}"
     lines = [line.partition(" ")[::2] for line in block.splitlines()[1:]]
-    foreign = [text for kind, text in lines if kind == "foreign"]
-    elsewhere = f"Choose another rocketmq_instance_dir for {item.name}"
-    if mark not in {None, own_mark}:
-        remedy = f"{elsewhere}, or destroy that cluster first"
-        yield failed(f"{item.home} belongs to {mark}", WANTED, remedy, subject=item.name)
-    if foreign:
-        what = f"{item.home} was not made by rmqops and holds {', '.join(foreign)}"
-        yield failed(what, WANTED, f"{elsewhere}, or remove it", subject=item.name)
+    for what, remedy in directories.obstacles(item, own, facts.directories, facts.deployer):
+        yield failed(what, WANTED, remedy, subject=item.name)
     for kind, text in lines:
         if kind == "data" and mark is None:
             remedy = "If these messages are not this cluster's, move them away or choose another rocketmq_data_dir"

@@ -33,11 +33,12 @@ for path; do
   printf 'place %s\\n' "${place:-/}"
   free=$(df -B1 --output=avail "$place/") free=${free##*[!0-9]}
   [ "${free:-0}" -ge 268435456 ] || { echo full; continue; }
-  file=$(mktemp "$place/.rmqops-check-XXXXXX") || continue
-  exec 3<> "$file"
-  rm -f "$file"
-  timeout -s INT 1 dd if=/dev/zero of=/dev/fd/3 bs=1M count=16 oflag=dsync 2>&1
-  exec 3>&-
+  # A new file and no other, whoever may write here as well: by -C the shell opens none that is there, nor a link.
+  (
+    file=$(mktemp -u "$place/.rmqops-check-XXXXXX") && set -C && exec 3> "$file" || exit
+    rm -f "$file"
+    timeout -s INT 1 dd if=/dev/zero of=/dev/fd/3 bs=1M count=16 oflag=dsync 2>&1
+  )
 done
 """
 _COPIED: Final = re.compile(r"(\d+) bytes.* copied, ([\d.e+-]+) s")

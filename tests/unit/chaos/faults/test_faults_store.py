@@ -226,7 +226,7 @@ def test_a_cut_that_died_half_way_is_not_verified_and_is_healed(home: Path) -> N
     assert "are what they were" in run(plan.verify).stderr
     must(plan.cure)
     assert alive(victim)
-    assert not (home / "run" / MARK).exists()
+    assert not (home / "heals").exists()
 
 
 def test_a_restart_gives_another_process(home: Path) -> None:

@@ -213,7 +213,9 @@ def test_on_a_loaded_host_a_fault_that_is_not_in_force_ends_with_its_own_reason(
     pid = str(alive(victim))
     made = faults.find(kind).plan(on(victim, kind), pid)
     if kind == "crash-loop":
-        Path(victim.home, "run", "f-1.killed").write_text("")
+        note = Path(victim.home, "heals", "f-1.killed")
+        note.parent.mkdir()
+        note.write_text("")
     done = run(loaded(soon(made.verify)))
     assert not done.ok
     assert reason in done.stderr

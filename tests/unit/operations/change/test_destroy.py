@@ -58,6 +58,15 @@ def test_a_fault_that_cannot_be_ended_keeps_all_of_it(new_fleet: Callable[..., S
     assert scripted.alive() == set(scripted.instances)
 
 
+def test_what_no_deploy_made_is_left_and_named(new_fleet: Callable[..., ScriptedFleet]) -> None:
+    scripted = new_fleet()
+    scripted.deploy(["broker-a-0"])
+    scripted.instances["broker-a-0"].strange = {"logs"}
+    logs = scripted.instances["broker-a-0"].instance.text("rocketmq_log_dir")
+    plan = perform(scripted, data=True).plan
+    assert plan.steps[1:] == (f"leave {logs}, which no deploy of broker-a-0 made",)
+
+
 def test_where_nothing_is_no_playbook_is_run(new_fleet: Callable[..., ScriptedFleet]) -> None:
     scripted = new_fleet()
     assert perform(scripted).plan.steps == ()

@@ -44,7 +44,7 @@ def roles(scripted: ScriptedFleet) -> dict[str, Role | None]:
 
 def record(scripted: ScriptedFleet) -> str:
     """Return the record on the new master's host."""
-    path = f"{scripted.instances[SLAVE].instance.home}/run/promoted"
+    path = f"{scripted.instances[SLAVE].instance.home}/promoted"
     return scripted.transport.files.get(path, (b"", 0))[0].decode().strip()
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import yaml
@@ -13,6 +14,7 @@ import yaml
 from rmqops.operations.check import probes
 from rmqops.operations.check.probes import Finding, Survey
 from rmqops.operations.hosts import sections
+from rmqops.operations.hosts.directories import Directory
 from rmqops.operations.hosts.facts import Facts
 from rmqops.operations.hosts.machines import Machine, machines
 from rmqops.operations.hosts.sections import Answer
@@ -61,7 +63,15 @@ class Case:
         return Survey(
             machines=self.machines,
             facts={
-                name: Facts(**{**told, "listening": frozenset(told.get("listening", ()))})
+                name: Facts(
+                    **{
+                        **told,
+                        "listening": frozenset(told.get("listening", ())),
+                        "directories": {
+                            part: Directory(**of_it) for part, of_it in told.get("directories", {}).items()
+                        },
+                    }
+                )
                 for name, told in self.facts.items()
             },
             clocks={self.machine(name).name: (low, high) for name, (low, high) in self.clocks.items()},
@@ -133,8 +143,18 @@ def test_every_probe_has_cases_good_and_bad() -> None:
 @pytest.mark.parametrize("name", sorted(PROBES))
 def test_its_questions_are_understood_by_a_real_machine(name: str, supervisor: str, tmp_path: Path) -> None:
     """Every script runs under /bin/sh here, prints what its probe can read, and leaves nothing."""
-    edits = {"vars.rocketmq_base_dir": str(tmp_path / "srv"), "vars.rocketmq_supervisor": supervisor}
-    (machine,) = machines(load(edited("laptop", edits))[0].instances)
+    edits = {"vars.rocketmq_base_dir": str(tmp_path / "srv"), "vars.rocketmq_supervisor": "detached"}
+    (here,) = machines(load(edited("laptop", edits))[0].instances)
+    kept: dict[str, Any] = {
+        "rocketmq_supervisor": supervisor
+    }  # units are refused in a directory for temporary files
+    machine = replace(
+        here,
+        instances=tuple(
+            replace(item, variables=ChainMap(kept, cast("dict[str, Any]", item.variables)))
+            for item in here.instances
+        ),
+    )
     survey = Survey(
         machines=(machine,), facts={item.name: Facts() for item in machine.instances}, python="python3"
     )

@@ -35,7 +35,10 @@ def instance(home: Path, name: str = "broker-a-0") -> Instance:
 
 def test_nothing_there(tmp_path: Path) -> None:
     found = facts.gather([instance(tmp_path / "absent")])
-    assert found["broker-a-0"] == facts.Facts(listening=found["broker-a-0"].listening)
+    there = found["broker-a-0"]
+    bare = facts.Facts(listening=there.listening, deployer=str(os.getuid()), directories=there.directories)
+    assert there == bare
+    assert {one.mode for one in there.directories.values()} == {""}
 
 
 def test_a_tree_is_read_with_modes_and_digests(tmp_path: Path) -> None:

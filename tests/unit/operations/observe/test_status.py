@@ -19,6 +19,7 @@ def instance(name: str, port: int, group: str | None = None) -> Instance:
         "rocketmq_address": "10.0.0.1",
         "rocketmq_listen_port": port,
         "rocketmq_instance_dir": "/nowhere",
+        "rocketmq_supervisor": "detached",
     }
     return Instance(name, "broker" if group else "namesrv", group, "10.0.0.1", "local", variables)
 

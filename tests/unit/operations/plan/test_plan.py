@@ -10,9 +10,9 @@ import pytest
 
 from rmqops.errors import PreflightFailed
 from rmqops.model.commands import Command
-from rmqops.model.topology import Topology
+from rmqops.model.topology import Instance, Topology
 from rmqops.operations import inventories
-from rmqops.operations.hosts import facts
+from rmqops.operations.hosts import directories, facts
 from rmqops.operations.plan import plan, trees
 from rmqops.render import files
 from rmqops.transport.fake import FakeTransport
@@ -43,7 +43,8 @@ def block(
     """Write what the script prints for one deployed instance."""
     lines = [f"instance {topology.instance(name).home}", f"release {release}"]
     tree = tree or f"/t/{files.tree_name(files.fingerprints(trees.tree(topology.instance(name))))}"
-    lines += [f"mark {mark or f'{topology.cluster}/{name}'}", f"tree {tree}"]
+    lines += described(topology.instance(name), mark or f"{topology.cluster}/{name}")
+    lines.append(f"tree {tree}")
     for file in trees.tree(topology.instance(name)):
         content = "edited" if file.path == edited else file.content
         lines.append(f"mode {755 if file.executable else 644} {file.path}")
@@ -55,6 +56,15 @@ def block(
     if pid:
         lines += [f"pid {pid}", f"running {running or tree}", f"on {on or release}"]
     return "\n".join(lines)
+
+
+def described(instance: Instance, mark: str, **modes: int) -> list[str]:
+    """Write what the script prints of the directories of an instance that is deployed."""
+    lines = ["deployer 1000"]
+    for part, key in directories.KEYS.items():
+        path, mode = instance.text(key), modes.get(part, int(directories.expected(part)))
+        lines += [f"place {path}", f"stat 1000 somebody {mode} {path}/.", f"marked {part} {mark}"]
+    return lines
 
 
 def planned(
@@ -136,6 +146,60 @@ def test_a_unit_under_other_hands(topology: Topology) -> None:
         "its systemd unit was edited on the host",
         "its systemd unit is overridden by /etc/systemd/system/x.service.d/a.conf",
     )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ("stat 1000 somebody 700 {data}/.", "{data} has mode 700, not 750"),
+        ("odd somebody 700 conf", "current/conf has mode 700 and owner somebody"),
+    ],
+)
+def test_a_directory_with_another_mode_is_mended(topology: Topology, wrong: str, says: str) -> None:
+    data = topology.instance("broker-a-1").text("rocketmq_data_dir")
+    line, text = wrong.format(data=data), says.format(data=data)
+
+    def describe(name: str) -> str:
+        lines = block(topology, name)
+        return lines.replace("\ntree ", f"\n{line}\ntree ", 1) if name == "broker-a-1" else lines
+
+    (change,) = planned(topology, describe).pending
+    assert (change.instance.name, change.action, change.directories) == ("broker-a-1", "none", (text,))
+    assert f"mends {text}" in str(change)
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        (["place /usr/sbin", "place /x", "place /y"], "is /usr/sbin there, which belongs to the system"),
+        (["place /x", "place /y", "place /z", "stat 33 www 755 {logs}/.", "holds logs a"], "holds a"),
+        (["place /x", "place /y", "place /z", "obstacle data"], "is no directory"),
+        (["place /x", "place /y", "place /z", "stat 0 root 755 {data}/.", "marked data ?"], "belongs to ?"),
+    ],
+)
+def test_what_is_somebody_elses_is_refused(topology: Topology, lines: list[str], says: str) -> None:
+    def describe(name: str) -> str:
+        instance = topology.instance(name)
+        paths = {"data": instance.text("rocketmq_data_dir"), "logs": instance.text("rocketmq_log_dir")}
+        own = [line.format(**paths) for line in lines] if name == "broker-a-1" else []
+        return "\n".join([f"instance {instance.home}", "release ", "deployer 1000", *own])
+
+    with pytest.raises(PreflightFailed) as raised:
+        planned(topology, describe)
+    assert "broker-a-1 on 127.0.0.1: " in str(raised.value.detail)
+    assert says in str(raised.value.detail)
+
+
+def test_what_an_earlier_rmqops_deployed_is_ours(topology: Topology) -> None:
+    def describe(name: str) -> str:
+        lines = [line for line in block(topology, name).splitlines() if not line.startswith("marked data")]
+        return "\n".join([*lines, "named data", "holds data commitlog"])
+
+    found = planned(topology, describe)
+    assert {text.partition(" does ")[2] for change in found.pending for text in change.directories} == {
+        "not bear its mark"
+    }
+    assert len(found.pending) == len(topology.instances)
 
 
 def test_a_foreign_directory_is_an_obstacle(topology: Topology) -> None:
