@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, cast
 import pytest
 import yaml
 
+from rmqops.model.variables import HostVariables
 from rmqops.operations.check import probes
 from rmqops.operations.check.probes import Finding, Survey
 from rmqops.operations.hosts import sections
@@ -151,7 +151,7 @@ def test_its_questions_are_understood_by_a_real_machine(name: str, supervisor: s
     machine = replace(
         here,
         instances=tuple(
-            replace(item, variables=ChainMap(kept, cast("dict[str, Any]", item.variables)))
+            replace(item, variables=cast("HostVariables", item.variables).overlaid(kept))
             for item in here.instances
         ),
     )
