@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from rmqops.operations.hosts import directories
 
-# Root reads nothing here that the service may have put there; reason.sh reads logs as the service. A process that no
-# unit keeps is known by its word, if it is of the directory's owner (docs/adr/0005).
+# Root reads nothing here that the service may have put there; reason.sh reads logs as the service. A process that
+# no unit keeps is known by its word, if it is of the directory's owner (docs/adr/0005).
 SCRIPT = (
     directories.SHELL
     + """

@@ -47,7 +47,6 @@ COVERED = {
     "operations/hosts/facts.py",
     "operations/hosts/logs.py",
     "operations/observe/commit_log_tail.py",
-    "operations/observe/health.py",
     "operations/observe/heartbeats.py",
 }
 """The modules that name a data or a log directory to a host: each is run here or in the test of the faults."""
