@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rmqops.transport.group import HostGroup
 
 __version__ = "0.1.0"
 
 
-def connect(inventory: str, *, passphrase: str | None = None) -> HostGroup:
+def connect(inventory: str | Sequence[str], *, passphrase: str | None = None) -> HostGroup:
     """Return the hosts of an inventory as a ``fabric.ThreadingGroup``, reached and verified as rmqops does it.
 
     One connection a machine, opened when it is first used. Its ``run``, ``sudo``, ``put`` and ``get`` are
@@ -18,7 +20,7 @@ def connect(inventory: str, *, passphrase: str | None = None) -> HostGroup:
     :mod:`rmqops.errors` for each host that was not reached.
 
     Args:
-        inventory: A name or a path, as for ``-i``.
+        inventory: A name or a path, as for ``-i``; several are one inventory.
         passphrase: Opens keys that have one and that no agent holds.
 
     Raises:

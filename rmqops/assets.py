@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 from rmqops.errors import InventoryError, Problem, RmqopsError
 
 ASSET_DIRECTORIES = ("playbooks", "roles", "templates", "inventory")
-_VARIABLES = ("group_vars", "host_vars")
-_MAX_BYTES = 16 << 20
 
 
 @cache
@@ -57,49 +54,3 @@ def find_inventory(name: str) -> Path:
     message = f"there is no such inventory (looked at {tried})" if name else "an empty name names no inventory"
     remedy = f"Name a file, a directory, or one of those that rmqops ships: {names}"
     raise InventoryError([Problem(name, None, None, "", message, remedy)])
-
-
-def read_inventory(location: Path, belongs: Callable[[str], bool]) -> dict[str, str]:
-    """Return the text of every file of an inventory, by its path, in the order that Ansible reads them.
-
-    A file's ``group_vars`` and ``host_vars`` lie beside it, a directory's inside it.
-
-    Args:
-        location: A file, or a directory.
-        belongs: Tells whether a file in that directory is of the inventory, by its path in there.
-
-    Raises:
-        InventoryError: files cannot be read; all problems at once.
-    """
-    directory = location if location.is_dir() else location.parent
-    found: list[Path] = [] if location.is_dir() else [location]
-    problems = []
-    for entry in sorted(directory.iterdir()) if location.is_dir() else []:
-        if not belongs(entry.name) or entry.name in _VARIABLES:
-            continue
-        if entry.is_dir():
-            what = "is a directory in an inventory: Ansible reads inventories in it, rmqops does not"
-            problems.append(
-                Problem(str(entry), None, None, "", what, "Name one inventory, or move this out of it")
-            )
-        else:
-            found.append(entry)
-    for name in _VARIABLES:
-        inside = sorted(file for file in (directory / name).rglob("*") if file.is_file())
-        found += [file for file in inside if belongs(str(file.relative_to(directory)))]
-    texts = {}
-    for file in found:
-        try:
-            texts[str(file)] = _text(file)
-        except (OSError, ValueError) as error:
-            remedy = "Make it readable UTF-8 text"
-            problems.append(Problem(str(file), None, None, "", f"cannot be read: {error}", remedy))
-    if problems:
-        raise InventoryError(problems)
-    return texts
-
-
-def _text(file: Path) -> str:
-    if file.stat().st_size > _MAX_BYTES:
-        raise ValueError(f"it has more than {_MAX_BYTES} bytes")
-    return file.read_text(encoding="utf-8-sig")

@@ -9,11 +9,12 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import takewhile
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from rmqops.model import inventory, rules, schema  # noqa: E402
+from rmqops.model import rules, schema, yamltext  # noqa: E402
 from rmqops.model.schema import Schema, Setting  # noqa: E402
 
 OUT = ROOT / "docs" / "inventory.md"
@@ -42,10 +43,19 @@ INTRODUCTION = """\
 
 <!-- Drawn by scripts/draw_inventory_reference.py (`make docs`): change that script or the role, not this file. -->
 
-An inventory of rmqops is an Ansible inventory in YAML: `rmqops deploy -i X` and `ansible-playbook -i X
-playbooks/site.yml` read the same file and do the same. A name is looked up in `./inventory`, then among the
-ones that rmqops ships; anything with a slash or a suffix is a path. `rmqops validate -i X` says everything that
-is wrong with one, with file and line, and touches nothing.
+An inventory of rmqops is an Ansible inventory, and Ansible reads it: rmqops asks the `ansible-inventory` that it
+is installed with ([ADR 0017](adr/0017-inventories-are-asked-of-ansible.md)). So YAML and INI, directories, links,
+programs, plug-ins, `group_vars` and `host_vars`, vaults and their passwords, and `ansible.cfg` work as you know
+them, and `rmqops deploy -i X` and `ansible-playbook -i X playbooks/site.yml` read the same values. `-i` may be
+given several times: the sources are one inventory, in that order. Sources that name different clusters
+(`rocketmq_cluster`) are refused. What Ansible cannot read is told with its own reason, exit code 3.
+
+A name is looked up in `./inventory`, then among the ones that rmqops ships; anything with a slash or a suffix is a
+path, and what has a comma is a list of hosts. `rmqops validate -i X` says everything that is wrong with one, and
+touches nothing: with file and line where YAML says it, else with host and inventory.
+
+Ansible is asked again when a file, a setting or a release has changed; answers are kept below `~/.cache/rmqops`
+(`RMQOPS_CACHE`), mode 0600, but not those of vaulted files, programs and plug-ins.
 
 - A **host** is an instance: one process, a NameServer or a broker. Several may share one machine (`ansible_host`).
 - The group **`namesrv`** holds the NameServers.
@@ -63,8 +73,10 @@ is wrong with one, with file and line, and touches nothing.
 Set a variable on a host, on a group (`vars`, `group_vars/`), or for `all`, as in any Ansible inventory. A value
 may be a template: Jinja's own filters, the host's variables, `inventory_hostname`, `group_names`, `groups`,
 `hostvars`, `inventory_dir` and `lookup('env', 'NAME', default='…')`. Facts are not there: an inventory is
-complete before the first connection. Values may be vaulted where rmqops has no need of them
-(`ansible_become_password`).
+complete before the first connection. Templates are resolved in Jinja's sandbox, in a bounded number of steps and
+a bounded size. Files may be vaulted as a whole; single values may be (`!vault`) where rmqops has no need of them
+(`ansible_become_password`). A number may be a text (`"300"`, as the environment gives it) that is written as
+numbers are.
 """
 RULES = """\
 ## What is checked
@@ -106,15 +118,16 @@ def draw() -> str:
 
 def _example() -> str:
     text = (ROOT / "inventory" / "prod" / "hosts.yml").read_text("utf-8")
-    parsed = inventory.parse("prod", {"hosts.yml": text})
-    group = parsed.children["brokers"][0]
+    document: Any = yamltext.read("hosts.yml", text)[0].plain()
+    children = document["all"]["children"]
+    group, body = next(iter(children["brokers"]["children"].items()))
     lines = ["all:", "  children:", "    namesrv:", "      hosts:"]
-    for name in parsed.groups["namesrv"]:
-        lines += [f"        {name}:", f"          ansible_host: {parsed.hosts[name].variables['ansible_host']}"]
+    for name, variables in children["namesrv"]["hosts"].items():
+        lines += [f"        {name}:", f"          ansible_host: {variables['ansible_host']}"]
     lines += ["    brokers:", "      children:", f"        {group}:", "          hosts:"]
-    for name in parsed.groups[group]:
+    for name, variables in body["hosts"].items():
         lines.append(f"            {name}:")
-        lines += [f"              {key}: {value}" for key, value in parsed.hosts[name].variables.items()]
+        lines += [f"              {key}: {value}" for key, value in variables.items()]
     return "\n".join(lines) + "\n"
 
 

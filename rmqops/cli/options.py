@@ -7,9 +7,13 @@ from typing import Annotated
 import typer
 
 Inventory = Annotated[
-    str,
+    list[str],
     typer.Option(
-        "--inventory", "-i", help="The cluster: a name in ./inventory or of those that rmqops ships, or a path."
+        "--inventory",
+        "-i",
+        metavar="NAME|PATH",
+        help="The cluster: a name in ./inventory or of those that rmqops ships, or a path. May be given again: "
+        "several are one inventory, as for ansible-playbook.",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, alone on standard output.")]

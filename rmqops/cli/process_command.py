@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def run(
     verb: type[ProcessVerb],
     result: str,
-    inventory: str,
+    inventory: Sequence[str],
     names: Sequence[str] | None,
     *,
     accept_new: bool,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -24,7 +24,7 @@ D = TypeVar("D", bound=Document)
 
 
 def answer(
-    inventory: str,
+    inventory: Sequence[str],
     ask: Callable[[Topology, Client], Awaitable[D]],
     show: Callable[[Topology, D], None],
     *,

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from rmqops.cli import host_access, output
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rmqops.model.topology import Topology
     from rmqops.source.artifacts import Artifact
 
@@ -14,7 +16,7 @@ FORKS = 10
 """Hosts that Ansible works on at once, unless told otherwise."""
 
 
-def filled_in(inventory: str) -> Topology:
+def filled_in(inventory: Sequence[str]) -> Topology:
     """Load an inventory that is no sample, and show its warnings.
 
     Raises:
@@ -31,7 +33,9 @@ def filled_in(inventory: str) -> Topology:
     return loaded.topology
 
 
-def with_release(inventory: str, *, accept_new: bool, ask_become_pass: bool) -> tuple[Topology, Artifact]:
+def with_release(
+    inventory: Sequence[str], *, accept_new: bool, ask_become_pass: bool
+) -> tuple[Topology, Artifact]:
     """Load an inventory, make its hosts ready to be talked to, and build what they are to run.
 
     Raises:

@@ -40,3 +40,16 @@ def _told(lines: list[str]) -> Iterator[str]:
         if _ENDED.match(line):
             return
         yield line.rstrip()
+
+
+def is_whole(text: str) -> bool:
+    """Tell whether a text is a whole number of at most 18 digits, and so one that needs no care."""
+    digits = text.removeprefix("-")
+    return digits.isascii() and digits.isdecimal() and len(digits) <= 18
+
+
+def is_number(value: object) -> bool:
+    """Tell whether a value is a whole number, or a text that a template writes as it writes that number."""
+    if isinstance(value, str):
+        return is_whole(value) and str(int(value)) == value
+    return isinstance(value, int) and not isinstance(value, bool) and is_whole(str(value))

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from rmqops.errors import Problem, Severity
+from rmqops.model import connection_variables
+from rmqops.model.ansible import is_whole
 from rmqops.model.config_checks import ConfigChecks
 from rmqops.model.config_keys import ConfigKeys
 from rmqops.model.inventory import RawHost, RawInventory
@@ -39,6 +41,23 @@ class Reference:
     """Every patch of ours by its name."""
 
 
+class Values(dict[str, Value]):
+    """The variables of the schema that could be resolved; it knows whether somebody looked for one that could not.
+
+    A rule that did has seen nothing where there is something, and what it says may be wrong.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unresolved: set[str] = set()
+        self.missed = False
+
+    def get(self, key: str, default: Value = None) -> Value:  # type: ignore[override]
+        """Return a variable, or the default; what could not be resolved is missed."""
+        self.missed |= key in self.unresolved
+        return super().get(key, default)
+
+
 @dataclass(frozen=True)
 class InventoryHost:
     """One inventory host with its known variables resolved."""
@@ -46,7 +65,7 @@ class InventoryHost:
     raw: RawHost
     scope: Mapping[str, Value]
     """Every variable, each resolved when it is asked for; the renderer's context."""
-    values: Mapping[str, Value]
+    values: Values
     """The variables of the schema, resolved."""
     inventory: str
 
@@ -62,8 +81,8 @@ class InventoryHost:
 
     @property
     def machine(self) -> str:
-        """Where it runs: ``ansible_host``, else its name, as in Ansible."""
-        return self.text("ansible_host") or self.name
+        """Where it runs: ``ansible_ssh_host``, ``ansible_host``, else its name, as in Ansible."""
+        return self.text(self.setting("ansible_host")) or self.name
 
     @property
     def place(self) -> str:
@@ -74,8 +93,12 @@ class InventoryHost:
         """
         if self.text("ansible_connection") == "local":
             return LOCAL
-        port = self.text("ansible_port")
+        port = self.text(self.setting("ansible_port"))
         return f"{self.machine} (ssh port {port})" if port not in {"", "22"} else self.machine
+
+    def setting(self, name: str) -> str:
+        """Return which variable says a setting of the connection: itself, or one of its other names."""
+        return connection_variables.deciding(name, self.raw.variables)
 
     def text(self, key: str) -> str:
         """Return a variable as text; empty when it is missing or is no single value."""
@@ -104,12 +127,6 @@ class InventoryHost:
         text = self.values.get(key) if found is None and key else found
         place = str(origin) if origin else self.inventory
         return Problem(place, self.name, key, "" if text is None else str(text), message, remedy, severity)
-
-
-def is_whole(text: str) -> bool:
-    """Tell whether a text is a whole number of at most 18 digits, and so one that needs no care."""
-    digits = text.removeprefix("-")
-    return digits.isascii() and digits.isdecimal() and len(digits) <= 18
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from rmqops.model.cluster import InventoryHost, Reference, is_whole
+from rmqops.model.ansible import is_whole
+from rmqops.model.cluster import InventoryHost, Reference
 from rmqops.model.config_checks import Condition, KeyCheck
 from rmqops.model.config_keys import ConfigKey
 from rmqops.model.topology import Value

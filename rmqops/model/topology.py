@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, cast
 
 from rmqops.errors import UsageError
+from rmqops.model import connection_variables
 from rmqops.model.patch_choice import PatchChoice
 
 Kind = Literal["namesrv", "broker"]
@@ -110,8 +111,14 @@ Reachable = Instance | Client
 def _machine(target: Reachable) -> str:
     if target.connection == "local":
         return "localhost"
-    port = str(target.variables["ansible_port"]) if "ansible_port" in target.variables else ""
-    return target.host if port in {"", "22"} else f"{target.host}:{port}"
+    port = ssh_port(target)
+    return target.host if port == "22" else f"{target.host}:{port}"
+
+
+def ssh_port(target: Reachable) -> str:
+    """Return the port of a host's sshd, as far as the inventory says."""
+    key = connection_variables.deciding("ansible_port", target.variables)
+    return str(target.variables.get(key) or 22)
 
 
 @dataclass(frozen=True)
@@ -130,7 +137,7 @@ class Topology:
     cluster: str
     version: str
     inventory: str
-    """The inventory's path, as a user would name it."""
+    """The inventory as it is named after ``--inventory``; with several, ``a --inventory b``."""
     nameservers: tuple[Instance, ...]
     groups: tuple[Group, ...]
     drillable: bool
@@ -139,6 +146,8 @@ class Topology:
     """Hosts that a drill's load may run on; no part of the cluster."""
     patches: PatchChoice = field(default=PatchChoice())
     """What the release is built with."""
+    sources: tuple[str, ...] = ()
+    """What Ansible is given as inventories, one an ``-i``: paths, and lists of hosts with a comma."""
 
     @property
     def brokers(self) -> tuple[Instance, ...]:

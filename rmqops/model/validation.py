@@ -4,52 +4,54 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, Literal, cast
 
 from rmqops.errors import InventoryError, Problem
-from rmqops.model import inventory, patch_choice, rules
-from rmqops.model.cluster import CLIENT_KEYS, LOCAL, Cluster, InventoryHost, Reference, Rule
+from rmqops.model import connection_variables, patch_choice, rules
+from rmqops.model.cluster import CLIENT_KEYS, LOCAL, Cluster, InventoryHost, Reference, Rule, Values
 from rmqops.model.inventory import RawInventory
-from rmqops.model.topology import Client, Group, Instance, Mode, Topology, Value
+from rmqops.model.topology import Client, Group, Instance, Mode, Topology
 from rmqops.model.variables import Unresolvable, resolve
 
-_CONNECTION_KEYS: Final = ("ansible_host", "ansible_connection", "ansible_port", "ansible_user")
+_CONNECTION_KEYS: Final = (
+    "ansible_connection",
+    *(
+        name
+        for key in ("ansible_host", "ansible_port", "ansible_user")
+        for name in connection_variables.NAMES[key]
+    ),
+)
 _NAMED_HOSTS: Final = 3
 """Hosts named in one problem; more are counted."""
 
 
 def load(
-    path: str,
-    files: Mapping[str, str],
+    raw: RawInventory,
     reference: Reference,
     process_environment: Mapping[str, str],
     *,
-    directory: str | None = None,
     machine_memory: Mapping[str, int] | None = None,
     machine_names: Mapping[str, str] | None = None,
 ) -> tuple[Topology, tuple[Problem, ...]]:
     """Return the topology of an inventory, and the warnings and placeholders in it.
 
     Args:
-        path: The inventory as the user named it.
-        files: The text of each of its files by path.
+        raw: The inventory, as Ansible reads it.
         reference: What it is held to.
         process_environment: For ``lookup('env', …)``.
-        directory: Ansible's ``inventory_dir``.
         machine_memory: Bytes of memory by place (:attr:`Host.place`), where that is known.
         machine_names: What machines call themselves (``uname -n``), by place, where that is known.
 
     Raises:
         InventoryError: it breaks a rule; all problems at once.
     """
-    raw = inventory.parse(path, files, directory)
     cluster, unresolved = resolve_cluster(raw, reference, process_environment, machine_memory or {})
     problems = [*raw.warnings, *unresolved]
     for module in pkgutil.iter_modules(rules.__path__):
         rule = cast("Rule", importlib.import_module(f"{rules.__name__}.{module.name}"))
-        problems += rule.check(cluster)
+        problems += _said(rule, cluster)
     if not any(problem.severity == "error" for problem in problems):
         problems += _broken_defaults(cluster)
     strict = any(host.values.get("rocketmq_strict") is True for host in cluster.members)
@@ -57,6 +59,17 @@ def load(
     if any(problem.severity == "error" for problem in problems):
         raise InventoryError(problems)
     return _topology(cluster, machine_names or {}), tuple(problems)
+
+
+def _said(rule: Rule, cluster: Cluster) -> Iterable[Problem]:
+    """Return what a rule says, but nothing where it looked for what could not be resolved.
+
+    That is told already, and a rule compares hosts: what it has not seen of one may be wrong of all.
+    """
+    for host in cluster.hosts.values():
+        host.values.missed = False
+    said = list(rule.check(cluster))
+    return () if any(host.values.missed for host in cluster.hosts.values()) else said
 
 
 def resolve_cluster(
@@ -67,10 +80,11 @@ def resolve_cluster(
 ) -> tuple[Cluster, list[Problem]]:
     """Return an inventory with its variables resolved, and a problem for each that cannot be."""
     problems: list[Problem] = []
-    scopes = resolve(raw, reference.schema.defaults, process_environment)
+    numbers = {name for name, setting in reference.schema.settings.items() if setting.type == "int"}
+    scopes = resolve(raw, reference.schema.defaults, process_environment, numbers)
     hosts: dict[str, InventoryHost] = {}
     for name, raw_host in raw.hosts.items():
-        values: dict[str, Value] = {}
+        values = Values()
         host = InventoryHost(raw_host, scopes[name], values, raw.path)
         hosts[name] = host
         for key in (*_CONNECTION_KEYS, *reference.schema.settings):
@@ -79,6 +93,7 @@ def resolve_cluster(
             try:
                 values[key] = scopes[name][key]
             except Unresolvable as error:
+                values.unresolved.add(key)
                 if key in raw_host.variables:
                     remedy = "Define what it uses, or write the value itself"
                     problems.append(host.problem(key, str(error), remedy, found=raw_host.variables[key]))
@@ -137,6 +152,7 @@ def _topology(cluster: Cluster, machine_names: Mapping[str, str]) -> Topology:
         version=first.text("rocketmq_version"),
         patches=patch_choice.read(first.values[patch_choice.KEY]),
         inventory=cluster.raw.path,
+        sources=cluster.raw.sources,
         nameservers=tuple(_instance(host, None) for host in cluster.nameservers),
         groups=tuple(
             Group(

@@ -27,10 +27,17 @@ _Loader: type[SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _STANDARD: Final = "tag:yaml.org,2002:"
 _MERGE: Final = f"{_STANDARD}merge"
 _TEXT: Final = f"{_STANDARD}str"
+_NULL: Final = f"{_STANDARD}null"
 
 
 class Opaque(str):
     """A value that only Ansible can read, such as a vaulted one; its text is the YAML tag."""
+
+    __slots__ = ()
+
+
+class Verbatim(str):
+    """A text that is no template, whatever it looks like (Ansible's ``!unsafe``)."""
 
     __slots__ = ()
 
@@ -94,37 +101,43 @@ class _Refused(Exception):
 
 def read(file: str, text: str) -> tuple[Mapped, list[Problem]]:
     """Read a YAML document that must be a mapping; an empty one is an empty mapping."""
+    return examine(file, text)[:2]
+
+
+def examine(file: str, text: str) -> tuple[Mapped, list[Problem], bool]:
+    """Read as :func:`read`, and tell whether the text is a mapping in YAML at all, whatever is wrong with it."""
     try:
         return _read(file, text)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         what = f"is not YAML: {error.problem or error.context}"
-        return EMPTY, [Problem(f"{file}:{line}", None, None, "", what, "Mend the line, or the one above it")]
+        problem = Problem(f"{file}:{line}", None, None, "", what, "Mend the line, or the one above it")
+        return EMPTY, [problem], False
     except yaml.YAMLError as error:
         what = f"is not YAML: {' '.join(str(error).split())}"
-        return EMPTY, [Problem(file, None, None, "", what, "Save it as UTF-8 text")]
+        return EMPTY, [Problem(file, None, None, "", what, "Save it as UTF-8 text")], False
     except _Refused as error:
-        return EMPTY, [Problem(file, None, None, "", str(error), "Write the values out")]
+        return EMPTY, [Problem(file, None, None, "", str(error), "Write the values out")], True
     except _UNREADABLE as error:
         what = f"holds a value that cannot be read: {error}"
-        return EMPTY, [Problem(file, None, None, "", what, "Put the value in quotes")]
+        return EMPTY, [Problem(file, None, None, "", what, "Put the value in quotes")], True
 
 
-def _read(file: str, text: str) -> tuple[Mapped, list[Problem]]:
+def _read(file: str, text: str) -> tuple[Mapped, list[Problem], bool]:
     _refuse_depth(text)
     loader = _Loader(text)
     try:
         node = loader.get_single_node()
-        if node is None:
-            return EMPTY, []
+        if node is None or node.tag == _NULL:
+            return EMPTY, [], True
         if not isinstance(node, yaml.MappingNode):
             value = str(node.value)[:60] if isinstance(node, yaml.ScalarNode) else "a list"
-            return EMPTY, [
-                Problem(file, None, None, value, "is not a mapping of keys to values", "Write it as `key: value`")
-            ]
+            remedy = "Write it as `key: value`"
+            problem = Problem(file, None, None, value, "is not a mapping of keys to values", remedy)
+            return EMPTY, [problem], False
         _measure(node, {}, ())
         problems: list[Problem] = []
-        return _mapping(file, node, loader, problems), problems
+        return _mapping(file, node, loader, problems), problems, True
     finally:
         loader.dispose()
 
@@ -233,7 +246,7 @@ def _plain(value: object, tag: str) -> Value:
     if isinstance(value, dict):
         return {str(key): _plain(item, tag) for key, item in value.items()}
     if isinstance(value, datetime.date):
-        return str(value)
+        return value.isoformat()
     if value is None or isinstance(value, bool | int | float | str):
         return cast("Value", value)
     return Opaque(tag)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from rmqops import assets
-from rmqops.model import inventory, inventory_files
+from rmqops.model.inventory import RawInventory
 from rmqops.model.variables import resolve
 from rmqops.operations import inventories
 
@@ -114,9 +114,8 @@ def tricky(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def parsed(location: Path) -> inventory.RawInventory:
-    files = assets.read_inventory(location, inventory_files.is_inventory_file)
-    return inventory.parse(str(location), files, str(location))
+def parsed(location: Path) -> RawInventory:
+    return inventories.read([str(location)])
 
 
 SHIPPED = sorted(path.parent for path in assets.path("inventory").glob("*/hosts.yml"))
@@ -193,7 +192,7 @@ def test_what_a_playbook_sees_of_a_shipped_inventory(name: str, tmp_path: Path) 
     ansible(
         "ansible-playbook",
         "-i",
-        str(loaded.location),
+        *loaded.topology.sources,
         str(playbook),
         "-e",
         json.dumps({"ansible_python_interpreter": sys.executable, "ansible_become": False}),

@@ -218,7 +218,7 @@ class ScriptedFleet:
     def run_playbook(
         self,
         name: str,
-        inventory: str,
+        inventories: Sequence[str],
         *,
         hosts: Sequence[Reachable],
         log: Path,
@@ -229,7 +229,7 @@ class ScriptedFleet:
         forks: int = 1,
     ) -> tuple[PlaybookEvent, ...]:
         """Do to the instances what the playbook of that name does."""
-        assert inventory == self.topology.inventory
+        assert inventories == self.topology.sources
         log.parent.mkdir(parents=True, exist_ok=True)
         listener(PlaybookEvent("task", name))
         events = []

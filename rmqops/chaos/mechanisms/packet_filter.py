@@ -11,6 +11,7 @@ from __future__ import annotations
 from rmqops.chaos.mechanisms import bounded_wait
 from rmqops.chaos.mechanisms.plan import Aim, FaultPlan, Option
 from rmqops.errors import UsageError
+from rmqops.model import topology
 from rmqops.model.commands import Command
 from rmqops.operations.hosts import armed_heals
 
@@ -82,7 +83,7 @@ def chain(aim: Aim) -> str:
 
 def ssh_port(aim: Aim) -> str:
     """Return the port of the host's sshd, as the inventory has it."""
-    return str(aim.instance.variables.get("ansible_port") or 22)
+    return topology.ssh_port(aim.instance)
 
 
 def peers(aim: Aim) -> list[str]:

@@ -32,6 +32,8 @@ class Result:
     settings: Mapping[str, float] = field(default_factory=dict)
     version: str | None = None
     """The RocketMQ release under test."""
+    sources: tuple[str, ...] = ()
+    """The inventories, where the cluster is described by several."""
     client: Mapping[str, str] = field(default_factory=dict)
     """Whose view of availability this is: the load's ``driver``, its ``version`` and its settings by name."""
 
@@ -45,7 +47,7 @@ class Result:
         verdicts = self.verdicts
         return {
             "drill": self.drill,
-            "inventory": self.inventory,
+            "inventory": list(self.sources) if len(self.sources) > 1 else self.inventory,
             "version": self.version,
             "client": dict(self.client),
             "seed": self.seed,

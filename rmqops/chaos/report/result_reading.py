@@ -46,7 +46,8 @@ class _Document(BaseModel):
     model_config = _STRICT
 
     drill: str
-    inventory: str
+    inventory: str | tuple[str, ...]
+    """One source, or several."""
     version: str | None
     client: dict[str, str] = {}
     seed: int
@@ -121,9 +122,11 @@ def _no_result(source: Path, why: str) -> OperationFailed:
 
 
 def _result(document: _Document) -> Result:
+    sources = document.inventory if isinstance(document.inventory, tuple) else ()
     return Result(
         drill=document.drill,
-        inventory=document.inventory,
+        inventory=", ".join(sources) or str(document.inventory),
+        sources=sources,
         seed=document.seed,
         started=document.started,
         ended=document.ended,

@@ -159,7 +159,8 @@ def _judge(run: Run, ended: _Ended) -> Finished:
         verdicts = cut_short(verdicts, ended.why)  # its history could not be written to its end
     result = Result(
         drill=run.drill.name,
-        inventory=run.topology.inventory,
+        inventory=", ".join(run.topology.sources) or run.topology.inventory,
+        sources=run.topology.sources if len(run.topology.sources) > 1 else (),
         seed=run.request.seed,
         started=run.started.isoformat(timespec="milliseconds"),
         ended=datetime.now(UTC).isoformat(timespec="milliseconds"),

@@ -35,7 +35,7 @@ def command(inventory: Inventory, json: Json = False) -> None:
         raise typer.Exit(error.exit_code) from error
     problems = loaded.warnings + loaded.placeholders
     if json:
-        output.result_json(_json(str(loaded.location), loaded.topology, problems))
+        output.result_json(_json(loaded.topology.sources, loaded.topology, problems))
     else:
         _print(problems)
         output.result(_summary(loaded.topology))
@@ -63,10 +63,11 @@ def _summary(topology: Topology) -> str:
     )
 
 
-def _json(inventory: str, topology: Topology | None, problems: Sequence[Problem]) -> dict[str, object]:
+def _json(inventory: Sequence[str], topology: Topology | None, problems: Sequence[Problem]) -> dict[str, object]:
     from dataclasses import asdict
 
-    document: dict[str, object] = {"inventory": inventory, "valid": topology is not None}
+    named = inventory[0] if len(inventory) == 1 else list(inventory)
+    document: dict[str, object] = {"inventory": named, "valid": topology is not None}
     if topology is not None:
         document["cluster"] = topology.cluster
         document["version"] = topology.version

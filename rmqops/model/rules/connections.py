@@ -17,6 +17,7 @@ def check(cluster: Cluster) -> Iterator[Problem]:
         if host.text("ansible_connection") not in _KNOWN:
             what = "is a connection that rmqops cannot make"
             yield host.problem("ansible_connection", what, "Use ssh, or local for this machine")
-        port = host.number("ansible_port")
-        if "ansible_port" in host.values and (port is None or not 1 <= port <= 65535):
-            yield host.problem("ansible_port", "is not a port", "Use a number from 1 to 65535")
+        key = host.setting("ansible_port")
+        port = host.number(key)
+        if key in host.values and (port is None or not 1 <= port <= 65535):
+            yield host.problem(key, "is not a port", "Use a number from 1 to 65535")

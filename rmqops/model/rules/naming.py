@@ -15,16 +15,12 @@ _TOPIC: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,126}")
 topic's characters (``Validators.VALID_PATTERN_STR``) without ``%`` and ``|``; 127 is the longest name of a topic
 that the store can hold (``CommitLog``, one signed byte)."""
 _USER: Final = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
-_RANGE: Final = re.compile(r".*\[.*:.*\].*")
 
 
 def check(cluster: Cluster) -> Iterator[Problem]:
     """Yield names with characters that do not fit."""
     for host in cluster.members:
-        if _RANGE.fullmatch(host.name):
-            remedy = "Write each host out: each is an instance with settings of its own"
-            yield cluster.problem(host.name, "is a range of hosts, which rmqops does not expand", remedy)
-        elif not _INSTANCE.fullmatch(host.name):
+        if not _INSTANCE.fullmatch(host.name):
             what = "is not a name for an instance: it is used in paths and unit names"
             yield cluster.problem(
                 host.name, what, "Use letters, digits, `_`, `.` and `-`, the first no `.` or `-`"

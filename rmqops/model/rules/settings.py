@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from rmqops.errors import Problem
-from rmqops.model.cluster import CLIENT_KEYS, Cluster, InventoryHost, is_whole
+from rmqops.model.ansible import is_number
+from rmqops.model.cluster import CLIENT_KEYS, Cluster, InventoryHost
 from rmqops.model.nearest import suggestion
 from rmqops.model.schema import Setting
 from rmqops.model.topology import Value
@@ -72,7 +73,7 @@ def _name(setting: Setting) -> str:
 
 def _fits(setting: Setting, value: Value) -> bool:
     if setting.type == "int":
-        return not isinstance(value, bool) and isinstance(value, int | str) and is_whole(str(value))
+        return is_number(value)
     if setting.type == "str":
         return isinstance(value, str | int | float) and not isinstance(value, bool)
     if setting.type == "bool":

@@ -28,7 +28,7 @@ def refuse_sample(loaded: Loaded) -> None:
     """
     if loaded.placeholders:
         raise Unsafe(
-            f"{loaded.location} is a sample: it has addresses that are reserved for documentation",
+            f"{loaded.topology.inventory} is a sample: it has addresses that are reserved for documentation",
             detail="\n".join(str(problem) for problem in loaded.placeholders),
             remedy="copy the inventory and put in your own addresses",
         )

@@ -49,7 +49,7 @@ class Fleet:
         progress.go_on()
         self.run_playbook(
             name,
-            self.topology.inventory,
+            self.topology.sources,
             hosts=self.topology.instances,
             log=progress.log,
             listener=progress.listener,

@@ -62,7 +62,7 @@ class PlaybookRunner(Protocol):
     def __call__(
         self,
         name: str,
-        inventory: str,
+        inventories: Sequence[str],
         *,
         hosts: Sequence[Reachable],
         log: Path,
@@ -77,7 +77,7 @@ class PlaybookRunner(Protocol):
 
 def run(
     name: str,
-    inventory: str,
+    inventories: Sequence[str],
     *,
     hosts: Sequence[Reachable],
     log: Path,
@@ -91,8 +91,8 @@ def run(
 
     Args:
         name: The playbook, such as ``site``.
-        inventory: The inventory's path.
-        hosts: Those of it that the playbook may touch; each is logged into as rmqops itself does it.
+        inventories: What Ansible is given, one an ``--inventory``.
+        hosts: Those of them that the playbook may touch; each is logged into as rmqops itself does it.
         log: Where Ansible's own output is appended.
         listener: Told of each event as it happens.
         variables: Extra variables; they travel in a file, so no value stands on a command line.
@@ -118,7 +118,8 @@ def run(
                 (own / f"{host}.json").write_text(json.dumps(files), encoding="utf-8")
         extra.write_text(json.dumps(handed), encoding="utf-8")
         events.touch()
-        argv = [_program(), "--inventory", inventory, "--extra-vars", f"@{extra}", *UNCHECKED]
+        named = [f"--inventory={source}" for source in (*inventories, *_beside(own))]
+        argv = [_program(), *named, "--extra-vars", f"@{extra}", *UNCHECKED]
         argv += [str(_path(name))]
         if limit:
             argv += ["--limit", ",".join(limit)]
@@ -167,6 +168,22 @@ class _PasswordPipe:
         with os.fdopen(number, "wb", buffering=0) as stream:
             stream.write(self._password.reveal().encode("utf-8", "surrogateescape") + b"\n")
         self._password = None
+
+
+def _beside(own: Path) -> Iterator[str]:
+    """Yield an inventory without hosts that brings the variables of the working directory.
+
+    ``ansible-inventory`` takes those for the play's (``group_vars`` and ``host_vars`` beside it), and a play of
+    ours lies elsewhere. The last inventory's stand where a play's do.
+    """
+    kinds = [kind for kind in ("group_vars", "host_vars") if Path(kind).is_dir()]
+    if kinds:
+        directory = own / "working-directory"
+        directory.mkdir()
+        for kind in kinds:
+            (directory / kind).symlink_to(Path(kind).absolute())
+        (directory / "hosts.yml").write_text("all:\n", encoding="utf-8")
+        yield str(directory / "hosts.yml")
 
 
 def _follow(

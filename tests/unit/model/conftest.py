@@ -13,6 +13,7 @@ from rmqops.errors import InventoryError, Problem
 from rmqops.model import validation
 from rmqops.model.topology import Topology
 from rmqops.operations import inventories
+from tests.support import plain_inventory
 
 FLEET = """
 all:
@@ -79,7 +80,8 @@ def load(
 ) -> tuple[Topology, tuple[Problem, ...]]:
     """Load an inventory of one file, or of several by path."""
     files = {"hosts.yml": text} if isinstance(text, str) else text
-    return validation.load("inv", files, inventories.reference(), environment or {}, machine_memory=memory)
+    raw = plain_inventory.parsed(files)
+    return validation.load(raw, inventories.reference(), environment or {}, machine_memory=memory)
 
 
 def problems(text: str | Mapping[str, str], **options: Any) -> tuple[Problem, ...]:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from rmqops.model import inventory
-from rmqops.model.cluster import LOCAL, Cluster, is_whole
+from rmqops.model.ansible import is_whole
+from rmqops.model.cluster import LOCAL, Cluster
 from rmqops.model.validation import resolve_cluster
 from rmqops.operations import inventories
+from tests.support import plain_inventory
 from tests.unit.model.conftest import edited
 
 
 def cluster(edits: dict[str, object] | None = None, base: str = "fleet") -> Cluster:
-    raw = inventory.parse("inv", {"hosts.yml": edited(base, edits or {})})
+    raw = plain_inventory.parsed({"hosts.yml": edited(base, edits or {})})
     return resolve_cluster(raw, inventories.reference(), {}, {})[0]
 
 

@@ -1,4 +1,4 @@
-"""Merging as Ansible merges; tests/e2e/test_inventory_agreement.py asks Ansible itself."""
+"""An inventory from Ansible's answer, and where its values stand; the test of agreement asks Ansible itself."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from rmqops.errors import InventoryError
-from rmqops.model import inventory, inventory_files
+from rmqops.model.inventory import RawInventory, from_listing, named
+from rmqops.model.inventory_places import Places
+from rmqops.model.yamltext import Opaque, Verbatim
+from tests.support import plain_inventory
 from tests.unit.model.conftest import FLEET, load, problems
 
 HOSTS = """
@@ -26,115 +28,85 @@ all:
 """
 
 
-def variables(files: dict[str, str], host: str = "h") -> dict[str, Any]:
-    return dict(inventory.parse("i", files).hosts[host].variables)
+def answered(hostvars: dict[str, Any], **groups: Any) -> RawInventory:
+    listing = {"_meta": {"hostvars": hostvars}, "all": {"children": ["ungrouped", *groups]}, **groups}
+    return from_listing(listing, ["i"], Places([]))
 
 
-@pytest.mark.parametrize(
-    ("files", "expected"),
-    [
-        ({}, "inner"),
-        ({"group_vars/all.yml": "x: all file"}, "all file"),
-        ({"group_vars/all.yml": "x: all file", "group_vars/outer.yml": "x: outer file"}, "outer file"),
-        ({"group_vars/outer.yml": "x: outer file", "group_vars/zed": "x: zed file"}, "zed file"),
-        ({"group_vars/inner.yml": "x: inner file", "group_vars/zed.yml": "x: zed file"}, "inner file"),
-        ({"group_vars/zed.yml": "x: zed file", "host_vars/h.yml": "x: host file"}, "host file"),
-        ({"group_vars/all/a.yml": "x: first", "group_vars/all/b.yml": "x: second"}, "second"),
-        (
-            {"group_vars/all/a.yml": "x: in the directory", "group_vars/all.yml": "x: beside it"},
-            "in the directory",
-        ),
-        ({"group_vars/all.yml": "x: yml", "group_vars/all.json": '{"x": "json"}'}, "yml"),
-        ({"group_vars/nobody.yml": "x: nobody's"}, "inner"),
-    ],
-)
-def test_precedence(files: dict[str, str], expected: str) -> None:
-    assert variables({"hosts.yml": HOSTS, **files})["x"] == expected
-
-
-def test_priority_of_a_group_beats_its_name() -> None:
-    text = "a: {vars: {x: a, ansible_group_priority: 9}, hosts: {h: {}}}\nb: {vars: {x: b}, hosts: {h: {}}}\n"
-    assert variables({"hosts.yml": text}) == {"x": "a"}
-
-
-def test_a_host_name_with_dots_finds_its_variables() -> None:
-    text = "all: {hosts: {10.0.0.1: {}}}"
-    assert variables({"hosts.yml": text, "host_vars/10.0.0.1": "x: 1"}, "10.0.0.1") == {"x": 1}
-
-
-def test_several_files_of_hosts_are_one_inventory() -> None:
-    parsed = inventory.parse(
-        "i", {"i/a.yml": "g: {hosts: {h: {x: 1}}}", "i/b.yml": "g: {hosts: {h: {y: 2}, k: }}"}
-    )
-    assert parsed.groups["g"] == ("h", "k")
-    assert parsed.hosts["h"].variables == {"x": 1, "y": 2}
-    assert str(parsed.hosts["h"].origins["y"]) == "i/b.yml:1"
-
-
-def test_groups_of_a_host() -> None:
-    parsed = inventory.parse("i", {"hosts.yml": HOSTS})
+def test_groups_of_a_host_and_their_order() -> None:
+    parsed = plain_inventory.parsed({"hosts.yml": HOSTS})
     assert parsed.hosts["h"].groups == ("inner", "outer", "zed")
     assert parsed.hosts["loose"].groups == ("ungrouped",)
     assert parsed.groups["all"] == ("loose", "h")
+    assert parsed.groups["outer"] == ("h",)
+
+
+def test_a_group_that_only_its_parent_names_is_there_and_empty() -> None:
+    parsed = answered({}, brokers={"children": ["a", "b"]}, a={"hosts": ["h"]})
+    assert parsed.children["brokers"] == ("a", "b")
+    assert parsed.groups["b"] == ()
+    assert parsed.groups["brokers"] == ("h",)
+
+
+def test_what_is_vaulted_is_opaque_and_what_is_unsafe_is_no_template() -> None:
+    vaulted, unsafe = {"__ansible_vault": "$ANSIBLE_VAULT;1.1\n"}, {"__ansible_unsafe": "{{ x }}"}
+    variables = {"v": vaulted, "u": [unsafe], "m": {"a": 1}}
+    host = answered({"h": variables}, g={"hosts": ["h"]}).hosts["h"]
+    assert host.variables == {"v": "!vault", "u": ["{{ x }}"], "m": {"a": 1}}
+    assert isinstance(host.variables["v"], Opaque)
+    assert isinstance(host.variables["u"][0], Verbatim)  # type: ignore[index]
 
 
 @pytest.mark.parametrize(
-    ("files", "place", "says"),
+    ("files", "place"),
     [
-        ({"hosts": "[namesrv]\nns1\n"}, "hosts:1", "is not a YAML inventory"),
-        ({"hosts.ini": "ns1 a=b\n"}, "hosts.ini:1", "is not a YAML inventory"),
-        ({"hosts.yml": "# c\n\n[brokers:children]\na\n"}, "hosts.yml:3", "is not a YAML inventory"),
-        ({"hosts.yml": "#!/usr/bin/env python3\nprint()\n"}, "hosts.yml:1", "is a program"),
-        ({"aws.yml": "plugin: aws_ec2\nregions: [x]\n"}, "aws.yml:1", "inventory plug-in"),
-        ({"hosts.yml": "all: {hots: {}}"}, "hosts.yml:1", "not a section"),
-        ({"hosts.yml": "all:\n  hosts: [a, b]\n"}, "hosts.yml:2", "not a mapping"),
-        ({"hosts.yml": "all: [a]"}, "hosts.yml:1", "not a group"),
-        ({"hosts.yml": "all: {hosts: {a: 1}}"}, "hosts.yml:1", "not a mapping of variables"),
-        ({"hosts.yml": "a: {children: {b: {children: {a: }}}}"}, "hosts.yml:1", "child group of itself"),
-        ({}, "i", "no inventory file"),
-        ({"group_vars/all.yml": "x: 1"}, "i", "no inventory file"),
+        ({}, "hosts.yml:10"),
+        ({"group_vars/all.yml": "x: all file"}, "group_vars/all.yml:1"),
+        ({"group_vars/all.yml": "x: a", "group_vars/outer.yml": "x: outer"}, "group_vars/outer.yml:1"),
+        ({"group_vars/inner.yml": "\nx: i", "host_vars/h.yml": "\n\nx: h"}, "host_vars/h.yml:3"),
+        ({"group_vars/all/a.yml": "x: first", "group_vars/all/b.yml": "x: second"}, "group_vars/all/b.yml:1"),
+        ({"group_vars/all/a.yml": "x: inside", "group_vars/all.yml": "x: beside"}, "group_vars/all/a.yml:1"),
+        ({"group_vars/nobody.yml": "x: inner"}, "hosts.yml:10"),
     ],
 )
-def test_what_is_refused(files: dict[str, str], place: str, says: str) -> None:
-    with pytest.raises(InventoryError) as caught:
-        inventory.parse("i", files)
-    assert any(problem.file == place and says in problem.message for problem in caught.value.problems)
+def test_where_the_value_that_won_stands(files: dict[str, str], place: str) -> None:
+    host = plain_inventory.parsed({"hosts.yml": HOSTS, **files}).hosts["h"]
+    assert str(host.origins["x"]) == place
 
 
-def test_a_conversion_is_the_remedy_for_an_ini() -> None:
-    with pytest.raises(InventoryError) as caught:
-        inventory.parse("i", {"x/hosts": "[namesrv]\nns1\n"})
-    assert "ansible-inventory -i x/hosts --list --yaml --output x/hosts.yml" in caught.value.problems[0].remedy
+def test_a_value_that_no_file_says_stands_nowhere() -> None:
+    """Whatever our reading of the files is, a place that says something else is not named."""
+    files = plain_inventory.described({"hosts.yml": "all: {hosts: {h: {x: 1, y: {a: 1, b: 2}, z: true}}}"})
+    hostvars = {"h": {"x": 2, "y": {"a": 1, "b": 3}, "z": 1}}
+    listing = {"_meta": {"hostvars": hostvars}, "all": {"children": ["ungrouped"]}, "ungrouped": {"hosts": ["h"]}}
+    origins = from_listing(listing, files.sources, files.places).hosts["h"].origins
+    assert {key: str(origin) for key, origin in origins.items()} == {"y": "hosts.yml:1", "y.a": "hosts.yml:1"}
 
 
-@pytest.mark.parametrize(
-    ("name", "belongs"),
-    [
-        ("hosts.yml", True),
-        ("hosts", True),
-        ("hosts.ini", True),
-        (".hosts.yml.swp", False),
-        ("hosts.yml~", False),
-        ("README.md", False),
-        ("group_vars/all.yml", True),
-        ("group_vars/all", True),
-        ("group_vars/all/vault.yml", True),
-        ("group_vars/all/notes.conf", False),
-        ("group_vars/.all.yml.swp", False),
-    ],
-)
-def test_which_files_belong(name: str, belongs: bool) -> None:
-    assert inventory_files.is_inventory_file(name) is belongs
+def test_a_key_twice_is_refused_before_ansible_takes_the_last() -> None:
+    [problem] = problems({"hosts.yml": FLEET, "group_vars/all.yml": "rocketmq_heap: 1g\nrocketmq_heap: 2g\n"})
+    assert (problem.file, problem.key) == ("group_vars/all.yml:2", "rocketmq_heap")
+
+
+def test_the_directory_of_an_inventory_is_known_where_there_is_one() -> None:
+    one = plain_inventory.parsed({"/d/a.yml": "all: {hosts: {h: }}", "/d/b.yml": "all: {hosts: {k: }}"})
+    assert {host.directory for host in one.hosts.values()} == {"/d"}
+    two = plain_inventory.parsed({"/d/a.yml": "all: {hosts: {h: }}", "/e/b.yml": "all: {hosts: {k: }}"})
+    assert {name: host.directory for name, host in two.hosts.items()} == {"h": "/d", "k": "/e"}
+    assert answered({}, g={"hosts": ["h"]}).hosts["h"].directory is None
+
+
+def test_several_sources_are_named_as_on_a_command_line() -> None:
+    assert named(["a b.yml"]) == "'a b.yml'"
+    assert named(["common", "prod"]) == "common --inventory prod"
 
 
 def test_a_vaulted_value_is_wrong_only_where_rmqops_needs_it() -> None:
-    vaulted = "!vault |\n  $ANSIBLE_VAULT;1.1;AES256\n  6162\n"
-    assert problems({"hosts.yml": FLEET, "group_vars/all.yml": f"ansible_become_password: {vaulted}"}) == ()
-    [problem] = problems({"hosts.yml": FLEET, "group_vars/all.yml": f"rocketmq_heap: {vaulted}"})
-    assert (problem.file, problem.key) == ("group_vars/all.yml:1", "rocketmq_heap")
-    assert "vaulted" in problem.message
+    listing = plain_inventory.listing(plain_inventory.described({"hosts.yml": FLEET}))
+    for host in listing["_meta"]["hostvars"].values():
+        host["ansible_become_password"] = {"__ansible_vault": "$ANSIBLE_VAULT;1.1;AES256\n6162"}
+    assert from_listing(listing, ["i"], Places([])).hosts["a0"].variables["ansible_become_password"] == "!vault"
 
 
-def test_a_vaulted_file_is_a_warning() -> None:
-    _, [problem] = load({"hosts.yml": FLEET, "group_vars/all/vault.yml": "$ANSIBLE_VAULT;1.1;AES256\n6162\n"})
-    assert (problem.file, problem.severity) == ("group_vars/all/vault.yml", "warning")
+def test_a_good_fleet_has_no_problems() -> None:
+    assert load(FLEET)[1] == ()

@@ -13,8 +13,9 @@ import pytest
 import yaml
 
 from rmqops.errors import Problem
-from rmqops.model import inventory, rules, validation
+from rmqops.model import rules, validation
 from rmqops.operations import inventories
+from tests.support import plain_inventory
 from tests.unit.model.conftest import BASES, REMOVED, edited, load, problems
 
 RESOLUTION = "resolution"
@@ -69,7 +70,7 @@ def test_what_is_wrong_is_said_once_and_with_little_else(case: Case) -> None:
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.rule != RESOLUTION], ids=str)
 def test_its_own_rule_says_it(case: Case) -> None:
-    raw = inventory.parse("inv", {"hosts.yml": case.text})
+    raw = plain_inventory.parsed({"hosts.yml": case.text})
     resolved, _ = validation.resolve_cluster(raw, inventories.reference(), {}, case.memory or {})
     rule = importlib.import_module(f"{rules.__name__}.{case.rule}")
     said = list(rule.check(resolved))

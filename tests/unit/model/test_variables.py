@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from rmqops.model import inventory
 from rmqops.model.variables import HostVariables, Unresolvable, resolve
+from tests.support import plain_inventory
 from tests.unit.model.conftest import FLEET, load
 
 
@@ -16,7 +16,7 @@ def host(
 ) -> HostVariables:
     hosts = "      hosts:\n        h: {k: 1}\n        o: {k: 2}\n"
     text = f"all:\n  children:\n    g:\n{hosts}      vars:\n{variables}"
-    return resolve(inventory.parse("i", {"/d/hosts.yml": text}), defaults or {}, environment or {})["h"]
+    return resolve(plain_inventory.parsed({"/d/hosts.yml": text}), defaults or {}, environment or {})["h"]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from rmqops.errors import InventoryError
 from rmqops.model import yamltext
+from rmqops.model.inventory_places import InventoryText, Kind, Places
 from rmqops.model.yamltext import Opaque
+from tests.support.plain_inventory import NotPlainError
 from tests.unit.model.conftest import FLEET, load
 
 
@@ -108,16 +110,17 @@ FRAGMENTS = [
 YAML_LIKE = st.lists(st.sampled_from(FRAGMENTS), max_size=60).map("".join)
 
 
-@given(st.one_of(st.text(max_size=200), YAML_LIKE))
-@example("all: {children: {a: {children: {a: }}}}")
-@example("\ud800")
-@example("all: {children: {all: }}")
-@example("plugin: x")
-def test_any_text_is_an_inventory_or_an_inventory_error(text: str) -> None:
-    with pytest.raises(InventoryError) as caught:
-        load(text)
-    assert caught.value.problems
-    assert all(problem.message and problem.remedy for problem in caught.value.problems)
+@given(st.one_of(st.text(max_size=200), YAML_LIKE), st.sampled_from(["hosts", "group_vars", "host_vars"]))
+@example("all: {children: {a: {children: {a: }}}}", "hosts")
+@example("\ud800", "hosts")
+@example("all: {children: {all: }}", "hosts")
+@example("all: {hosts: [a]}", "hosts")
+def test_in_any_text_places_are_found_or_are_none(text: str, kind: Kind) -> None:
+    places = Places([InventoryText("f.yml", text, kind, "all")])
+    found = places.of_variables("a", ["all"], {"a": 1, "rocketmq_heap": "1g"})
+    assert set(found) <= {"a", "rocketmq_heap"}
+    assert all(origin.file == "f.yml" for origin in [*found.values(), *places.names.values()])
+    assert all(problem.message and problem.remedy for problem in [*places.problems, *places.unreadable])
 
 
 @given(st.data())
@@ -125,7 +128,7 @@ def test_a_good_inventory_with_anything_in_it_loads_or_is_an_inventory_error(dat
     start = data.draw(st.integers(0, len(FLEET)))
     end = data.draw(st.integers(start, min(len(FLEET), start + 40)))
     broken = FLEET[:start] + data.draw(st.one_of(st.text(max_size=20), YAML_LIKE)) + FLEET[end:]
-    with contextlib.suppress(InventoryError):
+    with contextlib.suppress(InventoryError, NotPlainError):
         load(broken)
 
 

@@ -26,7 +26,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("name", SHIPPED)
 def test_what_is_shipped_is_good(name: str, here: Path) -> None:
     loaded = inventories.load(name)
-    assert loaded.location == assets.path("inventory", name)
+    assert loaded.topology.sources == (str(assets.path("inventory", name)),)
     assert len(loaded.warnings) <= 1
     assert bool(loaded.placeholders) is (name == "prod")
     assert len(loaded.placeholders) in {0, len(loaded.topology.instances)}
@@ -62,7 +62,7 @@ def test_files(name: str, here: Path) -> None:
     (here / "group_vars" / "all.yml").write_text("rocketmq_drillable: true")
     loaded = inventories.load(name)
     assert loaded.topology.cluster == "test"
-    assert loaded.topology.drillable is (loaded.location.parent == Path())
+    assert loaded.topology.drillable, "what stands in the working directory holds for any inventory, as in Ansible"
 
 
 @pytest.mark.parametrize(
@@ -70,19 +70,18 @@ def test_files(name: str, here: Path) -> None:
     [
         (lambda path: None, "no such inventory"),
         (lambda path: path.mkdir(), "no inventory file"),
-        (lambda path: path.write_bytes(b"all: \xff\xfe"), "cannot be read"),
-        (lambda path: path.write_text("[namesrv]\nns1\n"), "not a YAML inventory"),
-        (lambda path: path.write_bytes(b"\x7fELF\0\0\0"), "not a YAML inventory"),
-        (lambda path: (path / "deep").mkdir(parents=True), "a directory in an inventory"),
+        (lambda path: path.write_text("[namesrv]\nns1\n"), "there is no broker group"),
+        (lambda path: path.write_text("[namesrv\nns1\n"), "cannot be read by Ansible: "),
+        (lambda path: (path / "deep").mkdir(parents=True), "no inventory file"),
         (os.mkfifo, "no such inventory"),
     ],
-    ids=["missing", "empty directory", "not UTF-8", "INI", "program", "nested", "pipe"],
+    ids=["missing", "empty directory", "INI without brokers", "INI that is none", "nested", "pipe"],
 )
 def test_what_is_refused(make: object, says: str, here: Path) -> None:
     make(here / "bad")  # type: ignore[operator]
     with pytest.raises(InventoryError, match="nothing was touched") as caught:
         inventories.load("./bad")
-    assert says in caught.value.problems[0].message
+    assert any(says in problem.message for problem in caught.value.problems)
 
 
 def test_the_heap_is_held_to_this_machine(here: Path) -> None:

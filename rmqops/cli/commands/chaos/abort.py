@@ -16,6 +16,6 @@ def command(inventory: Inventory) -> None:
     if not lock.abort(topology):
         raise OperationFailed(
             f"no drill of yours runs against {topology.cluster} on this machine",
-            remedy=f"if one was left behind: rmqops chaos heal --inventory {inventory}",
+            remedy=f"if one was left behind: rmqops chaos heal --inventory {topology.inventory}",
         )
     output.result(f"the drill against {topology.cluster} was asked to end; it heals first")

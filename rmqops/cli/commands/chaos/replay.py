@@ -15,8 +15,13 @@ from rmqops.cli.runs import RUNS, Run, find_run
 def command(
     run: Run,
     inventory: Annotated[
-        str | None,
-        typer.Option("--inventory", "-i", metavar="NAME|PATH", help="Another inventory than the run's."),
+        list[str] | None,
+        typer.Option(
+            "--inventory",
+            "-i",
+            metavar="NAME|PATH",
+            help="Another inventory than the run's; may be given again, as for ansible-playbook.",
+        ),
     ] = None,
     confirm: ConfirmDrill = None,
     runs: Annotated[Path, typer.Option(help="Where the new run's directory is made.")] = RUNS,
@@ -36,7 +41,7 @@ def command(
     directory = find_run(run)
     recorded = read_result(directory)
     return drilling.run(
-        inventories.load(inventory or recorded.inventory).topology,
+        inventories.load(inventory or recorded.sources or recorded.inventory).topology,
         drill.find(str(directory / DRILL)),
         runs,
         seed=recorded.seed,

@@ -18,7 +18,10 @@ def command(
     inventories: Annotated[
         list[str],
         typer.Option(
-            "--inventory", "-i", help="A cluster; with several, each claim is shown on the first that can show it."
+            "--inventory",
+            "-i",
+            help="A cluster; with several, each a cluster of its own here, each claim is shown on the first "
+            "that can show it.",
         ),
     ],
     rows: Annotated[

@@ -1,0 +1,1 @@
+"""Inventories as Ansible reads them: the files, the question, and the answers that are kept."""

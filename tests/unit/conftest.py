@@ -1,0 +1,17 @@
+"""What every unit test has: inventories read without a process, where plain YAML is all that they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from rmqops.operations.ansible_inventory import answers
+from tests.support import plain_inventory
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _plain_inventories() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(answers, "read", plain_inventory.read)
+        yield
