@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import datetime
 import os
+import re
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
@@ -20,8 +22,9 @@ from rmqops.model.inventory import RawInventory, from_listing
 from rmqops.model.inventory_places import InventoryText
 from rmqops.operations.ansible_inventory import asking
 from rmqops.operations.ansible_inventory.asking import Answer
-from rmqops.operations.ansible_inventory.sources import InventoryFiles, SourceFile
+from rmqops.operations.ansible_inventory.sources import InventoryFiles, SourceFile, look
 
+_TAG = re.compile(r"!(?!!)(?<!!!)\w")
 PRIORITY = "ansible_group_priority"
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -53,13 +56,26 @@ def parsed(texts: Mapping[str, str], source: str = "inv") -> RawInventory:
     """Return the inventory of such files.
 
     Raises:
-        InventoryError: what is refused before Ansible is asked.
-        NotPlainError: it is more than plain YAML.
+        InventoryError: Ansible cannot read it, or it is refused before.
     """
     files = described(texts, source)
     if files.places.problems:
         raise InventoryError(files.places.problems)
-    return from_listing(listing(files), files.sources, files.places)
+    try:
+        answer = listing(files)
+    except NotPlainError:
+        answer = dict(_asked(texts).listing)
+    return from_listing(answer, files.sources, files.places)
+
+
+def _asked(texts: Mapping[str, str]) -> Answer:
+    """Ask Ansible what such files say."""
+    with tempfile.TemporaryDirectory() as directory:
+        for name, text in texts.items():
+            path = Path(directory, name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(text.encode("utf-8", "surrogatepass"))
+        return asking.ask(look([directory]))
 
 
 class NotPlainError(Exception):
@@ -170,7 +186,7 @@ class _Reader:
 
 
 def _document(text: str) -> dict[str, Any]:
-    if "!" in text or "$ANSIBLE_VAULT" in text or "plugin" in text:
+    if _TAG.search(text) or "$ANSIBLE_VAULT" in text or "plugin" in text:
         raise NotPlainError
     try:
         document = yaml.load(text, _LOADER)

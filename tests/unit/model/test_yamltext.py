@@ -10,11 +10,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rmqops.errors import InventoryError
-from rmqops.model import yamltext
+from rmqops.model import validation, yamltext
+from rmqops.model.inventory import from_listing
 from rmqops.model.inventory_places import InventoryText, Kind, Places
 from rmqops.model.yamltext import Opaque
-from tests.support.plain_inventory import NotPlainError
-from tests.unit.model.conftest import FLEET, load
+from rmqops.operations import inventories
+from tests.support.plain_inventory import NotPlainError, described, listing
+from tests.unit.model.conftest import FLEET
 
 
 def test_every_key_has_its_line() -> None:
@@ -128,8 +130,10 @@ def test_a_good_inventory_with_anything_in_it_loads_or_is_an_inventory_error(dat
     start = data.draw(st.integers(0, len(FLEET)))
     end = data.draw(st.integers(start, min(len(FLEET), start + 40)))
     broken = FLEET[:start] + data.draw(st.one_of(st.text(max_size=20), YAML_LIKE)) + FLEET[end:]
+    files = described({"hosts.yml": broken})
     with contextlib.suppress(InventoryError, NotPlainError):
-        load(broken)
+        raw = from_listing(listing(files), files.sources, files.places)
+        validation.load(raw, inventories.reference(), {})
 
 
 NESTED = st.recursive(
