@@ -39,7 +39,7 @@ RESULT = Result(
     ),
     Bounds().document(),
     "4.5.2",
-    {"driver": "native"},
+    client={"driver": "native"},
 )
 
 
