@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import statistics
 from collections.abc import Iterable
 from contextlib import suppress
@@ -106,7 +107,7 @@ async def _perform(
 ) -> float:
     """Load the cluster, and return when that began to count."""
     topology, load = request.topology, request.load
-    topic = topics.of_drill(f"bench-{recorder.path.parent.name.rpartition('-')[2]}", 1)[0]
+    topic = topics.of_drill(f"bench-{secrets.token_hex(4)}", 1)[0]
     workers = Workers(recorder, ready.survey.driver, ready.places)
 
     async def silent() -> str | None:

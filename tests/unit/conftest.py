@@ -10,7 +10,7 @@ from rmqops.operations.ansible_inventory import answers
 from tests.support import plain_inventory
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)  # of a session, it would hold for tests that stand elsewhere, too
 def _plain_inventories() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(answers, "read", plain_inventory.read)

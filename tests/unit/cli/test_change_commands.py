@@ -104,8 +104,10 @@ def test_a_lock_is_broken_under_its_clusters_name_and_goes_on_record(
 
 
 def test_a_plan_tells_of_a_fault_and_a_deploy_refuses(inventory: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    home = Path(inventories.load(str(inventory)).topology.instance("broker-a-1").home)
+    topology = inventories.load(str(inventory)).topology
+    home = Path(topology.instance("broker-a-1").home)
     (home / "heals").mkdir(parents=True)
+    (home / ".rmqops").write_text(f"{topology.cluster}/broker-a-1\n")
     (home / "heals" / "f-1.sh").write_text("exit 1\n")
     assert app.run(["plan", "--json", "--inventory", str(inventory)]) == 0
     assert "the heal of fault f-1" in json.loads(capsys.readouterr().out)["problems"][0]
