@@ -180,7 +180,8 @@ def test_another_clusters_directory_is_refused(three: LabUp, fresh: Cluster) -> 
     try:
         done = fresh.rmqops("deploy", "--yes")
         assert done.code == 4, done
-        assert f"{home} on {fresh.topology.instance('broker-a-1').host} belongs to other/broker-a-1" in done.stderr
+        host = fresh.topology.instance("broker-a-1").host
+        assert f"broker-a-1 on {host}: {home} belongs to other/broker-a-1" in done.stderr
         assert set(remains(three)) == {"namesrv-2"}, "nothing was touched elsewhere"
         refused = fresh.rmqops("destroy", "--data", "--confirm", three.name)
         assert refused.code == 5, refused

@@ -13,10 +13,9 @@ mount namespace that is gone with each command, so that it need not be mounted o
 
 from __future__ import annotations
 
-from rmqops.chaos.mechanisms import bounded_wait, processes, store_directory
+from rmqops.chaos.mechanisms import bounded_wait, notes, processes, store_directory
 from rmqops.chaos.mechanisms.plan import Aim, FaultPlan, Option
 from rmqops.model.commands import AS_USER, Command, Script
-from rmqops.operations.hosts import armed_heals
 
 SUMMARY = "what the broker flushes to its disk has to share few KiB a second; healed by taking the limit away"
 OPTIONS = {"kib": Option(256, "KiB a second", low=16, high=1_048_576)}
@@ -76,11 +75,12 @@ mounted 2> /dev/null || refuse "there is no cgroup hierarchy here that limits di
 # note of that, for the heal.
 _INJECT = (
     _TOOLS
+    + notes.SHELL
     + """
 now=$("$1/current/bin/pid.sh") || { echo "$1 does not run" >&2; exit 1; }
 [ "$now" = "$4" ] || { echo "$1 runs as $now and not as $4 any more" >&2; exit 1; }
 mounted || exit 1
-mkdir -p "${7%/*}" && printf '%s\\n' "$6" > "$7" || exit 1
+noted "$7" && printf '%s\\n' "$6" > "$7" || exit 1
 ours=$top$6/$3
 if [ "$limits" = io.max ]; then
   ours=$top/$3
@@ -118,6 +118,7 @@ as_user "${10}" rm -f "$7"
 _HEAL = (
     _TOOLS
     + AS_USER
+    + notes.SHELL
     + """
 as_user "$6" rm -rf --one-file-system -- "$4"
 mounted || exit 1
@@ -133,6 +134,7 @@ find "$top" -type d -name "$3" | while read -r ours; do
   wait_until removed "$ours" "$was" || { echo "the cgroup $3 cannot be removed" >&2; exit 1; }
 done || exit 1
 rm -f "$5"
+forgotten "$5"
 if [ -d "$top/rmqops-io" ] && [ -z "$(find "$top" -maxdepth 1 -name 'rmqops-fault-*')" ]; then
   echo -io > "$top/cgroup.subtree_control" && rmdir "$top/rmqops-io"
 fi
@@ -176,7 +178,7 @@ def plan(aim: Aim, probe_output: str) -> FaultPlan:
     file = f"{cgroup[1]}/.rmqops-fault-{aim.fault}"
     size, least = f"{kib * SECONDS:.0f}", f"{SECONDS * 500}"
     limit = (*cgroup, pid, f"{kib * 1024:.0f}", path)
-    note = f"{armed_heals.directory(aim.instance)}/{aim.fault}.cgroup"
+    note = notes.path(aim, "cgroup")
     heal = _unshared(bounded_wait.script(_HEAL, *cgroup, file, note, user, seconds=END_SECONDS))
     started = Script(f'{_RUNS} || "$1/current/bin/start.sh"', (home,))
     return FaultPlan(

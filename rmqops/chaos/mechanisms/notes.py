@@ -7,6 +7,7 @@ a link or a pipe under the name of a note, and root would follow it.
 from __future__ import annotations
 
 from rmqops.chaos.mechanisms.plan import Aim
+from rmqops.operations.hosts import armed_heals
 
 # `noted FILE` makes the directory of a note, `forgotten FILE` removes it when nothing else is in it.
 SHELL = """
@@ -17,4 +18,4 @@ forgotten() { rmdir "${1%/*}" 2> /dev/null || :; }
 
 def path(aim: Aim, name: str) -> str:
     """Return where a note of a fault lies on its host."""
-    return f"{aim.instance.home}/heals/{aim.fault}.{name}"
+    return f"{armed_heals.directory(aim.instance)}/{aim.fault}.{name}"

@@ -167,10 +167,7 @@ class Course:
 
         await waiting.until("a master on which all NameServers agree", leaderless, FLOWS_WITHIN)
         self._offsets.check()
-        # One that is of a group knows the route when its client has polled it.
-        client = self._run.drill.load.client
-        polled = (client.poll + client.heartbeat) / 1000 if self._load.shares else 0.0
-        await self._load.stop(self._load.consumers, FINISH_WITHIN + polled)
+        await self._load.stop(self._load.consumers, FINISH_WITHIN + self._run.request.bounds.catch_up)
         await self._offsets.close()
         for process, lines in self._load.lines.items():
             self._run.recorder.event(run_record.wrote(self._run.now(), process, lines))

@@ -35,8 +35,11 @@ import org.apache.rocketmq.common.message.MessageQueue;
  * were pulled.
  */
 final class Receiver implements MessageListenerConcurrently {
-    /** Seconds without progress after which the rest of the queues is left, once the client knows the route. */
-    private static final long REST = 5;
+    /**
+     * Seconds without progress after which the rest of the queues is left, once the client knows the route: queues
+     * are shared anew every 20 s (RebalanceService). {@code Request.bounds} in Python goes by the same.
+     */
+    private static final long REST = 30;
 
     private final long rest;
     private final Outlet outlet;
