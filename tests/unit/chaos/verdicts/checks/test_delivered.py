@@ -186,6 +186,22 @@ def test_a_broker_that_denies_what_it_acknowledged(
     assert (result.verdict, result.numbers["stale_reads"]) == (verdict, stale), result
 
 
+@pytest.mark.parametrize("wrote", [11, 10, 12])
+def test_an_empty_answer_is_a_line_of_its_process(wrote: int, tmp_path: Path) -> None:
+    drill = Delivering(reads=reads("consumer-1", ALL), consumers=alone("consumer-1"))
+    nothing = Event(50.0, "consumer-1", "receive", "info", TOPIC, BROKER, 0, 10, address=A, value={"asked": "40"})
+    events = [
+        replace(event, value={"lines": str(wrote)})
+        if (event.op, event.process) == ("run", "consumer-1")
+        else event
+        for event in sorted([*drill.events(), nothing], key=lambda event: event.t)
+    ]
+
+    result = judge(events, tmp_path)["history"]
+
+    assert result.verdict is (PASS if wrote == 11 else INCONCLUSIVE), result
+
+
 def test_how_long_a_consumer_may_need_is_a_bound(tmp_path: Path) -> None:
     events = Delivering(sent=LATE, reads=reads("consumer-1", range(9))).events()
 
