@@ -78,6 +78,7 @@ class Hosts:
         return self.lab.root(instance, STATE, self.cluster.topology.instance(instance).home)
 
 
+FORGET = 'find "$1" -type f -name "broker*.log*" -delete'
 SMALL_DISK = """
 owner=$(stat -c %u:%g "$1") mode=$(stat -c %a "$1")
 mount -t tmpfs -o size=640m small "$1" && chown "$owner" "$1" && chmod "$mode" "$1"
@@ -86,12 +87,13 @@ mount -t tmpfs -o size=640m small "$1" && chown "$owner" "$1" && chmod "$mode" "
 
 @pytest.fixture(scope="module")
 def hosts(deployed_lab: Callable[..., tuple[LabUp, Cluster]], labs: Labs) -> Iterator[Hosts]:
-    """The shared hosts, less the old stores: nobody can use them after that."""
+    """The shared hosts, less the old stores and the terms in their logs: nobody can use them after that."""
     made = Hosts(*deployed_lab(hosts=6))
     try:
         made.cluster.must("stop", *BROKERS)
         for broker in BROKERS:
             made.lab.root(broker, SMALL_DISK, data(broker))
+            made.lab.root(broker, FORGET, f"/opt/rocketmq/instances/{broker}/logs")
         made.cluster.must("start", *BROKERS)
         yield made
     finally:

@@ -21,6 +21,7 @@ from rmqops.errors import Inconclusive, OperationFailed, RemotingError, RmqopsEr
 from rmqops.model.commands import Result
 from rmqops.model.topology import Instance
 from rmqops.operations.topics import consumer_groups, topics
+from rmqops.remoting.admin import Admin
 from rmqops.remoting.client import Client
 from rmqops.system import waiting
 
@@ -73,7 +74,7 @@ class Course:
                 self._phase = PhaseRun(run, self._watch, step)
                 await self._phase.perform(client)
             await self._watch.rest(run.drill.times.after)
-            masters = await self._stop_load()
+            masters = await self._stop_load(client)
             await self._read_back(client, masters)
 
     async def clean(self) -> None:
@@ -153,19 +154,29 @@ class Course:
         run.say(f"steady load for {before:g} s: {load.producers} producers, {speed}")
         run.say(f"client {client_words(self.client)}")
 
-    async def _stop_load(self) -> Mapping[str, Instance]:
-        """Stop producers, then consumers, then the sampler; return the master of each group."""
+    async def _stop_load(self, client: Client) -> Mapping[str, Instance]:
+        """Stop producers, then consumers, then the sampler; return the master of each group.
+
+        A broker acknowledges what no queue shows yet; consumers read to the end that their queues show.
+        """
         await self._load.stop(self._load.producers, FINISH_WITHIN)
 
         masters: dict[str, Instance] = {}
 
-        async def leaderless() -> str | None:
+        async def unsettled() -> str | None:
             now = {group.name: self._sampler.agreed(group.name) for group in self._run.topology.groups}
             masters.update({name: master for name, master in now.items() if master is not None})
             missing = [name for name, master in now.items() if master is None]
-            return f"none for {', '.join(missing)}" if missing else None
+            if missing:
+                return f"none for {', '.join(missing)}"
+            try:
+                answers = [await Admin(client).runtime_info(master.address) for master in masters.values()]
+            except RemotingError as error:
+                return str(error)
+            behind = sum(max(0, answer.dispatch_behind) for answer in answers)
+            return f"{behind} bytes of its log are in no queue yet" if behind else None
 
-        await waiting.until("a master on which all NameServers agree", leaderless, FLOWS_WITHIN)
+        await waiting.until("one master for all NameServers, its log in its queues", unsettled, FLOWS_WITHIN)
         self._offsets.check()
         await self._load.stop(self._load.consumers, FINISH_WITHIN + self._run.request.bounds.catch_up)
         await self._offsets.close()
