@@ -184,7 +184,9 @@ def test_a_taken_port_is_named_with_its_owner(cluster: Cluster) -> None:
     cluster.must("deploy", "--yes")
 
 
-def test_a_broker_that_does_not_start_shows_why(cluster: Cluster) -> None:
+def test_a_jvm_that_would_not_start_is_told_before_anything_is_stopped(cluster: Cluster) -> None:
+    before = pids(cluster)
+
     def break_it(document: dict[str, Any]) -> None:
         hosts = document["all"]["children"]["brokers"]["children"]["broker-a"]["hosts"]
         hosts["broker-a-1"]["rocketmq_jvm_options"] = ["-XX:+NoSuchOption"]
@@ -192,11 +194,11 @@ def test_a_broker_that_does_not_start_shows_why(cluster: Cluster) -> None:
     wanted = cluster.inventory.read_text()
     cluster.edit(break_it)
     done = cluster.rmqops("deploy", "--yes")
-    assert done.code == 1, done
+    cluster.inventory.write_text(wanted)
+    assert done.code == 4, done
     assert "broker-a-1" in done.stderr
     assert "NoSuchOption" in done.stderr
-    cluster.inventory.write_text(wanted)
-    cluster.must("deploy", "--yes")
+    assert pids(cluster) == before
 
 
 def test_a_broker_that_ends_without_a_word_on_its_console_shows_why(cluster: Cluster) -> None:

@@ -174,7 +174,11 @@ def test_an_injection_that_dies_half_way_is_healed(hosts: Hosts, healed: Callabl
     healed(VICTIM, plan)
     script = plan.inject.script
     assert script is not None
-    slow = replace(script, text=script.text.replace("fallocate -l", "sleep 60; fallocate -l"))
+    slow = replace(
+        script,
+        arguments=tuple(each.replace("fallocate -l", "sleep 60; fallocate -l") for each in script.arguments),
+    )
+    assert slow != script
     with pytest.raises(OperationFailed):
         hosts.run(VICTIM, slow.command(timeout=1.0))
     hosts.must(VICTIM, plan.cure)
