@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
-from rmqops.model.topology import Mode
+if TYPE_CHECKING:  # the load's client travels to hosts with what it needs, and that is not a topology
+    from rmqops.model.topology import Mode
 
 _NETTY_AND_FASTJSON: Final = (
     "java.base",

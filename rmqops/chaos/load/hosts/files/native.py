@@ -29,7 +29,6 @@ _SOURCES = (
     "model/history.py",
     "model/releases.py",
     "model/roles.py",
-    "model/topology.py",
     "remoting",
     "chaos/__init__.py",
     "chaos/history/__init__.py",
@@ -78,6 +77,7 @@ class Modules:
             "/usr/bin/env",
             f"PYTHONPATH={files.client_directory(client) / archive.name}",
             python,
+            "-P",  # not what lies where the login begins
             "-m",
             MODULE,
         )
