@@ -66,7 +66,11 @@ class _Reader:
                 task.cancel()
 
     async def finish(self) -> None:
-        """Read on to the end that every queue has now; what cannot be had in time is left to the read-back."""
+        """Read on to the end that every queue has now; what cannot be had in time is left to the read-back.
+
+        One that was cut off and came back answers, and knows less than the master of now: that is asked for anew.
+        """
+        self._masters.clear()
         await asyncio.gather(*(self._finish(*place) for place in self._offsets))
 
     async def _follow(self, group: str, queue: int) -> None:
@@ -113,16 +117,23 @@ class _Reader:
             await asyncio.sleep(RETRY if pulled.max_offset < self._offsets[group, queue] else 0)
 
     async def _finish(self, group: str, queue: int) -> None:
-        master = await self._master(group)
-        if master is None:
-            return
-        topic, begin = self._settings.topic, self._offsets[group, queue]
-        try:
-            end = await self._admin.max_offset(master, topic, queue)
-            async for message in self._consumer.drain(master, topic, queue, end, begin=begin, stall=REST):
-                self._receive(group, message, master, "master")
-        except (RemotingError, OperationFailed):
-            self._masters.pop(group, None)
+        loop, topic = asyncio.get_running_loop(), self._settings.topic
+        deadline = loop.time() + REST
+        while True:
+            master = await self._master(group)
+            if master is not None:
+                try:
+                    end = await self._admin.max_offset(master, topic, queue)
+                    begin = self._offsets[group, queue]
+                    async for message in self._consumer.drain(master, topic, queue, end, begin=begin, stall=REST):
+                        self._receive(group, message, master, "master")
+                except (RemotingError, OperationFailed):
+                    self._masters.pop(group, None)
+                else:
+                    return
+            if loop.time() >= deadline:
+                return
+            await asyncio.sleep(RETRY)
 
     def _receive(self, group: str, message: StoredMessage, address: str, role: Source) -> None:
         self.received += 1
