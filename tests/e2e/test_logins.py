@@ -7,6 +7,7 @@ import os
 import shlex
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -36,15 +37,21 @@ sys.exit(255)
 """
 
 
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A home whose name is short, as a socket's path has to be."""
+    with tempfile.TemporaryDirectory(prefix="home-", ignore_cleanup_errors=True) as made:
+        yield Path(made)
+
+
 @pytest.fixture(autouse=True)
-def _afresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _afresh(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Work in a directory of one's own, with a home and a cache that have nothing of anybody's."""
     for name in [name for name in os.environ if name.startswith("ANSIBLE_")]:
         monkeypatch.delenv(name)
-    (tmp_path / "home").mkdir()
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("RMQOPS_CACHE", str(tmp_path / "cache"))
     yield
     pool.close_all()
@@ -164,7 +171,7 @@ HOSTILE = [
 
 
 def test_what_must_hold_in_ansibles_half_holds_whatever_anybody_says(
-    recorder: Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    recorder: Recorder, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Path("ansible.cfg").write_text(
         "[defaults]\nhost_key_checking = False\nstdout_callback = nobody.has.it\nstrategy = none\n"
@@ -196,7 +203,7 @@ def test_what_must_hold_in_ansibles_half_holds_whatever_anybody_says(
     monkeypatch.setattr(ansible_environment, "variables", lambda _hosts: plugged)
     monkeypatch.setenv("PATH", recorder.environment["PATH"])
     with pytest.raises(OperationFailed):
-        playbook.run("stop", str(path), log=tmp_path / "log", listener=lambda _: None, hosts=ready, forks=4)
+        playbook.run("stop", [str(path)], log=tmp_path / "log", listener=lambda _: None, hosts=ready, forks=4)
     monkeypatch.undo()
     found = recorder.commands(list(hosts))
     assert found.keys() == hosts.keys(), (tmp_path / "log").read_text()
@@ -207,7 +214,7 @@ def test_what_must_hold_in_ansibles_half_holds_whatever_anybody_says(
             "serveralivecountmax": "2", "controlmaster": "auto", "controlpersist": "60",
         }  # fmt: skip
         assert {name: answer.first(name) for name in held} == held, (host, words)
-        assert str(tmp_path / "home" / ".ansible/cp/rmqops") in answer.first("controlpath"), (host, words)
+        assert str(home / ".ansible/cp/rmqops") in answer.first("controlpath"), (host, words)
         assert "-A" not in words
         if "-7" in host:
             command = answer.first("proxycommand")
@@ -215,7 +222,7 @@ def test_what_must_hold_in_ansibles_half_holds_whatever_anybody_says(
             assert shlex.split(command)[-1] == "jump"
 
 
-def test_ansible_cfg_says_how_both_halves_log_in(tmp_path: Path) -> None:
+def test_ansible_cfg_says_how_both_halves_log_in(home: Path, tmp_path: Path) -> None:
     with sshd(tmp_path / "one") as one, sshd(tmp_path / "two") as two:
         Path("ansible.cfg").write_text(
             f"[defaults]\nprivate_key_file = {one.key}\nremote_user = {one.variables()['ansible_user']}\n"
@@ -232,10 +239,10 @@ def test_ansible_cfg_says_how_both_halves_log_in(tmp_path: Path) -> None:
         assert [transport_for(each).run(Command(("true",))).ok for each in ready] == [True, True]
         pool.close_all()
         before = one.log.count("Accepted publickey"), two.log.count("Accepted publickey")
-        playbook.run("destroy", str(write(hosts)), log=tmp_path / "log", listener=lambda _: None, hosts=ready)
+        playbook.run("destroy", [str(write(hosts))], log=tmp_path / "log", listener=lambda _: None, hosts=ready)
         assert one.log.count("Accepted publickey") > before[0]
         assert two.log.count("Accepted publickey") > before[1]
-        end_connections(tmp_path / "home")
+        end_connections(home)
 
 
 def test_what_opens_vaults_reaches_a_run_and_what_ansible_lacks_stands_first(tmp_path: Path) -> None:
@@ -249,7 +256,7 @@ def test_what_opens_vaults_reaches_a_run_and_what_ansible_lacks_stands_first(tmp
     path = write({"one": {"ansible_connection": "local"}})
 
     def destroy() -> None:
-        playbook.run("destroy", str(path), hosts=(), log=tmp_path / "log", listener=lambda _: None)
+        playbook.run("destroy", [str(path)], hosts=(), log=tmp_path / "log", listener=lambda _: None)
 
     Path("ansible.cfg").write_text("[defaults]\nvault_password_file = ./password\n")
     destroy()
@@ -259,7 +266,9 @@ def test_what_opens_vaults_reaches_a_run_and_what_ansible_lacks_stands_first(tmp
     assert "no vault secrets" in f"{caught.value} {caught.value.detail}"
 
 
-def test_a_host_on_the_way_is_verified_in_ansibles_half_whatever_the_configuration_says(tmp_path: Path) -> None:
+def test_a_host_on_the_way_is_verified_in_ansibles_half_whatever_the_configuration_says(
+    home: Path, tmp_path: Path
+) -> None:
     with sshd(tmp_path / "jump") as jump, sshd(tmp_path / "inner") as inner:
         config = tmp_path / "config"
         config.write_text(
@@ -276,16 +285,18 @@ def test_a_host_on_the_way_is_verified_in_ansibles_half_whatever_the_configurati
         ready = [Instance("inner", "namesrv", None, "127.0.0.1", "ssh", values)]
 
         def destroy() -> None:
-            playbook.run("destroy", str(write(hosts)), log=tmp_path / "log", listener=lambda _: None, hosts=ready)
+            playbook.run(
+                "destroy", [str(write(hosts))], log=tmp_path / "log", listener=lambda _: None, hosts=ready
+            )
 
         destroy()
         assert "Accepted publickey" in jump.log
-        end_connections(tmp_path / "home")
+        end_connections(home)
         jump.known_hosts.write_text("")
         with pytest.raises(OperationFailed):
             destroy()
         assert jump.known_hosts.read_text() == "", "nobody has vouched for the host on the way"
-        end_connections(tmp_path / "home")
+        end_connections(home)
 
 
 def end_connections(home: Path) -> None:
