@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 
+from rmqops.chaos.run.sampling import Answer, Sampling
 from rmqops.errors import RemotingError
 from rmqops.model.history import Event
 from rmqops.model.roles import MASTER_ID
@@ -13,19 +13,11 @@ from rmqops.remoting.admin import Admin
 from rmqops.remoting.client import Client
 
 INTERVAL = 0.02
-"""Seconds between two samples of one NameServer; the next is never asked for before the last was answered."""
-
-REPEAT = 1.0
-"""Seconds after which an answer is written down again though it has not changed."""
-
-TIMEOUT = 1.0
-
-_Answer = tuple[str, Mapping[str, str] | None]
-"""Error, or empty; the addresses by broker id."""
+"""Seconds between two samples of one NameServer."""
 
 
-class RouteSampler:
-    """Asks each NameServer on a connection of its own and keeps the masters that it names.
+class RouteSampler(Sampling[str | None]):
+    """Asks each NameServer about each group, and keeps the masters that it names.
 
     Args:
         topology: Whom to ask, and about which groups.
@@ -41,28 +33,10 @@ class RouteSampler:
         now: Callable[[], float],
         clients: Callable[..., Client] = Client,
     ) -> None:
+        super().__init__(topology.nameservers, INTERVAL, emit, now, clients)
         self._topology = topology
-        self._emit = emit
-        self._now = now
-        self._clients = clients
-        self._sampling: asyncio.Task[None] | None = None
         self.masters: dict[str, Mapping[str, str | None]] = {}
         """The master of each group as each NameServer said it last; none while it does not answer."""
-
-    def start(self) -> None:
-        """Sample from now on, until :meth:`close`."""
-        self._sampling = asyncio.create_task(self._sample())
-
-    def check(self) -> None:
-        """Raise what has ended the sampling, if anything has."""
-        if self._sampling is not None and self._sampling.done():
-            self._sampling.result()
-
-    async def close(self) -> None:
-        """Sample no more. May be called again."""
-        if self._sampling is not None:
-            self._sampling.cancel()
-            await asyncio.gather(self._sampling, return_exceptions=True)
 
     def agreed(self, group: str, deaf: Collection[str] = ()) -> Instance | None:
         """Return the group's master as all NameServers name it but those in ``deaf``, who may know nothing."""
@@ -70,43 +44,23 @@ class RouteSampler:
         address = masters.pop() if len(masters) == 1 else None
         return self._topology.at(address) if address else None
 
-    async def _sample(self) -> None:
-        async with asyncio.TaskGroup() as group:
-            for server in self._topology.nameservers:
-                group.create_task(self._watch(server))
-
-    async def _watch(self, server: Instance) -> None:
-        loop = asyncio.get_running_loop()
-        written: dict[str | None, tuple[float, _Answer]] = {}
-        async with self._clients(connect_timeout=TIMEOUT, request_timeout=TIMEOUT) as client:
-            admin = Admin(client)
-            while True:
-                due = loop.time() + INTERVAL
-                for group, answer in (await self._ask(server, admin)).items():
-                    t = self._now()
-                    last = written.get(group)
-                    if last is None or last[1] != answer or t - last[0] >= REPEAT:
-                        written[group] = (t, answer)
-                        self._write(t, server.name, group, answer)
-                await asyncio.sleep(max(0.0, due - loop.time()))
-
-    async def _ask(self, server: Instance, admin: Admin) -> dict[str | None, _Answer]:
+    async def answers(self, instance: Instance, client: Client) -> AsyncIterator[tuple[str | None, Answer]]:
+        """Yield a NameServer's addresses of each group by broker id; an error is about no group."""
         names = [group.name for group in self._topology.groups]
         try:
-            info = await admin.cluster_info(server.address)
+            info = await Admin(client).cluster_info(instance.address)
         except RemotingError as error:
-            self.masters[server.name] = dict.fromkeys(names)
-            return {None: (error.message, None)}
+            self.masters[instance.name] = dict.fromkeys(names)
+            yield None, (error.message, None)
+            return
         members = {name: info.groups[name].addresses if name in info.groups else {} for name in names}
-        self.masters[server.name] = {name: addresses.get(MASTER_ID) for name, addresses in members.items()}
-        return {
-            name: ("", {str(number): address for number, address in sorted(addresses.items())})
-            for name, addresses in members.items()
-        }
+        self.masters[instance.name] = {name: addresses.get(MASTER_ID) for name, addresses in members.items()}
+        for name, addresses in members.items():
+            yield name, ("", {str(number): address for number, address in sorted(addresses.items())})
 
-    def _write(self, t: float, server: str, group: str | None, answer: _Answer) -> None:
+    def event(self, t: float, instance: Instance, about: str | None, answer: Answer) -> Event:
+        """Return a line of ``route``."""
         error, value = answer
         if error:
-            self._emit(Event(t, server, "route", "fail", error=error))
-        else:
-            self._emit(Event(t, server, "route", "ok", broker=group, value=value))
+            return Event(t, instance.name, "route", "fail", error=error)
+        return Event(t, instance.name, "route", "ok", broker=about, value=value)

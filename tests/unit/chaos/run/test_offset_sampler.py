@@ -8,7 +8,8 @@ from collections.abc import Callable, Collection
 import pytest
 
 from rmqops.chaos.history.run_record import Subscription
-from rmqops.chaos.run.offset_sampler import INTERVAL, REPEAT, OffsetSampler
+from rmqops.chaos.run.offset_sampler import INTERVAL, OffsetSampler
+from rmqops.chaos.run.sampling import REPEAT
 from rmqops.model.history import Event
 from rmqops.remoting.client import Client
 from tests.support.instances import topology

@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from rmqops.chaos.run.sampler import INTERVAL, REPEAT, RouteSampler
+from rmqops.chaos.run.sampler import INTERVAL, RouteSampler
+from rmqops.chaos.run.sampling import REPEAT
 from rmqops.model.history import Event
 from rmqops.remoting.client import Client
 from tests.support.instances import topology
