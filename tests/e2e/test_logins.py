@@ -203,7 +203,7 @@ def test_what_must_hold_in_ansibles_half_holds_whatever_anybody_says(
     monkeypatch.setattr(ansible_environment, "variables", lambda _hosts: plugged)
     monkeypatch.setenv("PATH", recorder.environment["PATH"])
     with pytest.raises(OperationFailed):
-        playbook.run("stop", [str(path)], log=tmp_path / "log", listener=lambda _: None, hosts=ready, forks=4)
+        playbook.run("stop", (str(path),), log=tmp_path / "log", listener=lambda _: None, hosts=ready, forks=4)
     monkeypatch.undo()
     found = recorder.commands(list(hosts))
     assert found.keys() == hosts.keys(), (tmp_path / "log").read_text()
@@ -239,7 +239,7 @@ def test_ansible_cfg_says_how_both_halves_log_in(home: Path, tmp_path: Path) -> 
         assert [transport_for(each).run(Command(("true",))).ok for each in ready] == [True, True]
         pool.close_all()
         before = one.log.count("Accepted publickey"), two.log.count("Accepted publickey")
-        playbook.run("destroy", [str(write(hosts))], log=tmp_path / "log", listener=lambda _: None, hosts=ready)
+        playbook.run("destroy", (str(write(hosts)),), log=tmp_path / "log", listener=lambda _: None, hosts=ready)
         assert one.log.count("Accepted publickey") > before[0]
         assert two.log.count("Accepted publickey") > before[1]
         end_connections(home)
@@ -256,7 +256,7 @@ def test_what_opens_vaults_reaches_a_run_and_what_ansible_lacks_stands_first(tmp
     path = write({"one": {"ansible_connection": "local"}})
 
     def destroy() -> None:
-        playbook.run("destroy", [str(path)], hosts=(), log=tmp_path / "log", listener=lambda _: None)
+        playbook.run("destroy", (str(path),), hosts=(), log=tmp_path / "log", listener=lambda _: None)
 
     Path("ansible.cfg").write_text("[defaults]\nvault_password_file = ./password\n")
     destroy()
@@ -286,7 +286,7 @@ def test_a_host_on_the_way_is_verified_in_ansibles_half_whatever_the_configurati
 
         def destroy() -> None:
             playbook.run(
-                "destroy", [str(write(hosts))], log=tmp_path / "log", listener=lambda _: None, hosts=ready
+                "destroy", (str(write(hosts)),), log=tmp_path / "log", listener=lambda _: None, hosts=ready
             )
 
         destroy()

@@ -267,7 +267,7 @@ def test_ansible_reaches_the_host_as_rmqops_does(
 
     def destroy() -> None:
         hosts = inventories.load(str(inventory)).topology.instances
-        playbook.run("destroy", [str(inventory)], hosts=hosts, log=tmp_path / "log", listener=lambda _: None)
+        playbook.run("destroy", (str(inventory),), hosts=hosts, log=tmp_path / "log", listener=lambda _: None)
 
     def end_connections() -> None:
         for socket in (sockets / "rmqops").iterdir():

@@ -62,7 +62,7 @@ class PlaybookRunner(Protocol):
     def __call__(
         self,
         name: str,
-        inventories: Sequence[str],
+        inventories: tuple[str, ...],
         *,
         hosts: Sequence[Reachable],
         log: Path,
@@ -77,7 +77,7 @@ class PlaybookRunner(Protocol):
 
 def run(
     name: str,
-    inventories: Sequence[str],
+    inventories: tuple[str, ...],
     *,
     hosts: Sequence[Reachable],
     log: Path,

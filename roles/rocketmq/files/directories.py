@@ -1,5 +1,5 @@
 # Apache License 2.0 (see LICENSE)
-"""What the modules that make and remove directories have in common: looking without being led astray.
+"""What the modules that make and remove directories have in common: looking without being led astray, and the end.
 
 Their action hands this text to them with the options (``docs/adr/0008``).
 """
@@ -7,10 +7,12 @@ Their action hands this text to them with the options (``docs/adr/0008``).
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import pwd
 import re
 import stat
+import sys
 
 MARK = ".rmqops"
 PASSING, LISTING = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW, os.O_RDONLY | os.O_DIRECTORY
@@ -140,3 +142,16 @@ def named(home, path):
         text = None if at is None else text_of("run.sh", at, {0, os.geteuid()})
     words = re.findall(r"'(/[^'\n]*)'", text or "")
     return os.path.normpath(path) in {os.path.normpath(word) for word in words}
+
+
+def perform(act, options, check):
+    """Run a module: do what it is for, print the result, and end."""
+    os.umask(0o022)
+    try:
+        result = act(options, check)
+    except Refused as error:
+        result = {"failed": True, "msg": str(error)}
+    except OSError as error:
+        result = {"failed": True, "msg": f"{error.filename or options['path']}: {error.strerror}"}
+    print(json.dumps(result))
+    sys.exit(1 if result.get("failed") else 0)

@@ -41,7 +41,6 @@ import errno  # noqa: E402
 import json  # noqa: E402
 import os  # noqa: E402
 import stat  # noqa: E402
-import sys  # noqa: E402
 import types  # noqa: E402
 
 # Ansible puts the arguments in here; rocketmq_tree says why it is done so.
@@ -160,18 +159,5 @@ def take_apart(home, names):
             os.rmdir(name, dir_fd=at)
 
 
-def main():
-    """Run the module."""
-    os.umask(0o022)
-    try:
-        result = absent(OPTIONS, CHECK)
-    except look.Refused as error:
-        result = {"failed": True, "msg": str(error)}
-    except OSError as error:
-        result = {"failed": True, "msg": f"{error.filename or OPTIONS['path']}: {error.strerror}"}
-    print(json.dumps(result))
-    sys.exit(1 if result.get("failed") else 0)
-
-
 if __name__ == "__main__":
-    main()
+    look.perform(absent, OPTIONS, CHECK)

@@ -57,7 +57,7 @@ def out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def run(out: Path) -> None:
-    playbook.run("site", ["inventory"], hosts=(), log=out / "log", listener=lambda _: None)
+    playbook.run("site", ("inventory",), hosts=(), log=out / "log", listener=lambda _: None)
 
 
 def environment(out: Path) -> dict[str, str]:
@@ -89,7 +89,7 @@ from rmqops.operations.change import playbook
 from rmqops.transport import privilege
 privilege.remember(Secret("s3" + "cret"))
 playbook._program = lambda: {str(out / "ansible-playbook")!r}
-playbook.run("site", ["inventory"], hosts=(), log=Path({str(out / "log")!r}), listener=lambda _: None)
+playbook.run("site", ("inventory",), hosts=(), log=Path({str(out / "log")!r}), listener=lambda _: None)
 """
     temporary = out / "temporary"
     temporary.mkdir()
