@@ -10,6 +10,7 @@ from rmqops.errors import Unsafe
 from rmqops.system.interruption import is_interruption
 
 if TYPE_CHECKING:
+    from rmqops.model.topology import Topology
     from rmqops.operations.change.recipe import ChangePlan, Completed, Verb
 
 P = TypeVar("P", bound="ChangePlan")
@@ -51,6 +52,24 @@ def go_on(_plan: object) -> None:
     """
     if not output.confirm("Go on?"):
         raise Unsafe("not confirmed; nothing was touched", remedy="answer y, or give --yes")
+
+
+def refuse_other_name(topology: Topology, typed: str, does: str) -> None:
+    """Refuse unless the cluster's name was typed.
+
+    Args:
+        topology: The cluster.
+        typed: What was.
+        does: What the command does to it, such as ``removes``.
+
+    Raises:
+        Unsafe: another was.
+    """
+    if typed != topology.cluster:
+        raise Unsafe(
+            f"this {does} cluster {topology.cluster}, and the name given was {typed!r}",
+            remedy=f"type the cluster's name, or give --confirm {topology.cluster}",
+        )
 
 
 def show_nothing(_plan: object) -> None:

@@ -29,6 +29,10 @@ AcceptNewHostKeys = Annotated[
 AskBecomePass = Annotated[
     bool, typer.Option("--ask-become-pass", "-K", help="Ask for the password that sudo wants on the hosts.")
 ]
+ConfirmCluster = Annotated[
+    str | None,
+    typer.Option("--confirm", metavar="CLUSTER", help="The cluster's name, instead of being asked."),
+]
 ConfirmDrill = Annotated[
     str | None,
     typer.Option("--confirm", help="The cluster's name, to drill one that is not marked as drillable."),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rmqops.cli import fleet_change, host_access, output
-from rmqops.cli.options import AcceptNewHostKeys, AskBecomePass, Inventory
+from rmqops.cli.options import AcceptNewHostKeys, AskBecomePass, ConfirmCluster, Inventory
 
 if TYPE_CHECKING:
     from rmqops.operations.change.destroy import Removal
@@ -15,10 +15,7 @@ if TYPE_CHECKING:
 
 def command(
     inventory: Inventory,
-    confirm: Annotated[
-        str | None,
-        typer.Option("--confirm", metavar="CLUSTER", help="The cluster's name, instead of being asked."),
-    ] = None,
+    confirm: ConfirmCluster = None,
     data: Annotated[bool, typer.Option("--data", help="Remove the messages as well.")] = False,
     accept_new_host_keys: AcceptNewHostKeys = False,
     ask_become_pass: AskBecomePass = False,
@@ -31,18 +28,18 @@ def command(
 
     from rmqops.chaos.run import heal
     from rmqops.operations import inventories
-    from rmqops.operations.change.destroy import Destroy, refuse_other_name
+    from rmqops.operations.change.destroy import Destroy
     from rmqops.operations.change.fleet import Fleet
 
     topology = inventories.load(inventory).topology
     if confirm is not None:
-        refuse_other_name(topology, confirm)
+        fleet_change.refuse_other_name(topology, confirm, "removes")
     host_access.prepare(topology, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
 
     def ask(_plan: Removal) -> None:
         messages = "and ALL ITS MESSAGES" if data else "(its messages stay)"
         question = f"This removes cluster {topology.cluster} {messages}. Type the cluster's name to go on:"
-        refuse_other_name(topology, output.ask(question))
+        fleet_change.refuse_other_name(topology, output.ask(question), "removes")
 
     completed = fleet_change.perform(
         Destroy(Fleet(topology), data, partial(heal.end_faults, topology)), _show, ask if confirm is None else None

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from rmqops.cli import host_access, output
-from rmqops.cli.options import AcceptNewHostKeys, AskBecomePass, Inventory, Json
+from rmqops.cli import fleet_change, host_access, output
+from rmqops.cli.options import AcceptNewHostKeys, AskBecomePass, ConfirmCluster, Inventory, Json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,10 +15,7 @@ if TYPE_CHECKING:
 
 def command(
     inventory: Inventory,
-    confirm: Annotated[
-        str | None,
-        typer.Option("--confirm", metavar="CLUSTER", help="The cluster's name, instead of being asked."),
-    ] = None,
+    confirm: ConfirmCluster = None,
     json: Json = False,
     accept_new_host_keys: AcceptNewHostKeys = False,
     ask_become_pass: AskBecomePass = False,
@@ -30,16 +25,13 @@ def command(
     Shows who holds it, and asks for the cluster's name. A holder that lives ends before its next step; the lock of
     one that is dead or cut off ends by itself within a minute.
     """
-    from rmqops.errors import OperationFailed, Unsafe
+    from rmqops.errors import OperationFailed
     from rmqops.operations import inventories
     from rmqops.operations.change import audit, lock
 
     topology = inventories.load(inventory).topology
-    if confirm is not None and confirm != topology.cluster:
-        raise Unsafe(
-            f"the lock of cluster {topology.cluster} was not broken: the name given was {confirm!r}",
-            remedy=f"give --confirm {topology.cluster}",
-        )
+    if confirm is not None:
+        fleet_change.refuse_other_name(topology, confirm, "breaks the lock of")
     host_access.prepare(topology, accept_new=accept_new_host_keys, ask_become_pass=ask_become_pass)
     with audit.recorded("unlock", topology) as entry:
         if confirm is None:
@@ -50,11 +42,7 @@ def command(
                 _show(topology.cluster, seen, json)
                 return
             typed = output.ask(f"This breaks the lock of cluster {topology.cluster}. Type its name to go on:")
-            if typed != topology.cluster:
-                raise Unsafe(
-                    f"the lock was not broken: {typed!r} is not {topology.cluster}",
-                    remedy=f"type it, or give --confirm {topology.cluster}",
-                )
+            fleet_change.refuse_other_name(topology, typed, "breaks the lock of")
         seen = lock.break_open(topology)
         entry.plan = _lines(seen, "broke the lock of")
         _show(topology.cluster, seen, json)

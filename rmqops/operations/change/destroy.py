@@ -108,16 +108,3 @@ def _left(topology: Topology, name: str, host: Facts) -> Iterator[str]:
         found = host.directories.get(part)
         if found is not None and found.mode and found.mark != host.mark and not found.named:
             yield f"{directories.path_of(instance, part)}, which no deploy of {name} made"
-
-
-def refuse_other_name(topology: Topology, typed: str) -> None:
-    """Refuse unless the cluster's name was typed.
-
-    Raises:
-        Unsafe: another was.
-    """
-    if typed != topology.cluster:
-        raise Unsafe(
-            f"this removes cluster {topology.cluster}, and the name given was {typed!r}",
-            remedy=f"type the cluster's name, or give --confirm {topology.cluster}",
-        )

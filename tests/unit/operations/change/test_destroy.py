@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from rmqops.cli.fleet_change import refuse_other_name
 from rmqops.errors import HealFailed, Unsafe
 from rmqops.model.topology import Instance
 from rmqops.operations.change import audit, recipe
-from rmqops.operations.change.destroy import Destroy, Removal, refuse_other_name
+from rmqops.operations.change.destroy import Destroy, Removal
 from rmqops.operations.change.recipe import Completed, Consent
 from rmqops.system.progress import Say
 from tests.support.interrupting import interrupted_at_each_moment
@@ -85,9 +86,9 @@ def test_a_directory_of_another_cluster_keeps_all_of_it(new_fleet: Callable[...,
 
 def test_another_name_is_refused(new_fleet: Callable[..., ScriptedFleet]) -> None:
     topology = new_fleet().topology
-    refuse_other_name(topology, topology.cluster)
+    refuse_other_name(topology, topology.cluster, "removes")
     with pytest.raises(Unsafe, match="the name given was 'another'"):
-        refuse_other_name(topology, "another")
+        refuse_other_name(topology, "another", "removes")
 
 
 def test_one_that_is_interrupted_is_finished_by_the_same_command(new_fleet: Callable[..., ScriptedFleet]) -> None:
