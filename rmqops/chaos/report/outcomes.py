@@ -12,16 +12,14 @@ if TYPE_CHECKING:
 
     from rmqops.chaos.history.fault_records import FaultRecord
 
-# What was in force when a send of the table `done` ended; the spans of `in_force` do not overlap.
-_PERIODS = """
-    select done.*, case when start is null then 'before' when t <= stop then 'during' else 'after' end as period
-    from done asof left join in_force on t >= start
-"""
+PERIOD = "case when start is null then 'before' when t <= stop then 'during' else 'after' end as period"
+"""What was in force at ``t``: a column of what :data:`IN_FORCE` is joined to."""
+IN_FORCE = "asof left join in_force on t >= start"
 _BY_PERIOD = ", ".join(f"count(*) filter (period = '{name}')" for name in ("before", "during", "after"))
-_OUTCOMES = f"select type, {_BY_PERIOD} from ({_PERIODS}) group by type"  # noqa: S608 - constants of this module
+_OUTCOMES = f"select type, {_BY_PERIOD} from done group by type"  # noqa: S608 - constants of this module
 _REASONS = f"""
     select type, arg_min(reason, (t, reason)), count(distinct reason), min(t), max(t), {_BY_PERIOD}
-    from (select *, coalesce(error, 'no reason given') as reason from ({_PERIODS}) where type in ('fail', 'info'))
+    from (select *, coalesce(error, 'no reason given') as reason from done where type in ('fail', 'info'))
     group by type, regexp_replace(reason, '[0-9]+', '#', 'g')
     order by count(*) desc, min(t), type, min(reason)
 """  # noqa: S608 - constants of this module

@@ -150,8 +150,8 @@ def read_timeline(run: Path, faults: Iterable[FaultRecord] = ()) -> Timeline:
         }
         try:
             with duckdb.connect(str(directory / "bins.db"), config=settings) as database:
-                _load(database, source)
                 outcomes.load(database, faults)
+                _load(database, source)
                 return _timeline(database)
         except duckdb.Error as error:
             raise OperationFailed(
@@ -164,11 +164,13 @@ def _load(database: DuckDBPyConnection, source: Path) -> None:
     """Keep what is drawn: no message that was read back, but the first of each queue, which names its member."""
     database.execute(EVENTS, [str(source)])
     database.execute(
-        """create table done as
-           select max(t) as t, max(t) - min(t) as latency,
-                  max(type) filter (type <> 'invoke') as type, max(error) as error
-           from event where send is not null
-           group by send having count(*) filter (type <> 'invoke') > 0"""
+        f"""create table done as
+            select send.*, {outcomes.PERIOD} from (
+                select max(t) as t, max(t) - min(t) as latency,
+                       max(type) filter (type <> 'invoke') as type, max(error) as error
+                from event where send is not null
+                group by send having count(*) filter (type <> 'invoke') > 0
+            ) as send {outcomes.IN_FORCE}"""  # noqa: S608 - constants of another module
     )
 
 
