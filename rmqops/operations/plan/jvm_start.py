@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Final, cast
 
 from rmqops.model import jvm_options
-from rmqops.model.commands import Command
+from rmqops.model.commands import AS_USER, Command
 from rmqops.model.topology import Instance
 from rmqops.model.variables import HostVariables
 from rmqops.operations.hosts import sections
@@ -64,16 +64,19 @@ printf 'code %s\\n' $?
 head -n 20 said
 """
 # As a unit starts it: as its user, else as one who may as little, and without the environment of this login.
-_AS_USER: Final = """
+_AS_SERVICE: Final = (
+    AS_USER
+    + """
 user=$1 try=$2
 shift 2
-if [ -n "$user" ] && [ "$(id -u)" = 0 ] && command -v setpriv > /dev/null; then
+if [ -n "$user" ] && [ "$(id -u)" = 0 ]; then
   id -u "$user" > /dev/null 2>&1 || user=nobody
-  group=$(id -g "$user") || exit 1
-  exec env -i PATH="$PATH" setpriv --reuid "$user" --regid "$group" --clear-groups /bin/sh -c "$try" rmqops "$@"
+  as_user "$user" env -i PATH="$PATH" /bin/sh -c "$try" rmqops "$@"
+else
+  /bin/sh -c "$try" rmqops "$@"
 fi
-exec /bin/sh -c "$try" rmqops "$@"
 """
+)
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,7 @@ def questions(instances: Iterable[Instance]) -> tuple[Question, ...]:
     return tuple(
         Question(
             tuple(items),
-            Command.shell(_AS_USER, user, _TRY, code, options, *needs, timeout=SECONDS + 5),
+            Command.shell(_AS_SERVICE, user, _TRY, code, options, *needs, timeout=SECONDS + 5),
         )
         for (user, code, options, needs), items in together.items()
     )
